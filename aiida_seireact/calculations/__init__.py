@@ -1,0 +1,1 @@
+"""HOW a program is started: one CalcJob a file turns nodes into input files."""

@@ -1,0 +1,1 @@
+"""The command ``aiida-seireact``: thin, it only calls the floors below."""

@@ -1,0 +1,1 @@
+"""ONE reader and writer a file format, shared by every floor above."""

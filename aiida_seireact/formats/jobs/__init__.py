@@ -1,0 +1,1 @@
+"""The schemas of every program's job and result file, one module a program."""
