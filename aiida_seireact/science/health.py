@@ -1,0 +1,220 @@
+"""Health of a structure or a run: smallest distance, largest hole, volume, and the rule that stops a run.
+
+The stop rule, monitors, validation and analyses all ask these functions. They need numpy and scipy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+FloatArray = NDArray[np.float64]
+
+# The smallest distance of N points per volume V is at most that of the closest packing, 2^(1/6) (V/N)^(1/3)
+# (T. C. Hales, Ann. Math. 162, 1065 (2005)): a search that far always finds it in a fully periodic cell.
+CLOSEST_PACKING = 2 ** (1 / 6)
+
+
+def smallest_distance(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[float, tuple[int, int]]:
+    """Return the smallest distance between two atoms, periodic images (also of one atom) included.
+
+    :param positions: ``(n_atoms, 3)`` in Å, inside the cell or not.
+    :param cell: ``(3, 3)``, rows are lattice vectors in Å; rows of directions that are not periodic are ignored.
+    :param pbc: ``(3,)`` or one bool.
+    :return: distance in Å and the indices of the pair, lower first; infinity and (0, 0) for a lone atom.
+    :raises ValueError: no atoms, positions or cell not finite, or a periodic cell without volume.
+    """
+    atoms, lattice, periodic = _checked(positions, cell, pbc)
+    if not periodic.any():
+        return _closest(atoms, atoms, np.arange(len(atoms)))
+    if periodic.all():
+        reach = 1.01 * CLOSEST_PACKING * (_volume(lattice) / len(atoms)) ** (1 / 3)
+    else:
+        reach = float(np.linalg.norm(lattice[periodic], axis=1).min())
+    distance, pair = _closest(*_with_images(atoms, lattice, periodic, reach))
+    while distance > reach:
+        reach = min(2 * reach, distance)
+        distance, pair = _closest(*_with_images(atoms, lattice, periodic, reach))
+    return distance, pair
+
+
+def largest_hole_radius(
+    positions: ArrayLike,
+    cell: ArrayLike,
+    pbc: ArrayLike,
+    *,
+    spacing_ang: float = 1.0,
+    tolerance_ang: float = 0.02,
+) -> float:
+    """Return the radius of the largest sphere that holds no atom centre, in Å.
+
+    The distance to the nearest atom changes by at most the way gone, so a grid box whose centre is d from the nearest
+    atom holds no point farther than d + half its diagonal. Boxes that cannot beat the best centre are dropped, the
+    others are halved, until `tolerance_ang` is reached: a bound, not the luck of a grid.
+
+    :param positions: ``(n_atoms, 3)`` in Å.
+    :param cell: ``(3, 3)`` in Å.
+    :param pbc: must be true in the three directions: a hole beside an open surface has no end.
+    :param spacing_ang: edge of the first boxes; matters for speed only.
+    :param tolerance_ang: the radius returned is at most this much too small.
+    :raises ValueError: not periodic, or as in `smallest_distance`.
+    """
+    atoms, lattice, periodic = _checked(positions, cell, pbc)
+    if not periodic.all():
+        raise ValueError("The largest hole is defined for cells periodic in the three directions only.")
+    n_boxes = np.ceil(np.linalg.norm(lattice, axis=1) / spacing_ang).astype(int)
+    axes = [(np.arange(n) + 0.5) / n for n in n_boxes]
+    centres = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    edges = 1.0 / n_boxes
+
+    reach = 2.0 * (_volume(lattice) / len(atoms)) ** (1 / 3)
+    tree = cKDTree(_with_images(atoms, lattice, periodic, reach)[1])
+    radius = 0.0
+    while True:
+        distances, _ = tree.query(centres @ lattice)
+        while distances.max() > reach:
+            # The nearest atom may be an image beyond the ones built: build farther and ask again.
+            reach = max(2 * reach, float(distances.max()))
+            tree = cKDTree(_with_images(atoms, lattice, periodic, reach)[1])
+            distances, _ = tree.query(centres @ lattice)
+        radius = max(radius, float(distances.max()))
+        half_diagonal = _longest_diagonal(edges[:, None] * lattice) / 2
+        if half_diagonal <= tolerance_ang:
+            return radius
+        centres = centres[distances + half_diagonal > radius + tolerance_ang]
+        if not len(centres):
+            return radius
+        edges = edges / 2
+        corners = np.array(list(product((-0.5, 0.5), repeat=3))) * edges
+        centres = (centres[:, None, :] + corners[None, :, :]).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """When a run has left the states its model knows. The defaults let the volume swell of the reaction pass.
+
+    :param volume_ratio_min: smallest volume over the reference volume (below: collapse).
+    :param volume_ratio_max: largest volume over the reference volume (above: evaporation).
+    :param hole_radius_max_ang: largest sphere without an atom centre, Å (above: cavity).
+    :param distance_min_ang: smallest distance between two atoms, Å.
+    """
+
+    volume_ratio_min: float = 0.75
+    volume_ratio_max: float = 1.35
+    hole_radius_max_ang: float = 4.5
+    distance_min_ang: float = 1.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.volume_ratio_min < 1 < self.volume_ratio_max:
+            raise ValueError(
+                "the allowed volume ratios must enclose 1, "
+                f"not {self.volume_ratio_min} to {self.volume_ratio_max}"
+            )
+        if self.hole_radius_max_ang <= 0 or self.distance_min_ang <= 0:
+            raise ValueError("the limits of hole radius and distance must be positive")
+
+    def check(
+        self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, reference_volume: float
+    ) -> str | None:
+        """Return why to stop, the word ``nan``, ``volume``, ``distance`` or ``hole`` first, or None to go on.
+
+        :param positions: ``(n_atoms, 3)`` in Å.
+        :param cell: ``(3, 3)`` in Å.
+        :param pbc: ``(3,)``, true in the three directions.
+        :param reference_volume: volume in Å³ that the ratios refer to: of the relaxed or first frame.
+        """
+        if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+            return "nan: positions or cell are not finite"
+        ratio = _volume(np.asarray(cell, dtype=float)) / reference_volume
+        if not self.volume_ratio_min <= ratio <= self.volume_ratio_max:
+            allowed = f"{self.volume_ratio_min:g}-{self.volume_ratio_max:g}"
+            return f"volume: {ratio:.3f} of the reference volume, allowed {allowed}"
+        distance, (first, second) = smallest_distance(positions, cell, pbc)
+        if distance < self.distance_min_ang:
+            limit = f"{self.distance_min_ang:g}"
+            return f"distance: atoms {first} and {second} are {distance:.3f} Å apart, allowed from {limit} Å"
+        radius = largest_hole_radius(positions, cell, pbc)
+        if radius > self.hole_radius_max_ang:
+            return f"hole: radius {radius:.2f} Å, allowed up to {self.hole_radius_max_ang:g} Å"
+        return None
+
+
+def _checked(
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Return arrays of the right shape, positions folded into the cell."""
+    atoms = np.array(positions, dtype=float).reshape(-1, 3)
+    lattice = np.array(cell, dtype=float).reshape(3, 3)
+    periodic = np.array(np.broadcast_to(np.asarray(pbc, dtype=bool), 3))
+    if not len(atoms):
+        raise ValueError("There are no atoms.")
+    if not (np.isfinite(atoms).all() and np.isfinite(lattice).all()):
+        raise ValueError("Positions or cell are not finite.")
+    if not periodic.any():
+        return atoms, np.eye(3), periodic
+    lattice = _completed(lattice, periodic)
+    if _volume(lattice) < 1e-6:
+        raise ValueError("The cell is periodic but has no volume.")
+    fractions = atoms @ np.linalg.inv(lattice)
+    fractions[:, periodic] %= 1.0
+    return fractions @ lattice, lattice, periodic
+
+
+def _completed(lattice: FloatArray, periodic: NDArray[np.bool_]) -> FloatArray:
+    """Replace the rows of directions that are not periodic by unit vectors normal to the periodic ones."""
+    if periodic.all():
+        return lattice
+    rows = lattice.copy()
+    _, _, directions = np.linalg.svd(lattice[periodic])
+    rows[~periodic] = directions[int(periodic.sum()) :]
+    return rows
+
+
+def _with_images(
+    atoms: FloatArray, lattice: FloatArray, periodic: NDArray[np.bool_], reach: float
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    """Return the atoms, then atoms and all images within `reach` of the cell, and whose image each is.
+
+    The first rows of the second array are the atoms themselves.
+    """
+    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    margin = np.where(periodic, reach / heights, 0.0)
+    repeats = np.ceil(margin).astype(int)
+    fractions = atoms @ np.linalg.inv(lattice)
+    images, owners = [atoms], [np.arange(len(atoms))]
+    for shift in product(*(range(-n, n + 1) for n in repeats)):
+        if shift == (0, 0, 0):
+            continue
+        moved = fractions + np.array(shift)
+        near = np.flatnonzero((((moved >= -margin) & (moved <= 1 + margin)) | ~periodic).all(axis=1))
+        images.append(moved[near] @ lattice)
+        owners.append(near)
+    return atoms, np.concatenate(images), np.concatenate(owners)
+
+
+def _closest(
+    atoms: FloatArray, images: FloatArray, owners: NDArray[np.int64]
+) -> tuple[float, tuple[int, int]]:
+    """Return the smallest distance of an atom to an image that is not itself, and the pair."""
+    if len(images) < 2:
+        return float("inf"), (0, 0)
+    distances, neighbours = cKDTree(images).query(atoms, k=2)
+    # Of two atoms in one place the tree may name the other one first: both are then at distance zero.
+    first = int(np.argmin(distances[:, 1]))
+    others = [int(index) for index in neighbours[first] if index != first]
+    second = int(owners[others[0]])
+    return float(distances[first, 1]), (min(first, second), max(first, second))
+
+
+def _volume(lattice: FloatArray) -> float:
+    return float(abs(np.linalg.det(lattice)))
+
+
+def _longest_diagonal(edges: FloatArray) -> float:
+    """Return the longest of the diagonals of the parallelepiped with these edges, ``(3, 3)``."""
+    signs = np.array(list(product((1.0,), (-1.0, 1.0), (-1.0, 1.0))))
+    return float(np.linalg.norm(signs @ edges, axis=1).max())
