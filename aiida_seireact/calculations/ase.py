@@ -1,0 +1,48 @@
+"""``seireact.ase``: single points, relaxations and short MD with a calculator of ASE (``seireact-label``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import CalcJobProcessSpec
+
+from aiida_seireact.calculations.base import ProgramCalculation
+from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats.jobs.label import LabelJob
+
+FRAMES_FILE = "frames.npz"
+LABELLED_FILE = "labelled.npz"
+
+
+class AseCalculation(ProgramCalculation):
+    """Frames in, labelled frames out. One job labels a whole batch; a frame that fails does not take the others along."""
+
+    PARSER = "seireact.ase"
+    RETRIEVE_TEMPORARY = (LABELLED_FILE,)
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        super().define(spec)
+        spec.input("frames", valid_type=FramesData, help="The frames to label, to relax, or to start MD from.")
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            validator=job_validator(LabelJob, frames=FRAMES_FILE),
+            help="The keys of a `seireact-label` job but `frames`: calculator, task, and the settings of the task. "
+            "`seireact-label --help` explains each.",
+        )
+        spec.output("frames", valid_type=FramesData, required=False, help="The labelled frames, in the order given.")
+        spec.output(
+            "failures", valid_type=orm.Dict, help="`failures`: for each frame without a label its index, id and reason."
+        )
+        spec.exit_code(
+            510, "ERROR_NO_FRAME_LABELLED", message="Not one frame could be labelled: {message}", invalidates_cache=True
+        )
+
+    def write_files(self, folder: Path) -> dict[str, Any]:
+        self.inputs.frames.frames.without_labels().save(folder / FRAMES_FILE)
+        return {**self.inputs.parameters.get_dict(), "frames": FRAMES_FILE}

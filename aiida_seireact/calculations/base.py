@@ -1,0 +1,108 @@
+"""How one of our programs is started: nodes become a job file and data files in an otherwise empty folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec
+
+JOB_FILE = "job.json"
+RESULT_FILE = "result.json"
+
+
+class ProgramCalculation(CalcJob):  # type: ignore[misc]
+    """Base of the CalcJobs that run a ``seireact-*`` program.
+
+    A subclass says which files it writes (:meth:`write_files`) and which files come back. Bulk output is retrieved to
+    a temporary folder: the parser makes nodes of it, and nothing is stored twice.
+    """
+
+    PARSER: ClassVar[str]
+    RETRIEVE: ClassVar[tuple[str, ...]] = ()
+    RETRIEVE_TEMPORARY: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        super().define(spec)
+        spec.input(
+            "code",
+            valid_type=orm.AbstractCode,
+            validator=validate_program,
+            help="The program; `aiida-seireact setup` makes one code for each program and version.",
+        )
+        spec.inputs["metadata"]["options"]["parser_name"].default = cls.PARSER
+        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        spec.inputs["metadata"]["options"]["withmpi"].default = False
+
+        spec.exit_code(
+            210, "ERROR_INVALID_INPUT", message="The program refused its input: {message}", invalidates_cache=True
+        )
+        spec.exit_code(
+            220, "ERROR_MISSING_PACKAGE", message="The program lacks a package: {message}", invalidates_cache=True
+        )
+        spec.exit_code(
+            310,
+            "ERROR_OUTPUT_UNREADABLE",
+            message="The program ended well, but its output is not whole: {message}",
+            invalidates_cache=True,
+        )
+        spec.exit_code(
+            410,
+            "ERROR_NO_RESULT",
+            message="The program left no result: it was killed, ran out of time or disk, or never started. {message}",
+            invalidates_cache=True,
+        )
+        spec.exit_code(420, "ERROR_PROGRAM_FAILED", message="The program failed: {message}", invalidates_cache=True)
+
+    def write_files(self, folder: Path) -> dict[str, Any]:
+        """Write the data files of the job into ``folder`` and return the content of its job file."""
+        raise NotImplementedError
+
+    def linked_files(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Return entries for ``local_copy_list`` and ``remote_symlink_list`` of files that are already somewhere."""
+        return {}
+
+    def arguments(self) -> list[str]:
+        """Return the command line of the program."""
+        return [JOB_FILE]
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        root = Path(folder.abspath)
+        job = self.write_files(root)
+        (root / JOB_FILE).write_text(json.dumps(job, indent=2, sort_keys=True), encoding="utf-8")
+
+        code = CodeInfo()
+        code.code_uuid = self.inputs.code.uuid
+        code.cmdline_params = self.arguments()
+
+        info = CalcInfo()
+        info.codes_info = [code]
+        info.retrieve_list = [RESULT_FILE, JOB_FILE, *self.RETRIEVE]
+        info.retrieve_temporary_list = list(self.RETRIEVE_TEMPORARY)
+        # The content is in the input nodes already; copies of it would double the repository.
+        info.provenance_exclude_list = [path.name for path in root.iterdir() if path.name != JOB_FILE]
+        for name, entries in self.linked_files().items():
+            setattr(info, name, entries)
+        return info
+
+
+def validate_program(code: orm.AbstractCode, _: Any) -> str | None:
+    """Refuse a local program that is not there, before anything is queued.
+
+    Programs on clusters are looked for by `aiida-seireact doctor`: a validator must not open connections.
+    """
+    computer = getattr(code, "computer", None)
+    if computer is None or computer.transport_type != "core.local":
+        return None
+    path = Path(str(code.filepath_executable)) if isinstance(code, orm.InstalledCode) else None
+    if path is not None and path.is_absolute() and not path.exists():
+        return (
+            f"The program {path} of code {code.full_label} is not there: install it "
+            "(`pip install aiida-seireact[all]`), then run `aiida-seireact setup` again."
+        )
+    return None

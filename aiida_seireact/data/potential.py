@@ -1,0 +1,73 @@
+"""``seireact.potential``: one model file and its card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+from aiida.orm.nodes.caching import NodeCaching
+
+KINDS = ("allegro-package", "allegro-compiled", "sgp")
+CARD = ("kind", "species", "cutoff_ang", "model_hash", "dataset_hash", "versions", "metrics")
+
+
+class PotentialCaching(NodeCaching):
+    """Two files of one model are one model: packages are zips, and zips carry dates."""
+
+    def get_objects_to_hash(self) -> dict[str, Any]:
+        """Hash kind and model hash instead of the bytes of the file."""
+        attributes = self._node.base.attributes
+        return {"class": str(self._node.__class__), **{key: attributes.get(key) for key in ("kind", "model_hash", "target")}}
+
+
+class PotentialData(orm.SinglefileData):  # type: ignore[misc]
+    """One model artefact. Packages travel; compiled files belong to one device kind and one torch version.
+
+    Attributes to query: ``kind``, ``species`` (in the order of the model's types), ``cutoff_ang``, ``units``,
+    ``versions``, ``dataset_hash``, ``model_hash`` (weights and settings), ``metrics``; of compiled models also
+    ``target``, ``device``, ``torch_version``, ``package_hash``.
+    """
+
+    _CLS_NODE_CACHING = PotentialCaching
+
+    def __init__(self, file: Any = None, *, card: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """:param file: path or stream of the model file.
+
+        :param card: at least the keys of ``CARD``; ``metrics`` are errors and never part of a hash.
+        :raises ValueError: an incomplete card.
+        """
+        super().__init__(file=file, **kwargs)
+        card = {"units": {"energy": "eV", "length": "angstrom"}, "target": "", **(card or {})}
+        missing = [key for key in CARD if key not in card]
+        if missing:
+            raise ValueError(f"The card of this potential lacks {', '.join(missing)}.")
+        if card["kind"] not in KINDS:
+            raise ValueError(f"Unknown kind of potential {card['kind']!r}: use one of {', '.join(KINDS)}.")
+        self.base.attributes.set_many(card)
+
+    def _validate(self) -> bool:
+        super()._validate()
+        if self.base.attributes.get("kind") == "allegro-compiled" and not self.base.attributes.get("torch_version", ""):
+            raise ValidationError("A compiled model needs `torch_version` and `device` on its card.")
+        return True
+
+    @property
+    def kind(self) -> str:
+        """``allegro-package``, ``allegro-compiled``, or ``sgp``."""
+        return str(self.base.attributes.get("kind"))
+
+    @property
+    def species(self) -> list[str]:
+        """Element symbols in the order of the model's types."""
+        return list(self.base.attributes.get("species"))
+
+    @property
+    def model_hash(self) -> str:
+        """Hash of weights and settings."""
+        return str(self.base.attributes.get("model_hash"))
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """All that is told about the model."""
+        return {key: value for key, value in self.base.attributes.items() if key != "filename"}

@@ -1,0 +1,56 @@
+"""How the output of one of our programs becomes nodes: the part all parsers share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_seireact.calculations.base import RESULT_FILE
+
+EXIT_CODES = {
+    "invalid_input": "ERROR_INVALID_INPUT",
+    "missing_package": "ERROR_MISSING_PACKAGE",
+    "failed": "ERROR_PROGRAM_FAILED",
+}
+
+
+class ProgramParser(Parser):  # type: ignore[misc]
+    """Reads ``result.json``; tells apart killed, refused and failed; leaves the nodes to :meth:`make_outputs`."""
+
+    def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
+        """Attach output nodes.
+
+        :param result: the ``outputs`` of the program's result file.
+        :param folder: the temporarily retrieved bulk files.
+        :raises ValueError, OSError, KeyError: output that is not whole.
+        """
+        raise NotImplementedError
+
+    def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
+        if self.node.exit_status is not None:
+            # The scheduler has spoken (out of time, out of memory); it knows better than half an output.
+            return ExitCode(self.node.exit_status, self.node.exit_message)
+        try:
+            result = json.loads(self.retrieved.base.repository.get_object_content(RESULT_FILE))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return self.exit_codes.ERROR_NO_RESULT.format(message=f"Its last words: {self.last_words()}")
+        if result["status"] != "ok":
+            error = result["error"]
+            self.logger.warning(error["message"])
+            return getattr(self.exit_codes, EXIT_CODES[error["kind"]]).format(message=error["message"])
+        try:
+            return self.make_outputs(result["outputs"], Path(retrieved_temporary_folder or "."))
+        except (ValueError, OSError, KeyError) as error:
+            return self.exit_codes.ERROR_OUTPUT_UNREADABLE.format(message=f"{type(error).__name__}: {error}")
+
+    def last_words(self) -> str:
+        """Return the last line the job wrote to its standard error."""
+        name = self.node.get_option("scheduler_stderr")
+        if name not in self.retrieved.base.repository.list_object_names():
+            return "none."
+        lines = self.retrieved.base.repository.get_object_content(name).strip().splitlines()
+        return lines[-1] if lines else "none."

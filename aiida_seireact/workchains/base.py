@@ -1,0 +1,83 @@
+"""What the WorkChains around one program share: restart what was killed, stop at what a restart can't cure."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from aiida.common import AttributeDict
+from aiida.engine import (
+    BaseRestartWorkChain,
+    CalcJob,
+    ProcessHandlerReport,
+    ProcessSpec,
+    process_handler,
+    while_,
+)
+from aiida.orm import CalcJobNode
+
+from aiida_seireact.calculations.base import ProgramCalculation
+
+NO_RESULT, PROGRAM_FAILED = 410, 420
+
+
+class ProgramWorkChain(BaseRestartWorkChain):  # type: ignore[misc]
+    """Runs one of our programs to a good end: a killed one starts again from the same inputs, seeded, so alike."""
+
+    _process_class: ClassVar[type[CalcJob]] = ProgramCalculation
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        super().define(spec)
+        spec.expose_inputs(cls._process_class, exclude=("metadata",))
+        spec.input(
+            "options",
+            valid_type=dict,
+            non_db=True,
+            default=dict,
+            help="Scheduler options of each job as in `metadata.options` (queue, account, walltime, resources); they "
+            "never change a result.",
+        )
+        spec.expose_outputs(cls._process_class, exclude=("remote_folder", "retrieved", "remote_stash"))
+        spec.outline(
+            cls.setup,
+            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
+            cls.results,
+        )
+        spec.exit_code(430, "ERROR_UNRECOVERABLE", message="{process} <{pk}> can't go on: {message}")
+
+    def setup(self) -> None:
+        super().setup()
+        self.ctx.inputs = AttributeDict(self.exposed_inputs(self._process_class))
+        self.ctx.inputs.metadata = {"options": dict(self.inputs.options)}
+
+    @process_handler(priority=600)
+    def restart_without_result(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
+        """The job left no result (killed, node failure): start it again."""
+        if calculation.exit_status != NO_RESULT:
+            return None
+        self.report(f"{calculation.process_label} <{calculation.pk}> left no result; it starts again")
+        return ProcessHandlerReport(do_break=True)
+
+    @process_handler(priority=500)
+    def restart_failed_once(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
+        """The program failed while it ran: try once more, since a machine may have been the reason."""
+        if calculation.exit_status != PROGRAM_FAILED:
+            return None
+        failures = [child for child in self.ctx.children if child.exit_status == PROGRAM_FAILED]
+        if len(failures) > 1:
+            return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
+        self.report(f"{calculation.process_label} <{calculation.pk}> failed; one more try: {calculation.exit_message}")
+        return ProcessHandlerReport(do_break=True)
+
+    @process_handler(priority=100)
+    def stop_with_reason(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
+        """Anything else a restart would only repeat: pass the reason on."""
+        if not calculation.is_failed:
+            return None
+        return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
+
+    def unrecoverable(self, calculation: CalcJobNode):  # type: ignore[no-untyped-def]
+        """Return the exit code that carries the reason of ``calculation``."""
+        return self.exit_codes.ERROR_UNRECOVERABLE.format(
+            process=calculation.process_label, pk=calculation.pk, message=calculation.exit_message
+        )
