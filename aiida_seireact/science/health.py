@@ -23,7 +23,8 @@ def smallest_distance(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> 
     """Return the smallest distance between two atoms, periodic images (also of one atom) included.
 
     :param positions: ``(n_atoms, 3)`` in Å, inside the cell or not.
-    :param cell: ``(3, 3)``, rows are lattice vectors in Å; rows of directions that are not periodic are ignored.
+    :param cell: ``(3, 3)``, rows are lattice vectors in Å; rows of directions that are not periodic are
+        ignored.
     :param pbc: ``(3,)`` or one bool.
     :return: distance in Å and the indices of the pair, lower first; infinity and (0, 0) for a lone atom.
     :raises ValueError: no atoms, positions or cell not finite, or a periodic cell without volume.
@@ -52,9 +53,10 @@ def largest_hole_radius(
 ) -> float:
     """Return the radius of the largest sphere that holds no atom centre, in Å.
 
-    The distance to the nearest atom changes by at most the way gone, so a grid box whose centre is d from the nearest
-    atom holds no point farther than d + half its diagonal. Boxes that cannot beat the best centre are dropped, the
-    others are halved, until `tolerance_ang` is reached: a bound, not the luck of a grid.
+    The distance to the nearest atom changes by at most the way gone, so a grid box whose centre is d from
+    the nearest atom holds no point farther than d + half its diagonal. Boxes that cannot beat the best
+    centre are dropped, the others are halved, until `tolerance_ang` is reached: a bound, not the luck of a
+    grid.
 
     :param positions: ``(n_atoms, 3)`` in Å.
     :param cell: ``(3, 3)`` in Å.
@@ -95,7 +97,8 @@ def largest_hole_radius(
 
 @dataclass(frozen=True)
 class StopRule:
-    """When a run has left the states its model knows. The defaults let the volume swell of the reaction pass.
+    """When a run has left the states its model knows. The defaults let the volume swell of the reaction
+    pass.
 
     :param volume_ratio_min: smallest volume over the reference volume (below: collapse).
     :param volume_ratio_max: largest volume over the reference volume (above: evaporation).
@@ -120,7 +123,8 @@ class StopRule:
     def check(
         self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, reference_volume: float
     ) -> str | None:
-        """Return why to stop, the word ``nan``, ``volume``, ``distance`` or ``hole`` first, or None to go on.
+        """Return why to stop, the word ``nan``, ``volume``, ``distance`` or ``hole`` first, or None to go
+        on.
 
         :param positions: ``(n_atoms, 3)`` in Å.
         :param cell: ``(3, 3)`` in Å.

@@ -1,0 +1,146 @@
+"""Which frames are used, and for what: split by group, force limit, duplicates, time blocks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SPLITS = ("train", "val", "test")
+
+
+def split_by_group(
+    groups: Sequence[str],
+    config_types: Sequence[str],
+    ids: Sequence[str],
+    *,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int,
+    kept: Mapping[str, str] | None = None,
+) -> NDArray[np.str_]:
+    """Return ``train``, ``val`` or ``test`` for each frame, ``(n_frames,)``; a group is never split.
+
+    Every config type is divided by itself: its groups, in the order of their smallest frame id and then
+    shuffled, go one each to test, val and train, and from then on to the part that lacks most of its share
+    of frames. So every part holds every config type, the order of the frames does not matter, and a further
+    config type changes no other.
+
+    :param groups: ``(n_frames,)`` a trajectory, a time block of one, or an independent draw.
+    :param config_types: ``(n_frames,)``; all frames of a group have the same.
+    :param ids: ``(n_frames,)`` frame ids, the canonical order.
+    :param fractions: shares of frames for train, val and test; a part with share 0 stays empty.
+    :param seed: seed of the shuffle.
+    :param kept: group -> part of an earlier split, kept as it is and counted, so that a dataset can grow
+        without a test frame ever becoming a training frame.
+    :raises ValueError: fewer groups of a type than parts, unlike lengths, fractions that do not sum to 1,
+        or a group with two config types.
+    """
+    if not len(groups) == len(config_types) == len(ids):
+        raise ValueError(
+            f"There are {len(groups)} groups, {len(config_types)} config types and {len(ids)} ids: "
+            "give one each per frame."
+        )
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"The fractions for train, val and test must sum to 1, not {fractions}.")
+    kept = kept or {}
+    wrong = sorted(set(kept.values()) - set(SPLITS))
+    if wrong:
+        raise ValueError(f"'{wrong[0]}' is no part of a dataset: known are {', '.join(SPLITS)}.")
+
+    members: dict[str, list[str]] = defaultdict(list)
+    type_of: dict[str, str] = {}
+    for group, config_type, frame_id in zip(groups, config_types, ids, strict=True):
+        members[group].append(frame_id)
+        if type_of.setdefault(group, config_type) != config_type:
+            raise ValueError(
+                f"Group '{group}' has frames of the types '{type_of[group]}' and '{config_type}': "
+                "give each config type groups of its own."
+            )
+    groups_of: dict[str, list[str]] = defaultdict(list)
+    for group in sorted(members, key=lambda name: (min(members[name]), name)):
+        groups_of[type_of[group]].append(group)
+
+    part_of: dict[str, str] = {}
+    for config_type, names in groups_of.items():
+        sizes = {name: len(members[name]) for name in names}
+        part_of |= _split_one_type(config_type, sizes, fractions, seed, kept)
+    return np.array([part_of[group] for group in groups])
+
+
+def _split_one_type(
+    config_type: str,
+    sizes: Mapping[str, int],
+    fractions: tuple[float, float, float],
+    seed: int,
+    kept: Mapping[str, str],
+) -> dict[str, str]:
+    """Return group -> part for the groups of one config type, given in canonical order."""
+    share = {part: fraction for part, fraction in zip(SPLITS, fractions, strict=True) if fraction > 0}
+    if len(sizes) < len(share):
+        raise ValueError(
+            f"Config type '{config_type}' has {len(sizes)} group{'s' if len(sizes) > 1 else ''}, "
+            f"but {', '.join(share)} need one each: add frames drawn independently, "
+            "or cut its trajectory into time blocks."
+        )
+    # Seeded by the name of the type: one more type in the dataset leaves the others alone.
+    name_seed = int.from_bytes(hashlib.sha256(config_type.encode()).digest()[:8], "little")
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, name_seed])))
+    parts = {name: kept[name] for name in sizes if name in kept}
+    filled = dict.fromkeys(SPLITS, 0)
+    for name, part in parts.items():
+        filled[part] += sizes[name]
+    names = [name for name in sizes if name not in kept]
+    total = sum(sizes.values())
+    for name in (names[index] for index in rng.permutation(len(names))):
+        empty = [part for part in reversed(SPLITS) if part in share and not filled[part]]
+        part = empty[0] if empty else max(share, key=lambda key: share[key] * total - filled[key])
+        parts[name] = part
+        filled[part] += sizes[name]
+    return parts
+
+
+def within_force_limit(forces: ArrayLike, offsets: ArrayLike, limit_ev_per_ang: float) -> NDArray[np.bool_]:
+    """Return for each frame whether no atom feels more than the limit, ``(n_frames,)``.
+
+    :param forces: ``(n_atoms_total, 3)`` in eV/Å.
+    :param offsets: ``(n_frames + 1,)``; frame i owns the rows ``offsets[i]:offsets[i + 1]``.
+    :param limit_ev_per_ang: largest length of a force in eV/Å. A force that is not a number is beyond it.
+    """
+    lengths = np.linalg.norm(np.asarray(forces, dtype=float), axis=1)
+    beyond = ~(lengths <= limit_ev_per_ang)
+    starts = np.asarray(offsets, dtype=np.int64)[:-1]
+    return ~np.logical_or.reduceat(beyond, starts)
+
+
+def unique_by_id(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the indices of the first frame with each id, in ascending order."""
+    first: dict[str, int] = {}
+    for index, frame_id in enumerate(ids):
+        first.setdefault(frame_id, index)
+    return np.array(list(first.values()), dtype=np.int64)
+
+
+def time_blocks(md_steps: ArrayLike, block_steps: int, gap_steps: int) -> NDArray[np.int64]:
+    """Return the time block of each frame of one trajectory, -1 for frames in a gap.
+
+    Block k holds the steps from k (block_steps + gap_steps) on, `block_steps` of them; the gap after it
+    keeps the last frame of a block apart from the first of the next, so that blocks may be split between
+    training and test.
+
+    :param md_steps: ``(n_frames,)`` MD step of each frame, not negative.
+    :param block_steps: length of a block in MD steps.
+    :param gap_steps: length of the gap in MD steps; 0 for none.
+    :raises ValueError: a block without length, a negative gap or step.
+    """
+    steps = np.asarray(md_steps, dtype=np.int64)
+    if block_steps < 1 or gap_steps < 0:
+        raise ValueError(
+            f"A time block needs at least 1 step and a gap at least 0, not {block_steps} and {gap_steps}."
+        )
+    if len(steps) and steps.min() < 0:
+        raise ValueError(f"MD steps start at 0, but one is {steps.min()}.")
+    block, within = np.divmod(steps, block_steps + gap_steps)
+    return np.where(within < block_steps, block, -1)

@@ -1,0 +1,124 @@
+"""A split never leaks, is the same for the same content, and says what is missing."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from aiida_seireact.science.selection import split_by_group, time_blocks, unique_by_id, within_force_limit
+
+
+def dataset(n_groups: int = 20, size: int = 3, types: tuple[str, ...] = ("Li", "interface")):
+    groups = [f"{name}-{k}" for name in types for k in range(n_groups) for _ in range(size)]
+    config_types = [name for name in types for _ in range(n_groups * size)]
+    ids = [sha256(f"{group} {i % size}".encode()).hexdigest() for i, group in enumerate(groups)]
+    return groups, config_types, ids
+
+
+def as_mapping(ids, parts) -> dict[str, str]:
+    return dict(zip(ids, parts.tolist(), strict=True))
+
+
+def test_a_group_is_never_split():
+    groups, config_types, ids = dataset()
+    parts = split_by_group(groups, config_types, ids, seed=1)
+    assert {len({p for g, p in zip(groups, parts, strict=True) if g == name}) for name in set(groups)} == {1}
+
+
+def test_every_part_holds_every_config_type():
+    groups, config_types, ids = dataset(n_groups=3)
+    parts = split_by_group(groups, config_types, ids, seed=1)
+    assert {(t, p) for t, p in zip(config_types, parts, strict=True)} == {
+        (t, p) for t in ("Li", "interface") for p in ("train", "val", "test")
+    }
+
+
+def test_shares_are_met_to_within_a_group():
+    groups, config_types, ids = dataset(n_groups=20, size=3)
+    parts = split_by_group(groups, config_types, ids, fractions=(0.7, 0.1, 0.2), seed=5)
+    lithium = parts[np.array(config_types) == "Li"]
+    assert [int((lithium == part).sum()) for part in ("train", "val", "test")] == [42, 6, 12]
+
+
+def test_the_order_of_the_frames_does_not_matter():
+    groups, config_types, ids = dataset()
+    order = np.random.default_rng(0).permutation(len(ids))
+    shuffled = [[column[i] for i in order] for column in (groups, config_types, ids)]
+    assert as_mapping(ids, split_by_group(groups, config_types, ids, seed=2)) == as_mapping(
+        shuffled[2], split_by_group(*shuffled, seed=2)
+    )
+
+
+def test_another_seed_is_another_split():
+    groups, config_types, ids = dataset()
+    assert (
+        split_by_group(groups, config_types, ids, seed=1) != split_by_group(groups, config_types, ids, seed=2)
+    ).any()
+
+
+def test_a_further_config_type_changes_no_other():
+    groups, config_types, ids = dataset(types=("Li",))
+    more = dataset(types=("Li", "Li2S"))
+    assert as_mapping(ids, split_by_group(groups, config_types, ids, seed=3)).items() <= (
+        as_mapping(more[2], split_by_group(*more, seed=3)).items()
+    )
+
+
+def test_a_growing_dataset_keeps_its_test_frames():
+    groups, config_types, ids = dataset(n_groups=10)
+    before = split_by_group(groups, config_types, ids, seed=0)
+    kept = dict(zip(groups, before.tolist(), strict=True))
+    more = dataset(n_groups=14)
+    after = split_by_group(*more, seed=9, kept=kept)
+    assert all(part == kept[group] for group, part in zip(more[0], after, strict=True) if group in kept)
+    lithium = after[np.array(more[1]) == "Li"]
+    assert [int((lithium == part).sum()) for part in ("train", "val", "test")] == [33, 6, 3]
+
+
+def test_a_type_with_too_few_groups_is_named():
+    with pytest.raises(
+        ValueError, match="Config type 'LiCl' has 2 groups, but train, val, test need one each"
+    ):
+        split_by_group(["a", "b"], ["LiCl"] * 2, ["1", "2"], seed=0)
+
+
+def test_a_part_without_share_stays_empty():
+    parts = split_by_group(["a", "b"], ["LiCl"] * 2, ["1", "2"], fractions=(0.5, 0.5, 0.0), seed=0)
+    assert sorted(parts) == ["train", "val"]
+
+
+def test_input_that_cannot_be_split_is_refused():
+    with pytest.raises(ValueError, match="types 'Li' and 'LiCl'"):
+        split_by_group(["a", "a"], ["Li", "LiCl"], ["1", "2"], seed=0)
+    with pytest.raises(ValueError, match="sum to 1"):
+        split_by_group(["a"], ["Li"], ["1"], fractions=(0.9, 0.2, 0.1), seed=0)
+    with pytest.raises(ValueError, match="give one each per frame"):
+        split_by_group(["a"], ["Li"], [], seed=0)
+    with pytest.raises(ValueError, match="'validation' is no part"):
+        split_by_group(["a"], ["Li"], ["1"], seed=0, kept={"a": "validation"})
+
+
+def test_force_limit_looks_at_the_length_of_each_force():
+    forces = [[3, 4, 0], [0, 0, 0], [3, 4, 0.1], [np.nan, 0, 0], [1, 0, 0]]
+    assert within_force_limit(forces, [0, 2, 3, 4, 5], 5.0).tolist() == [True, False, False, True]
+
+
+def test_first_of_equal_frames_is_kept_in_order():
+    assert unique_by_id(["b", "a", "b", "c", "a"]).tolist() == [0, 1, 3]
+
+
+def test_time_blocks_are_apart_by_the_gap():
+    steps = np.arange(0, 200, 10)
+    blocks = time_blocks(steps, block_steps=50, gap_steps=20)
+    assert blocks.tolist() == [0] * 5 + [-1] * 2 + [1] * 5 + [-1] * 2 + [2] * 5 + [-1]
+    last, first = steps[blocks == 0].max(), steps[blocks == 1].min()
+    assert first - last > 20
+
+
+def test_time_blocks_without_length_are_refused():
+    with pytest.raises(ValueError, match="at least 1 step"):
+        time_blocks([0], 0, 0)
+    with pytest.raises(ValueError, match="start at 0"):
+        time_blocks([-1], 10, 0)
