@@ -9,6 +9,7 @@ from aiida.common.exceptions import ValidationError
 from aiida.orm.nodes.caching import NodeCaching
 
 KINDS = ("allegro-package", "allegro-compiled", "sgp")
+HASHED = ("kind", "model_hash", "target", "device", "torch_version", "cpu_isa")
 CARD = ("kind", "species", "cutoff_ang", "model_hash", "dataset_hash", "versions", "metrics")
 
 
@@ -18,7 +19,7 @@ class PotentialCaching(NodeCaching):
     def get_objects_to_hash(self) -> dict[str, Any]:
         """Hash kind and model hash instead of the bytes of the file."""
         attributes = self._node.base.attributes
-        return {"class": str(self._node.__class__), **{key: attributes.get(key) for key in ("kind", "model_hash", "target")}}
+        return {"class": str(self._node.__class__), **{key: attributes.get(key, "") for key in HASHED}}
 
 
 class PotentialData(orm.SinglefileData):  # type: ignore[misc]

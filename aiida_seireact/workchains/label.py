@@ -10,7 +10,7 @@ from aiida.common.exceptions import EntryPointError
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 from aiida.plugins import WorkflowFactory
 
-from aiida_seireact.calculations.functions.frames import merge_failures, merge_frames, take_frames
+from aiida_seireact.calculations.functions.frames import cut_batches, merge_failures, merge_frames
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
@@ -70,30 +70,26 @@ class LabelWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
     def submit_batches(self) -> ToContext:
         """Cut the frames into batches and send each to the engine."""
         engine = WorkflowFactory(self.inputs.engine.value)
-        size, total = self.inputs.batch_size.value, len(self.inputs.frames)
-        self.ctx.labels = []
-        children = {}
-        for number, start in enumerate(range(0, total, size)):
-            frames = self.inputs.frames
-            if total > size:
-                frames = take_frames(
-                    self.inputs.frames,
-                    orm.Int(start),
-                    orm.Int(start + size),
-                    metadata={"call_link_label": f"take_{number:03d}"},
-                )
-            label = f"batch_{number:03d}"
-            children[label] = self.submit(
-                engine,
-                code=self.inputs.code,
-                frames=frames,
-                parameters=self.inputs.parameters,
-                options=dict(self.inputs.options),
-                metadata={"call_link_label": label},
+        batches = {"batch_000": self.inputs.frames}
+        if len(self.inputs.frames) > self.inputs.batch_size.value:
+            batches = cut_batches(
+                self.inputs.frames, self.inputs.batch_size, metadata={"call_link_label": "cut_batches"}
             )
-            self.ctx.labels.append(label)
-        self.report(f"{total} frames go to {self.inputs.engine.value} in {len(children)} batches")
-        return ToContext(**children)
+        self.ctx.labels = sorted(batches)
+        self.report(f"{len(self.inputs.frames)} frames go to {self.inputs.engine.value} in {len(batches)} batches")
+        return ToContext(
+            **{
+                label: self.submit(
+                    engine,
+                    code=self.inputs.code,
+                    frames=frames,
+                    parameters=self.inputs.parameters,
+                    options=dict(self.inputs.options),
+                    metadata={"call_link_label": label},
+                )
+                for label, frames in batches.items()
+            }
+        )
 
     def collect(self) -> ExitCode | None:
         """Join the labelled batches in their order; a failed batch is never passed over."""

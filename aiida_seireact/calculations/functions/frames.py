@@ -1,6 +1,8 @@
-"""Cutting, joining and choosing frames inside the graph; each takes well under a second."""
+"""Cutting and joining frames inside the graph; each takes well under a second."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aiida import orm
 from aiida.engine import calcfunction
@@ -10,19 +12,23 @@ from aiida_seireact.formats.frames import Frames
 
 
 @calcfunction
-def take_frames(frames: FramesData, start: orm.Int, stop: orm.Int) -> FramesData:
-    """Return the frames ``start`` to ``stop`` (excluded) of a shard."""
-    return FramesData(frames.frames.select(range(start.value, min(stop.value, len(frames)))))
+def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData]:
+    """Cut a shard into ``batch_000``, ``batch_001``, … of at most ``batch_size`` frames, in order."""
+    columns, size = frames.frames, batch_size.value
+    return {
+        f"batch_{number:03d}": FramesData(columns.select(range(start, min(start + size, len(columns)))))
+        for number, start in enumerate(range(0, len(columns), size))
+    }
 
 
 @calcfunction
-def take_type(frames: FramesData, config_type: orm.Str) -> FramesData:
-    """Return the frames of one type.
-
-    :raises FramesError: there is none.
-    """
+def split_by_type(frames: FramesData) -> dict[str, FramesData]:
+    """Return one shard for each config type."""
     columns = frames.frames
-    return FramesData(columns.select((columns.config_type == config_type.value).nonzero()[0]))
+    return {
+        str(config_type): FramesData(columns.select((columns.config_type == config_type).nonzero()[0]))
+        for config_type in sorted(set(columns.config_type.tolist()))
+    }
 
 
 @calcfunction
@@ -37,7 +43,7 @@ def merge_frames(**shards: FramesData) -> FramesData:
 @calcfunction
 def merge_failures(batch_size: orm.Int, **reports: orm.Dict) -> orm.Dict:
     """Join the failures of consecutive batches; indices then count over all frames."""
-    failures = []
+    failures: list[dict[str, Any]] = []
     for number, name in enumerate(sorted(reports)):
         for failure in reports[name].get_dict()["failures"]:
             failures.append({**failure, "index": failure["index"] + number * batch_size.value})

@@ -1,0 +1,78 @@
+"""``seireact.allegro``: nequip-train → test → nequip-package in one job (``seireact-train``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import CalcJobProcessSpec
+
+from aiida_seireact.calculations.base import ProgramCalculation
+from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.train import TrainJob
+
+MODEL_FILE = "model.nequip.zip"
+PARENT_FILE = "parent.nequip.zip"
+CURVE_FILE = "curve.json"
+PREDICTIONS_FILE = "predictions.npz"
+CONFIG_FILE = "config.yaml"
+LOG_FILE = "nequip.log"
+
+
+class AllegroCalculation(ProgramCalculation):
+    """Dataset in, packaged model out, with its errors on the test frames told by config type.
+
+    The frames are found through the dataset by their content hash, so the job has one link however many shards there
+    are, and the links of the dataset reach each of them.
+    """
+
+    PARSER = "seireact.allegro"
+    RETRIEVE = (CONFIG_FILE, LOG_FILE)
+    RETRIEVE_TEMPORARY = (MODEL_FILE, CURVE_FILE, PREDICTIONS_FILE)
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        super().define(spec)
+        spec.input("dataset", valid_type=DatasetData, help="What to learn from, what to choose by, what to test on.")
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            validator=job_validator(TrainJob, train="train.npz", val="val.npz", test={}, shifts={}, species=[]),
+            help="`settings` (network and schedule), `overrides` (merged into nequip's configuration), `num_threads`.",
+        )
+        spec.input(
+            "reference_energies",
+            valid_type=orm.Dict,
+            help="`energies_ev`: energy of an atom of each species, eV; `source`: where they come from.",
+        )
+        spec.input("parent", valid_type=PotentialData, required=False, help="A package to start from (warm start).")
+        spec.output("potential", valid_type=PotentialData, help="The package: weights, settings and code; it travels.")
+        spec.output("metrics", valid_type=orm.Dict, help="Errors on the test frames, by config type and over all.")
+        spec.output("curve", valid_type=orm.ArrayData, help="Errors and learning rate by epoch.")
+        spec.output("predictions", valid_type=orm.ArrayData, required=False, help="Test frames: reference and prediction.")
+
+    def write_files(self, folder: Path) -> dict[str, Any]:
+        dataset = self.inputs.dataset
+        job: dict[str, Any] = {
+            **self.inputs.parameters.get_dict(),
+            "species": dataset.species,
+            "shifts": self.inputs.reference_energies["energies_ev"],
+            "test": {},
+        }
+        for split in ("train", "val"):
+            job[split] = f"{split}.npz"
+            dataset.frames(split).save(folder / job[split])
+        if dataset.frame_ids("test"):
+            test = dataset.frames("test")
+            for number, name in enumerate(sorted(set(test.config_type.tolist()))):
+                job["test"][name] = f"test_{number}.npz"
+                test.select((test.config_type == name).nonzero()[0]).save(folder / f"test_{number}.npz")
+        if "parent" in self.inputs:
+            job["parent"] = PARENT_FILE
+            with self.inputs.parent.open(mode="rb") as source:
+                (folder / PARENT_FILE).write_bytes(source.read())
+        return job

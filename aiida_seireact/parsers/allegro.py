@@ -1,0 +1,71 @@
+"""Model, errors and learning curve of ``seireact-train`` as nodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode
+
+from aiida_seireact.calculations.allegro import CURVE_FILE, MODEL_FILE, PREDICTIONS_FILE
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.parsers.base import ProgramParser
+
+
+class AllegroParser(ProgramParser):
+    """Output ``potential`` carries its card; ``metrics`` the errors by config type under ``by_type`` and ``all``."""
+
+    def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
+        by_type = dict(result["errors"] or {})
+        metrics = {
+            "all": by_type.pop("all", None),
+            "by_type": by_type,
+            "validation": result["validation"],
+            "best_epoch": result["best_epoch"],
+            "n_epochs": result["n_epochs"],
+            "done": result["done"],
+            "n_frames": result["n_frames"],
+        }
+        self.out("metrics", orm.Dict(metrics))
+        self.out("curve", arrays(json.loads((folder / CURVE_FILE).read_text(encoding="utf-8"))))
+        if result["errors"]:
+            self.out("predictions", predictions(folder / PREDICTIONS_FILE))
+        card = {
+            "kind": "allegro-package",
+            "species": result["species"],
+            "cutoff_ang": result["r_max_ang"],
+            "model_hash": result["model_hash"],
+            "dataset_hash": self.node.inputs.dataset.content_hash,
+            "versions": result["model_versions"],
+            "metrics": metrics["all"] or result["validation"],
+            "reference_energies": self.node.inputs.reference_energies.get_dict(),
+        }
+        self.out("potential", PotentialData(folder / MODEL_FILE, card=card))
+        return None
+
+
+def arrays(columns: dict[str, list[float | None]]) -> orm.ArrayData:
+    """Return columns as arrays; null becomes NaN."""
+    node = orm.ArrayData()
+    for name, values in columns.items():
+        node.set_array(name, np.array([np.nan if value is None else value for value in values], dtype=np.float64))
+    return node
+
+
+def predictions(path: Path) -> orm.ArrayData:
+    """Return references and predictions of the test frames; energies per atom."""
+    node = orm.ArrayData()
+    with np.load(path, allow_pickle=False) as file:
+        n_atoms = np.diff(file["offsets"])
+        node.set_array("n_atoms", n_atoms)
+        node.set_array("config_type", file["config_type"])
+        node.set_array("frame_ids", file["frame_ids"])
+        node.set_array("energy_predicted", file["energy"] / n_atoms)
+        node.set_array("energy_reference", file["energy_reference"] / n_atoms)
+        for name in ("forces", "stress"):
+            node.set_array(f"{name}_predicted", file[name])
+            node.set_array(f"{name}_reference", file[f"{name}_reference"])
+    return node

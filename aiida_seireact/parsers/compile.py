@@ -1,0 +1,32 @@
+"""The compiled model of ``seireact-compile`` as a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import ExitCode
+
+from aiida_seireact.calculations.compile import COMPILED_FILE
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.parsers.base import ProgramParser
+
+
+class CompileParser(ProgramParser):
+    """Output ``compiled`` knows its package, target, device and torch version."""
+
+    def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
+        package = self.node.inputs.package
+        card = {
+            "kind": "allegro-compiled",
+            "species": result["species"],
+            "cutoff_ang": result["r_max_ang"],
+            "model_hash": package.model_hash,
+            "package_hash": result["package_hash"],
+            "compiled_hash": result["compiled_hash"],
+            "dataset_hash": package.base.attributes.get("dataset_hash"),
+            "metrics": package.base.attributes.get("metrics"),
+            **{key: result[key] for key in ("target", "device", "torch_version", "cpu_isa", "versions")},
+        }
+        self.out("compiled", PotentialData(folder / COMPILED_FILE, card=card))
+        return None

@@ -1,0 +1,111 @@
+"""``seireact.train``: dataset to model: reference energies, training with its tests, package, compiled file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from aiida import orm
+from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, while_
+
+from aiida_seireact.calculations.allegro import AllegroCalculation
+from aiida_seireact.calculations.compile import CompileCalculation
+from aiida_seireact.calculations.functions.training import reference_energies_from_fit
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.workchains.base import ProgramWorkChain
+from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.protocol import ProtocolMixin
+
+MAX_COMPILE_TRIES = 3
+
+
+class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
+    """Trains an Allegro model, tests it on frames it never saw, packages it, and compiles it for the MD engine."""
+
+    _process_class: ClassVar[type[CalcJob]] = AllegroCalculation
+    PROTOCOL_FILE: ClassVar[str] = "train.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        super().define(spec)
+        spec.inputs["reference_energies"].required = False
+        spec.inputs["reference_energies"].help = (
+            "Energies of the atoms (eV) and where they come from; without it they are fitted to the training frames."
+        )
+        spec.input("compile_code", valid_type=orm.AbstractCode, required=False, help="The compiler; none: package only.")
+        spec.input("compile", valid_type=orm.Dict, required=False, help="Target and device of the compiled file.")
+        spec.expose_outputs(CompileCalculation, include=("compiled",))
+        spec.outputs["compiled"].required = False
+        spec.output("reference_energies", valid_type=orm.Dict, help="Energies of the atoms, and their source.")
+        spec.outline(
+            cls.setup,
+            cls.choose_reference_energies,
+            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
+            cls.results,
+            while_(cls.should_compile)(cls.run_compile, cls.inspect_compile),
+        )
+        spec.exit_code(450, "ERROR_COMPILE_FAILED", message="The model could not be compiled in <{pk}>: {message}")
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        dataset: DatasetData,
+        code: orm.AbstractCode | None = None,
+        compile_code: orm.AbstractCode | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder: ``fast`` trains a small network in two minutes on one core."""
+        inputs = cls.get_protocol_inputs(protocol, overrides)
+        builder = cls.get_builder()
+        builder.dataset = dataset
+        builder.code = code or find_code("train")
+        builder.compile_code = compile_code or find_code("compile")
+        builder.parameters = orm.Dict(inputs["parameters"])
+        builder.compile = orm.Dict(inputs["compile"])
+        builder.options = dict(options or {})
+        return builder
+
+    def choose_reference_energies(self) -> None:
+        """Take the energies given, else fit them to the data."""
+        if "reference_energies" in self.inputs:
+            self.ctx.inputs.reference_energies = self.inputs.reference_energies
+        else:
+            self.ctx.inputs.reference_energies = reference_energies_from_fit(
+                self.inputs.dataset, metadata={"call_link_label": "reference_energies"}
+            )
+        self.out("reference_energies", self.ctx.inputs.reference_energies)
+
+    def should_compile(self) -> bool:
+        """Whether a compiled file is asked for and not there yet."""
+        self.ctx.setdefault("compile_tries", 0)
+        self.ctx.setdefault("compiled", False)
+        return "compile_code" in self.inputs and not self.ctx.compiled
+
+    def run_compile(self) -> ToContext:
+        """Compile the package for its device and engine."""
+        self.ctx.compile_tries += 1
+        inputs: dict[str, Any] = {
+            "code": self.inputs.compile_code,
+            "package": self.ctx.children[-1].outputs.potential,
+            "metadata": {
+                "options": dict(self.inputs.options),
+                "call_link_label": f"compile_{self.ctx.compile_tries:02d}",
+            },
+        }
+        if "compile" in self.inputs:
+            inputs["parameters"] = self.inputs.compile
+        return ToContext(compile_job=self.submit(CompileCalculation, **inputs))
+
+    def inspect_compile(self) -> ExitCode | None:
+        """Attach the compiled model; a killed compiler runs again."""
+        job = self.ctx.compile_job
+        if job.is_finished_ok:
+            self.ctx.compiled = True
+            self.out("compiled", job.outputs.compiled)
+            return None
+        if job.is_finished and job.exit_status >= 400 and self.ctx.compile_tries < MAX_COMPILE_TRIES:
+            self.report(f"{job.process_label} <{job.pk}> failed; one more try: {job.exit_message}")
+            return None
+        return self.exit_codes.ERROR_COMPILE_FAILED.format(pk=job.pk, message=job.exit_message or job.process_state)
