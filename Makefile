@@ -1,0 +1,38 @@
+# The commands of a developer's and a newcomer's day; `make help` lists them.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+# Two programs at a time share two cores: threads of their own would only get in each other's way.
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint docs clean
+
+help:  ## list these commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+install:  ## make .venv with everything in it; instant when nothing has changed
+	@command -v $(PYTHON) >/dev/null || { echo "aiida-seireact needs Python 3.11, and '$(PYTHON)' was not found. Install Python 3.11 from your system's packages, python.org, pyenv or conda, or name it: make install PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) tools/install.py
+
+demo: install  ## run the whole workflow on a small system
+	$(BIN)/aiida-seireact demo
+
+test: lint  ## lint, unit tests, and the workflows with a real daemon
+	$(BIN)/python -m pytest tests --ignore=tests/workflow -m "not slow"
+	$(BIN)/python -m pytest tests/workflow -m "not slow"
+
+test-slow: install  ## the tests that take minutes
+	$(BIN)/python -m pytest tests -m slow
+
+lint: install  ## ruff, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+docs: install  ## build the documentation in docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean:  ## remove what was built; .venv stays
+	rm -rf build dist docs/_build docs/jupyter_execute .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find aiida_seireact tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
