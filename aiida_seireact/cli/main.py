@@ -1,0 +1,61 @@
+"""The command ``aiida-seireact``. Nothing heavy is imported before a command is chosen."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from aiida_seireact import __version__
+
+# name: (where it is, what it does). The help is here so that --help imports none of them.
+COMMANDS = {
+    "setup": ("setup:setup", "Make a profile, a computer and one code a program version; or reuse them."),
+    "doctor": (
+        "doctor:doctor",
+        "Run every program on a toy, look after the daemon, say how to fix what is broken.",
+    ),
+    "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
+    "status": (
+        "status:status",
+        "Say how far a process is, stage by stage, and what to do if it waits or failed.",
+    ),
+    "report": ("report:report", "Write the report of a finished process as one HTML file."),
+    "trace": ("trace:trace", "Walk a node, a frame or a model back to the labelling calculations under it."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(f"aiida_seireact.cli.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    "aiida-seireact",
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="aiida-seireact")
+@click.option("-p", "--profile", metavar="NAME", help="AiiDA profile; default: the default profile.")
+def cli(profile: str | None) -> None:
+    """Reactions at lithium-metal/solid-electrolyte interfaces: label, learn, explore, produce, recognise.
+
+    \b
+    First steps:
+      aiida-seireact setup        once
+      aiida-seireact doctor       does everything work?
+      aiida-seireact status PK    how far is my process, and what is wrong?
+    """

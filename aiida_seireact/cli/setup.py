@@ -1,0 +1,101 @@
+"""``aiida-seireact setup``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aiida_seireact.cli._profile import profile_option
+from aiida_seireact.cli.programs import PROGRAMS
+
+COLOURS = {"made": "green", "changed": "green", "hidden": "yellow", "missing": "red"}
+
+
+@click.command("setup")
+@profile_option
+@click.option(
+    "--computer", default="localhost", show_default=True, help="Label of the computer the programs run on."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Daemon workers; default 2 where nobody chose a number."
+)
+@click.option(
+    "--work-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Scratch folder of a localhost that is made.",
+)
+@click.option(
+    "--bin-dir", help="Folder of the programs on the computer; default on this machine: beside this Python."
+)
+@click.option(
+    "--program",
+    "programs",
+    multiple=True,
+    type=click.Choice([card.name for card in PROGRAMS]),
+    help="Only this program (repeatable), where a computer holds not all of them.",
+)
+@click.option(
+    "--caching/--no-caching",
+    default=True,
+    help="Let AiiDA reuse finished calculations; on unless switched off here.",
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing, only tell.")
+def setup(
+    profile: str | None,
+    computer: str,
+    workers: int | None,
+    work_dir: Path | None,
+    bin_dir: str | None,
+    programs: tuple[str, ...],
+    caching: bool,
+    dry_run: bool,
+) -> None:
+    """Make a profile, a computer and one code for each program version; or reuse what is there.
+
+    Without --profile the profile is `seireact`: SQLite and AiiDA's own broker, so nothing else has to be installed or
+    started. With --profile and --computer of your own, only the codes are added, and caching is switched on. Run it
+    again after every upgrade: changed packages make new codes, so old results in the cache stay apart.
+
+    \b
+    Examples:
+      aiida-seireact setup
+      aiida-seireact setup --profile mine --computer cluster --bin-dir /home/me/seireact/bin --program lmp
+    """
+    from aiida_seireact.cli.installation import DEFAULT_PROFILE, SetupError, Step, install
+
+    def say(step: Step) -> None:
+        outcome = click.style(f"{step.outcome:>12}", fg=COLOURS.get(step.outcome))
+        click.echo(f"{outcome}  {step.thing}" + (f": {step.detail}" if step.detail else ""))
+
+    name = profile or DEFAULT_PROFILE
+    try:
+        steps = install(
+            name,
+            computer_label=computer,
+            workers=workers,
+            work_dir=work_dir,
+            bin_dir=bin_dir,
+            programs=programs or None,
+            caching=caching,
+            dry_run=dry_run,
+            say=say,
+        )
+    except SetupError as error:
+        raise click.ClickException(str(error)) from None
+
+    missing = sum(step.outcome == "missing" for step in steps)
+    if not any(step.is_change for step in steps):
+        click.echo("Nothing to do.")
+    if missing:
+        raise click.ClickException(
+            f"{missing} of the programs can't run yet: see `missing` above, then call setup again."
+        )
+    if dry_run:
+        return
+    from aiida.manage import get_config
+
+    flag = "" if get_config().default_profile_name == name else f" -p {name}"
+    click.echo(
+        f"Next: `aiida-seireact{flag} doctor` tries everything; `verdi{flag} daemon start` starts the daemon."
+    )
