@@ -41,7 +41,7 @@ class AllegroCalculation(ProgramCalculation):
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(TrainJob, train="train.npz", val="val.npz", test={}, shifts={}, species=[]),
+            validator=job_validator(TrainJob, train="train.npz", val="val.npz", test={}, shifts={"Li": 0.0}, species=["Li"]),
             help="`settings` (network and schedule), `overrides` (merged into nequip's configuration), `num_threads`.",
         )
         spec.input(

@@ -17,12 +17,13 @@ def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:
     query.append(orm.Computer, filters={"label": computer}, tag="computer")
     query.append(
         orm.InstalledCode,
-        filters={"label": {"like": f"seireact-{program}-%"}, "extras.hidden": {"!==": True}},
+        filters={"label": {"like": f"seireact-{program}-%"}},
         with_computer="computer",
+        tag="code",
         project="*",
     )
-    query.order_by({orm.InstalledCode: {"ctime": "desc"}})
-    code = query.limit(1).first(flat=True)
+    query.order_by({"code": {"ctime": "desc"}})
+    code = next((code for code in query.all(flat=True) if not code.is_hidden), None)
     if code is None:
         raise NotExistent(
             f"There is no code seireact-{program}-<version> on computer {computer!r} in this profile: "

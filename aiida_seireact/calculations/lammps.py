@@ -1,0 +1,119 @@
+"""``seireact.lammps``: one MD segment of a trained model (``seireact-lmp``, the same input as a native ``lmp``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.common.datastructures import CalcInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJobProcessSpec
+from pydantic import Field, ValidationError
+
+from aiida_seireact.calculations.base import JOB_FILE, ProgramCalculation
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.jobs.base import Job, readable
+from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.lammps_input import DATA_FILE, DUMP_FILE, FINAL_DATA_FILE, MdSettings, lammps_input, write_data
+
+INPUT_FILE = "in.lammps"
+LOG_FILE = "log.lammps"
+MODEL_FILE = "model.nequip.pt2"
+
+
+class SegmentSettings(Job):
+    """What the ``parameters`` of a segment hold."""
+
+    md: MdSettings = Field(description="ensemble, temperature, steps, dumps: what LAMMPS is told")
+    engine: LmpJob = Field(LmpJob(), description="stop rule and how often it is checked: what seireact-lmp adds")
+    retrieve_dump: bool = Field(True, description="bring the dump into the repository; no: it stays on the computer")
+
+
+class LammpsCalculation(ProgramCalculation):
+    """One structure and a compiled model in, a trajectory out; the dump itself is named by its sha256 in the manifest."""
+
+    PARSER = "seireact.lammps"
+    RETRIEVE = (INPUT_FILE, FINAL_DATA_FILE, "manifest.json")
+    RETRIEVE_TEMPORARY = (LOG_FILE,)
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        super().define(spec)
+        spec.input("structure", valid_type=FramesData, validator=validate_structure, help="One frame to start from.")
+        spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="The compiled model.")
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            validator=validate_parameters,
+            help="`md`: ensemble, temperature_k, pressure_gpa, steps, timestep_fs, dump_every, …; `engine`: `stop` (bounds of "
+            "volume, hole and distance that end the run) and `check_every`; `retrieve_dump`.",
+        )
+        spec.inputs.validator = validate_species
+        spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
+
+    def write_files(self, folder: Path) -> dict[str, Any]:
+        settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
+        atoms = self.inputs.structure.to_ase()
+        present = set(atoms.get_chemical_symbols())
+        species = [symbol for symbol in self.inputs.potential.species if symbol in present]
+        write_data(folder / DATA_FILE, atoms, species)
+        text = lammps_input(settings.md, species=species, model=MODEL_FILE)
+        (folder / INPUT_FILE).write_text(text, encoding="utf-8")
+        with self.inputs.potential.open(mode="rb") as source:
+            (folder / MODEL_FILE).write_bytes(source.read())
+        job: dict[str, Any] = settings.engine.model_dump(mode="json")
+        return job
+
+    def arguments(self) -> list[str]:
+        return ["-in", INPUT_FILE, "-log", LOG_FILE, "-job", JOB_FILE]
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        info = super().prepare_for_submission(folder)
+        settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
+        if settings.retrieve_dump:
+            info.retrieve_list.append(DUMP_FILE + (".gz" if settings.engine.compress else ""))
+        return info
+
+
+def validate_parameters(parameters: orm.Dict, _: Any) -> str | None:
+    """Refuse settings that the program would refuse."""
+    try:
+        SegmentSettings.model_validate(parameters.get_dict())
+    except ValidationError as error:
+        return f"These parameters don't fit: {readable(error)}."
+    return None
+
+
+def validate_structure(structure: FramesData, _: Any) -> str | None:
+    """Refuse several frames, and frames that are not periodic."""
+    if len(structure) != 1:
+        return f"A segment starts from one frame; this shard holds {len(structure)}."
+    if not structure.frames.pbc.all():
+        return "The structure is not periodic in all directions: set pbc=True and give a cell."
+    return None
+
+
+def validate_potential(potential: PotentialData, _: Any) -> str | None:
+    """Refuse what LAMMPS can't load."""
+    if potential.kind != "allegro-compiled":
+        return f"LAMMPS loads compiled models; this one is of kind {potential.kind}: compile it first (`seireact.compile`)."
+    target = potential.card["target"]
+    return None if target == "pair_allegro" else f"This model was compiled for {target}: compile it for `pair_allegro`."
+
+
+def validate_species(inputs: Any, _: Any) -> str | None:
+    """Refuse a model that does not know every species of the structure."""
+    if "structure" not in inputs or "potential" not in inputs:
+        return None
+    known = inputs["potential"].species
+    unknown = [symbol for symbol in inputs["structure"].base.attributes.get("species") if symbol not in known]
+    if unknown:
+        return (
+            f"The model knows {', '.join(known)}, but the structure holds {', '.join(unknown)}: train on frames with these "
+            "species, or take another model."
+        )
+    return None
