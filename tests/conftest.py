@@ -28,7 +28,10 @@ def labelled_atoms() -> Callable[..., list[Atoms]]:
             atoms.positions += rng.normal(scale=0.05, size=(3, 3))
             atoms.info.update(config_type=config_type, group=f"{config_type}-{seed}-{index}")
             atoms.calc = SinglePointCalculator(
-                atoms, energy=rng.normal(), forces=rng.normal(size=(3, 3)), stress=rng.normal(scale=0.01, size=6)
+                atoms,
+                energy=rng.normal(),
+                forces=rng.normal(size=(3, 3)),
+                stress=rng.normal(scale=0.01, size=6),
             )
             images.append(atoms)
         return images

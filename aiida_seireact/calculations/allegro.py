@@ -41,7 +41,9 @@ class AllegroCalculation(ProgramCalculation):
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(TrainJob, train="train.npz", val="val.npz", test={}, shifts={"Li": 0.0}, species=["Li"]),
+            validator=job_validator(
+                TrainJob, train="train.npz", val="val.npz", test={}, shifts={"Li": 0.0}, species=["Li"]
+            ),
             help="`settings` (network and schedule), `overrides` (merged into nequip's configuration), `num_threads`.",
         )
         spec.input(
@@ -53,7 +55,12 @@ class AllegroCalculation(ProgramCalculation):
         spec.output("potential", valid_type=PotentialData, help="The package: weights, settings and code; it travels.")
         spec.output("metrics", valid_type=orm.Dict, help="Errors on the test frames, by config type and over all.")
         spec.output("curve", valid_type=orm.ArrayData, help="Errors and learning rate by epoch.")
-        spec.output("predictions", valid_type=orm.ArrayData, required=False, help="Test frames: reference and prediction.")
+        spec.output(
+            "predictions",
+            valid_type=orm.ArrayData,
+            required=False,
+            help="Test frames: reference and prediction.",
+        )
 
     def write_files(self, folder: Path) -> dict[str, Any]:
         dataset = self.inputs.dataset

@@ -27,7 +27,12 @@ class AseCalculation(ProgramCalculation):
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
         super().define(spec)
-        spec.input("frames", valid_type=FramesData, help="The frames to label, to relax, or to start MD from.")
+        spec.input(
+            "frames",
+            valid_type=FramesData,
+            required=False,
+            help="The frames to label, to relax, or to start MD from; not needed for isolated atoms.",
+        )
         spec.input(
             "parameters",
             valid_type=orm.Dict,
@@ -37,12 +42,21 @@ class AseCalculation(ProgramCalculation):
         )
         spec.output("frames", valid_type=FramesData, required=False, help="The labelled frames, in the order given.")
         spec.output(
-            "failures", valid_type=orm.Dict, help="`failures`: for each frame without a label its index, id and reason."
+            "isolated_atoms",
+            valid_type=orm.Dict,
+            required=False,
+            help="`energies_ev` of isolated atoms by species, if the task was that, and their `source`.",
         )
-        spec.exit_code(
-            510, "ERROR_NO_FRAME_LABELLED", message="Not one frame could be labelled: {message}", invalidates_cache=True
+        spec.output(
+            "failures",
+            valid_type=orm.Dict,
+            required=False,
+            help="`failures`: for each frame without a label its index, id and reason.",
         )
 
     def write_files(self, folder: Path) -> dict[str, Any]:
-        self.inputs.frames.frames.without_labels().save(folder / FRAMES_FILE)
-        return {**self.inputs.parameters.get_dict(), "frames": FRAMES_FILE}
+        job: dict[str, Any] = self.inputs.parameters.get_dict()
+        if "frames" in self.inputs:
+            self.inputs.frames.frames.without_labels().save(folder / FRAMES_FILE)
+            job["frames"] = FRAMES_FILE
+        return job

@@ -36,14 +36,23 @@ class ProgramCalculation(CalcJob):  # type: ignore[misc]
             help="The program; `aiida-seireact setup` makes one code for each program and version.",
         )
         spec.inputs["metadata"]["options"]["parser_name"].default = cls.PARSER
-        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        spec.inputs["metadata"]["options"]["resources"].default = {
+            "num_machines": 1,
+            "num_mpiprocs_per_machine": 1,
+        }
         spec.inputs["metadata"]["options"]["withmpi"].default = False
 
         spec.exit_code(
-            210, "ERROR_INVALID_INPUT", message="The program refused its input: {message}", invalidates_cache=True
+            210,
+            "ERROR_INVALID_INPUT",
+            message="The program refused its input: {message}",
+            invalidates_cache=True,
         )
         spec.exit_code(
-            220, "ERROR_MISSING_PACKAGE", message="The program lacks a package: {message}", invalidates_cache=True
+            220,
+            "ERROR_MISSING_PACKAGE",
+            message="The program lacks a package: {message}",
+            invalidates_cache=True,
         )
         spec.exit_code(
             310,

@@ -46,4 +46,6 @@ class CompileCalculation(ProgramCalculation):
 
 def validate_package(package: PotentialData, _: Any) -> str | None:
     """Refuse what is no package."""
-    return None if package.kind == "allegro-package" else f"Only an allegro-package can be compiled, not {package.kind}."
+    return (
+        None if package.kind == "allegro-package" else f"Only an allegro-package can be compiled, not {package.kind}."
+    )

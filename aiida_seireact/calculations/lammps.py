@@ -17,7 +17,14 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.jobs.base import Job, readable
 from aiida_seireact.formats.jobs.lmp import LmpJob
-from aiida_seireact.formats.lammps_input import DATA_FILE, DUMP_FILE, FINAL_DATA_FILE, MdSettings, lammps_input, write_data
+from aiida_seireact.formats.lammps_input import (
+    DATA_FILE,
+    DUMP_FILE,
+    FINAL_DATA_FILE,
+    MdSettings,
+    lammps_input,
+    write_data,
+)
 
 INPUT_FILE = "in.lammps"
 LOG_FILE = "log.lammps"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from aiida_seireact.formats.jobs.base import Job, readable
 
 
-def job_validator(model: type[Job], **filled: Any) -> Callable[[orm.Dict | None, Any], str | None]:
+def job_validator(model: type[Job], /, **filled: Any) -> Callable[[orm.Dict | None, Any], str | None]:
     """Return a validator of a ``parameters`` port.
 
     :param filled: keys that the CalcJob adds itself (file names); the user must not give them.

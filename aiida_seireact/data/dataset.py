@@ -29,7 +29,9 @@ class DatasetData(orm.ArrayData):  # type: ignore[misc]
     ``settings_hash``, ``shard_hashes``, ``content_hash``.
     """
 
-    def __init__(self, shards: Sequence[Frames] | None = None, split: Sequence[Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, shards: Sequence[Frames] | None = None, split: Sequence[Any] | None = None, **kwargs: Any
+    ) -> None:
         """:param shards: labelled shards of one level of theory.
 
         :param split: for each shard, for each frame: ``train``, ``val``, ``test`` or ``''`` (left out).
@@ -87,7 +89,9 @@ class DatasetData(orm.ArrayData):  # type: ignore[misc]
         owners: dict[str, str] = {}
         for name, part in zip(group.tolist(), split.tolist(), strict=True):
             if owners.setdefault(name, part) != part and name:
-                raise ValueError(f"Group {name!r} is split between {owners[name]} and {part}: errors would be too good.")
+                raise ValueError(
+                    f"Group {name!r} is split between {owners[name]} and {part}: errors would be too good."
+                )
 
     @property
     def content_hash(self) -> str:

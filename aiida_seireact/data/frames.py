@@ -81,7 +81,9 @@ class FramesData(orm.ArrayData):  # type: ignore[misc]
     def frames(self) -> Frames:
         """The columns as one object, read once."""
         names = set(self.get_arraynames())
-        columns: dict[str, Any] = {item.name: self.get_array(item.name) for item in fields(Frames) if item.name in names}
+        columns: dict[str, Any] = {
+            item.name: self.get_array(item.name) for item in fields(Frames) if item.name in names
+        }
         return Frames(**columns, settings_hash=str(self.base.attributes.get("settings_hash")))
 
     @property

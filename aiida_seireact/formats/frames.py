@@ -233,7 +233,12 @@ class Frames:
     def content_hash(self) -> str:
         """Hash of the shard: frame ids in order, with type, group, parent and step of each."""
         lines = zip(
-            self.frame_ids, self.config_type, self.group, self.parent_id, self.md_step.astype(str), strict=True
+            self.frame_ids,
+            self.config_type,
+            self.group,
+            self.parent_id,
+            self.md_step.astype(str),
+            strict=True,
         )
         return _digest(*("\t".join(line).encode() for line in lines))
 
@@ -253,7 +258,11 @@ class Frames:
         return np.diff(self.offsets)
 
     def validate(
-        self, *, species: Sequence[str] | None = None, min_distance_ang: float = 0.5, need_periodic: bool = True
+        self,
+        *,
+        species: Sequence[str] | None = None,
+        min_distance_ang: float = 0.5,
+        need_periodic: bool = True,
     ) -> None:
         """Refuse frames that no program should compute with.
 
@@ -287,7 +296,10 @@ class Frames:
                 )
             for name in ("energy", "forces", "stress"):
                 column = getattr(self, name)
-                if column is not None and not np.isfinite(column[first:last] if name == "forces" else column[index]).all():
+                if (
+                    column is not None
+                    and not np.isfinite(column[first:last] if name == "forces" else column[index]).all()
+                ):
                     raise FramesError(f"{where} has a label with NaN in its {name}: label it again or drop it.")
 
     # ---------------------------------------------------------------- ASE and files

@@ -18,9 +18,10 @@ class AseParser(ProgramParser):
     """Output ``frames`` holds what could be labelled, ``failures`` says what could not and why."""
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
-        failures = result["failures"]
-        self.out("failures", orm.Dict({"failures": failures}))
-        if not result["n_labelled"]:
-            return self.exit_codes.ERROR_NO_FRAME_LABELLED.format(message=failures[0]["reason"])
+        if "isolated_atoms_ev" in result:
+            source = f"isolated atoms of the labeller {result['calculator']['calculator']}"
+            self.out("isolated_atoms", orm.Dict({"energies_ev": result["isolated_atoms_ev"], "source": source}))
+            return None
+        self.out("failures", orm.Dict({"failures": result["failures"]}))
         self.out("frames", FramesData(Frames.load(folder / LABELLED_FILE)))
         return None

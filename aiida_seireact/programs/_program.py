@@ -40,7 +40,12 @@ def versions_of(packages: Sequence[str]) -> dict[str, str]:
 
 
 def execute(
-    name: str, folder: Path, packages: Sequence[str], work: Callable[[], dict[str, Any]], *, schema: str | None = None
+    name: str,
+    folder: Path,
+    packages: Sequence[str],
+    work: Callable[[], dict[str, Any]],
+    *,
+    schema: str | None = None,
 ) -> int:
     """Run ``work`` in ``folder``, write ``result.json`` whatever happens, and return the exit status.
 
@@ -89,9 +94,7 @@ def program(
     :param packages: distributions whose versions the result records.
     :param example: text of a job file shown by ``--help``.
     """
-    fields = "\n".join(
-        f"  {key}: {field.description or field.annotation}" for key, field in model.model_fields.items()
-    )
+    fields = "\n".join(f"  {key}: {field.description or field.annotation}" for key, field in model.model_fields.items())
     description = (run.__doc__ or "").strip().split("\n\n")[0]
 
     def command(job_file: Path, dry_run: bool) -> None:
@@ -104,9 +107,7 @@ def program(
                 raise SystemExit(InvalidInput.exit_status) from None
             click.echo(job.model_dump_json(indent=2))
             raise SystemExit(0)
-        raise SystemExit(
-            execute(name, folder, packages, lambda: run(read_job(job_file, model), folder, say))
-        )
+        raise SystemExit(execute(name, folder, packages, lambda: run(read_job(job_file, model), folder, say)))
 
     command.__doc__ = (
         f"{description}\n\nReads JOB_FILE and the data files it names, relative to the working folder; writes "
@@ -115,7 +116,11 @@ def program(
         + "\n\n\b\nExit status: 0 done, 2 the input can't be used, 3 a package is missing, 4 the run failed."
     )
     decorated: Any = command
-    decorated = click.option("--dry-run", is_flag=True, help="Validate the job, print it with its defaults, stop.")(decorated)
+    decorated = click.option("--dry-run", is_flag=True, help="Validate the job, print it with its defaults, stop.")(
+        decorated
+    )
     decorated = click.argument("job_file", type=click.Path(path_type=Path))(decorated)
     decorated = click.version_option(__version__, prog_name=name)(decorated)
-    return click.command(name, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(decorated)
+    return click.command(name, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(
+        decorated
+    )

@@ -36,14 +36,25 @@ class LabelWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
             default=lambda: orm.Str("seireact.label.ase"),
             help="Entry point (group `aiida.workflows`) of the engine; third parties add theirs under `seireact.label.`.",
         )
-        spec.input("parameters", valid_type=orm.Dict, help="Settings of the engine, one level of theory for all frames.")
         spec.input(
-            "batch_size", valid_type=orm.Int, default=lambda: orm.Int(200), help="Frames a job; one job loads its model once."
+            "parameters",
+            valid_type=orm.Dict,
+            help="Settings of the engine, one level of theory for all frames.",
+        )
+        spec.input(
+            "batch_size",
+            valid_type=orm.Int,
+            default=lambda: orm.Int(200),
+            help="Frames a job; one job loads its model once.",
         )
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_batches
         spec.output("frames", valid_type=FramesData, help="What could be labelled, in the order given.")
-        spec.output("failures", valid_type=orm.Dict, help="Index, structure id and reason of each frame without a label.")
+        spec.output(
+            "failures",
+            valid_type=orm.Dict,
+            help="Index, structure id and reason of each frame without a label.",
+        )
         spec.outline(cls.submit_batches, cls.collect)
         spec.exit_code(440, "ERROR_BATCH_FAILED", message="A batch of labels failed in <{pk}>: {message}")
 

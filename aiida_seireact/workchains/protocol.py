@@ -41,7 +41,9 @@ class ProtocolMixin:
         return {name: content["description"] for name, content in cls._protocol_file()["protocols"].items()}
 
     @classmethod
-    def get_protocol_inputs(cls, protocol: str | None = None, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def get_protocol_inputs(
+        cls, protocol: str | None = None, overrides: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return the inputs of a protocol with ``overrides`` laid over them.
 
         :raises ValueError: no such protocol; an override of a key that does not exist at the top.

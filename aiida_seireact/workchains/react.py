@@ -60,11 +60,28 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
             help="Short MD of the labeller, one job for each; named `<config type>_<anything>` after the relaxed cell "
             "it starts from.",
         )
+        spec.input(
+            "isolated_atoms",
+            valid_type=orm.Dict,
+            required=False,
+            help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; without "
+            "it they are fitted to the data, and the model's card says so.",
+        )
         spec.input("engine", valid_type=orm.Str, help="Labelling engine, an entry point `seireact.label.<name>`.")
         spec.input("batch_size", valid_type=orm.Int, help="Frames a label job.")
-        spec.input("production", valid_type=FramesData, required=False, help="Your own production cell; else it is built.")
-        spec.input("training", valid_type=FramesData, required=False, help="Your own cells to relax and to train on: one "
-                   "frame of type `interface`, then one of the electrolyte; else they are built.")
+        spec.input(
+            "production",
+            valid_type=FramesData,
+            required=False,
+            help="Your own production cell; else it is built.",
+        )
+        spec.input(
+            "training",
+            valid_type=FramesData,
+            required=False,
+            help="Your own cells to relax and to train on: one "
+            "frame of type `interface`, then one of the electrolyte; else they are built.",
+        )
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
 
         spec.output("summary", valid_type=orm.Dict, help="Every number of the report.")
@@ -102,10 +119,23 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
         :param overrides: any value of the protocol, nested as there; ``calculator`` names the labeller for all.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
+        stages = {
+            "train": (TrainWorkChain, "parameters"),
+            "compile": (TrainWorkChain, "compile"),
+            "produce": (ProduceWorkChain, "parameters"),
+            "reference_md": (ProduceWorkChain, "parameters"),
+            "classify": (ClassifyWorkChain, "parameters"),
+            "analyse": (AnalyseWorkChain, "parameters"),
+        }
+        for name, (workchain, key) in stages.items():
+            inputs[name] = merge(workchain.get_protocol_inputs(protocol)[key], inputs[name])
         calculator = inputs.pop("calculator")
         for name in ("label", "relax", "reference_labeller_md"):
             inputs[name] = merge({"calculator": calculator}, inputs[name])
+        isolated_atoms = inputs.pop("isolated_atoms")
         builder = cls.get_builder()
+        if isolated_atoms is not None:
+            builder.isolated_atoms = orm.Dict(merge({"calculator": calculator}, isolated_atoms))
         builder.codes = dict(codes or find_codes())
         builder.engine = orm.Str(inputs["engine"])
         builder.batch_size = orm.Int(inputs["batch_size"])
@@ -118,24 +148,28 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
         return builder
 
     # ------------------------------------------------------------------ structures and labels
-    def build_structures(self) -> None:
+    def build_structures(self) -> ExitCode | None:
         """Build the cells that are not given."""
-        cells = build_cells(self.inputs.structures, metadata={"call_link_label": "structures"})
+        cells, node = build_cells.run_get_node(self.inputs.structures, metadata={"call_link_label": "structures"})
+        if failure := self.failure("structures", node):
+            return failure
         self.ctx.cells = {name: node.uuid for name, node in cells.items()}
         for given, built in (("training", "to_relax"), ("production", "production")):
             if given in self.inputs:
                 self.ctx.cells[built] = self.inputs[given].uuid
+        return None
 
     def cell(self, name: str) -> FramesData:
         """Return the shard of a cell."""
         return orm.load_node(self.ctx.cells[name])
 
-    def by_labeller(self, label: str, frames: FramesData, parameters: orm.Dict) -> orm.ProcessNode:
-        """Submit a relaxation or MD with the labeller itself."""
+    def by_labeller(self, label: str, frames: FramesData | None, parameters: orm.Dict) -> orm.ProcessNode:
+        """Submit a relaxation, MD, or isolated atoms with the labeller itself."""
+        start = {} if frames is None else {"frames": frames}
         return self.submit(
             AseLabelWorkChain,
             code=self.inputs.codes.label,
-            frames=frames,
+            **start,
             parameters=parameters,
             options=dict(self.inputs.options),
             metadata={"call_link_label": label},
@@ -151,7 +185,11 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
         if failure := self.failure("relax", self.ctx.relax):
             return failure
         relaxed = self.ctx.relax.outputs.frames
-        sampled = sample_frames(relaxed, self.inputs.sampling, metadata={"call_link_label": "sample"})
+        sampled, node = sample_frames.run_get_node(
+            relaxed, self.inputs.sampling, metadata={"call_link_label": "sample"}
+        )
+        if failure := self.failure("sample", node):
+            return failure
         starts = split_by_type(relaxed, metadata={"call_link_label": "sample_starts"})
         children = {
             "label": self.submit(
@@ -169,18 +207,26 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
             start = starts[name.rsplit("_", 1)[0]]
             children[f"label_md_{name}"] = self.by_labeller(f"label_md_{name}", start, parameters)
         self.ctx.label_children = sorted(children)
+        if "isolated_atoms" in self.inputs:
+            children["label_isolated_atoms"] = self.by_labeller(
+                "label_isolated_atoms", None, self.inputs.isolated_atoms
+            )
         self.report(f"labelling {len(sampled)} frames and {len(children) - 1} short runs")
         return ToContext(**children)
 
     def collect_dataset(self) -> ExitCode | None:
         """Choose and split the labelled frames."""
-        for name in self.ctx.label_children:
+        atoms = ["label_isolated_atoms"] if "isolated_atoms" in self.inputs else []
+        for name in [*self.ctx.label_children, *atoms]:
             if failure := self.failure("label", self.ctx[name]):
                 return failure
-        self.ctx.dataset = make_dataset(
+        dataset, node = make_dataset.run_get_node(
             self.inputs.dataset, metadata={"call_link_label": "dataset"}, **self.labelled()
-        ).uuid
-        self.out("dataset", orm.load_node(self.ctx.dataset))
+        )
+        if failure := self.failure("dataset", node):
+            return failure
+        self.ctx.dataset = dataset.uuid
+        self.out("dataset", dataset)
         self.out("label_failures", self.ctx.label.outputs.failures)
         return None
 
@@ -192,6 +238,9 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
     def train(self) -> ToContext:
         """Train, test, package and compile."""
         dataset = orm.load_node(self.ctx.dataset)
+        energies = {}
+        if "isolated_atoms" in self.inputs:
+            energies["reference_energies"] = self.ctx.label_isolated_atoms.outputs.isolated_atoms
         self.report(f"training on {len(dataset.frame_ids('train'))} of {len(dataset)} frames")
         return ToContext(
             train=self.submit(
@@ -201,6 +250,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
                 parameters=self.inputs.train,
                 compile_code=self.inputs.codes.compile,
                 compile=self.inputs.compile,
+                **energies,
                 options=dict(self.inputs.options),
                 metadata={"call_link_label": "train"},
             )

@@ -29,10 +29,17 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
         spec.inputs["reference_energies"].required = False
-        spec.inputs["reference_energies"].help = (
+        spec.inputs[
+            "reference_energies"
+        ].help = (
             "Energies of the atoms (eV) and where they come from; without it they are fitted to the training frames."
         )
-        spec.input("compile_code", valid_type=orm.AbstractCode, required=False, help="The compiler; none: package only.")
+        spec.input(
+            "compile_code",
+            valid_type=orm.AbstractCode,
+            required=False,
+            help="The compiler; none: package only.",
+        )
         spec.input("compile", valid_type=orm.Dict, required=False, help="Target and device of the compiled file.")
         spec.expose_outputs(CompileCalculation, include=("compiled",))
         spec.outputs["compiled"].required = False

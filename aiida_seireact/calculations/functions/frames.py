@@ -7,11 +7,13 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 
 
 @calcfunction
+@refusing
 def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData]:
     """Cut a shard into ``batch_000``, ``batch_001``, … of at most ``batch_size`` frames, in order."""
     columns, size = frames.frames, batch_size.value
@@ -22,6 +24,7 @@ def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData
 
 
 @calcfunction
+@refusing
 def split_by_type(frames: FramesData) -> dict[str, FramesData]:
     """Return one shard for each config type."""
     columns = frames.frames
@@ -32,6 +35,7 @@ def split_by_type(frames: FramesData) -> dict[str, FramesData]:
 
 
 @calcfunction
+@refusing
 def merge_frames(**shards: FramesData) -> FramesData:
     """Join shards in the order of their link labels into one.
 
@@ -41,6 +45,7 @@ def merge_frames(**shards: FramesData) -> FramesData:
 
 
 @calcfunction
+@refusing
 def merge_failures(batch_size: orm.Int, **reports: orm.Dict) -> orm.Dict:
     """Join the failures of consecutive batches; indices then count over all frames."""
     failures: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
@@ -14,6 +15,7 @@ from aiida_seireact.data.trajectory import TrajectoryData
 
 
 @calcfunction
+@refusing
 def plan_references(metrics: orm.Dict, parameters: orm.Dict) -> orm.Dict:
     """Decide for each phase whether the model is good enough to make its reference run, else the labeller does.
 
@@ -35,6 +37,7 @@ def plan_references(metrics: orm.Dict, parameters: orm.Dict) -> orm.Dict:
 
 
 @calcfunction
+@refusing
 def summarise(
     parameters: orm.Dict,
     dataset: DatasetData,

@@ -7,6 +7,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase.data import atomic_numbers
 
+from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
@@ -15,6 +16,7 @@ from aiida_seireact.science.selection import split_by_group, unique_by_id, withi
 
 
 @calcfunction
+@refusing
 def make_dataset(parameters: orm.Dict, **shards: FramesData) -> DatasetData:
     """Filter, drop doubles, and split labelled shards into training, validation and test, by whole groups.
 
@@ -42,6 +44,7 @@ def make_dataset(parameters: orm.Dict, **shards: FramesData) -> DatasetData:
 
 
 @calcfunction
+@refusing
 def reference_energies_from_fit(dataset: DatasetData) -> orm.Dict:
     """Fit the energy of each species to the training frames (`science.reference_energies`)."""
     frames = dataset.frames("train")
@@ -60,9 +63,3 @@ def reference_energies_from_fit(dataset: DatasetData) -> orm.Dict:
             "residual_ev_per_atom": round(residual, 8),
         }
     )
-
-
-@calcfunction
-def reference_energies_from_atoms(report: orm.Dict) -> orm.Dict:
-    """Take the energies of isolated atoms that the labeller gave."""
-    return orm.Dict({"energies_ev": report["isolated_atoms_ev"], "source": "isolated atoms of the labeller"})
