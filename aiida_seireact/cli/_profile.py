@@ -1,4 +1,4 @@
-"""What the commands share: the option --profile, and a profile loaded with this environment's programs in reach."""
+"""What the commands share: the option --profile, and loading profile, node and process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def profile_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def use_this_environment() -> None:
     """Put the scripts beside this Python first on PATH: the daemon looks for `verdi` there.
 
-    Needed when the command was called by its path, without activating the environment. Call it before AiiDA is
-    imported, since AiiDA looks for `verdi` once, on import.
+    Needed when the command was called by its path, without activating the environment. Call it before
+    AiiDA is imported, since AiiDA looks for `verdi` once, on import.
     """
     scripts = str(Path(sys.executable).parent)
     paths = os.environ.get("PATH", os.defpath).split(os.pathsep)
@@ -85,7 +85,7 @@ def load_node(identifier: str) -> Node:
         profile = get_manager().get_profile()
         raise click.ClickException(
             f"No single node {identifier!r} in profile {profile.name if profile else '?'!r} ({error}): "
-            "`verdi process list -a` and `verdi node list` show what is there; --profile chooses another profile."
+            "`verdi process list -a` shows what is there; --profile chooses another profile."
         ) from None
 
 
@@ -99,7 +99,7 @@ def load_process(identifier: str) -> ProcessNode:
     node = load_node(identifier)
     if not isinstance(node, ProcessNode):
         raise click.ClickException(
-            f"Node {node.pk} is a {type(node).__name__}, not a process: `aiida-seireact trace {node.pk}` tells "
-            "where it came from."
+            f"Node {node.pk} is a {type(node).__name__}, not a process: "
+            f"`aiida-seireact trace {node.pk}` tells where it came from."
         )
     return node

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_PROFILE = "seireact"
 LOCALHOST = "localhost"
 
-# Wildcards may not stand in the path of a module, unless the pattern could also name a group of entry points: hence
-# the star instead of the underscore (aiida-core 2.9.4, `_validate_identifier_pattern`).
+# Wildcards may not stand in the path of a module, unless the pattern could also name a group of entry
+# points: hence the star instead of the underscore (aiida-core 2.9.4, `_validate_identifier_pattern`).
 CACHED = ("aiida.calculations:seireact.*", "aiida*seireact.calculations.functions.*")
 
 # (option, value, why) of a profile that setup makes itself.
@@ -45,7 +45,7 @@ class Step:
 
     thing: str
     outcome: str
-    """``made``, ``changed``, ``reused``, ``kept``, ``hidden``, ``missing``; with a dry run ``would make`` and the like."""
+    """``made``, ``changed``, ``reused``, ``kept``, ``hidden``, ``missing``; dry: ``would make`` and so on."""
     detail: str = ""
 
     @property
@@ -122,8 +122,8 @@ def install(
     computer = _find_computer(computer_label)
     if computer is None and computer_label != LOCALHOST:
         raise SetupError(
-            f"There is no computer {computer_label!r} in profile {profile_name!r}: make it with `verdi computer setup` and "
-            f"`verdi computer configure`, then call setup again."
+            f"There is no computer {computer_label!r} in profile {profile_name!r}: make it with "
+            "`verdi computer setup` and `verdi computer configure`, then call setup again."
         )
     if computer is None:
         folder = work_dir or Path(config.dirpath) / "scratch" / profile_name
@@ -148,12 +148,10 @@ def install(
 def prepend_text(card: ProgramCard, environment: Environment) -> str:
     """Return what a job does before the program starts.
 
-    It names the versions of the packages that determine results: this text is part of the code's hash, the label is
-    not, so an upgraded package makes a new code and never meets results of the old one in the cache.
+    It names the versions of the packages that determine results: this text is part of the code's hash, the
+    label is not, so an upgraded package makes a new code and never meets results of the old one in the cache.
     """
-    named = [
-        f"{name} {environment.versions.get(name, 'absent')}" for name in ("aiida-seireact", *card.packages)
-    ]
+    named = [f"{name} {environment.versions.get(name, 'absent')}" for name in ("aiida-seireact", *card.packages)]
     lines = [f"# versions: {', '.join(named)}", "export OMP_NUM_THREADS=1"]
     if card.large_arrays:
         # Without these, malloc gives large blocks back after each step, and page faults double the run time.
@@ -268,8 +266,8 @@ def _probe(computer: Computer | None, bin_dir: str | None) -> Environment:
     is_local = computer is None or computer.transport_type == "core.local"
     if bin_dir is None and not is_local:
         raise SetupError(
-            f"Computer {computer.label if computer else ''!r} is another machine: say with --bin-dir in which folder there "
-            "the seireact-* programs are (the `bin` of the environment where aiida-seireact is installed)."
+            f"Computer {computer.label if computer else ''!r} is another machine: say with --bin-dir in which "
+            "folder there the seireact-* programs are (the `bin` of their environment)."
         )
     try:
         with shell_on(computer) as shell:
@@ -286,7 +284,7 @@ def _look_after_code(
     dry_run: bool,
     tell: Callable[..., None],
 ) -> None:
-    """Make the code of a program, or reuse one with the very same content; put codes of other versions away."""
+    """Make the code of a program, or reuse one with the same content; put codes of other versions away."""
     label = f"{card.script}-{environment.versions.get('aiida-seireact', __version__)}"
     reason = environment.missing(card.name)
     if reason:
@@ -300,11 +298,11 @@ def _look_after_code(
     codes = [] if computer is None else _codes_of(card, computer)
     same = [code for code in codes if all(str(getattr(code, key)) == value for key, value in content.items())]
     if same:
-        # Oldest first: a version that comes back after another one was tried gets its old code and its old cache.
-        chosen = same[0]
-        tell(f"code {chosen.label}", "reused", str(chosen.filepath_executable))
-        if chosen.is_hidden and not dry_run:
-            chosen.is_hidden = False
+        # A version that comes back after another one was tried gets its old code, and so its old cache.
+        chosen: InstalledCode | None = same[0]
+        tell(f"code {same[0].label}", "reused", str(same[0].filepath_executable))
+        if same[0].is_hidden and not dry_run:
+            same[0].is_hidden = False
     else:
         if label in {code.label for code in codes}:
             label += f"-{hashlib.sha256(repr(sorted(content.items())).encode()).hexdigest()[:4]}"
@@ -325,9 +323,7 @@ def _codes_of(card: ProgramCard, computer: Computer) -> list[InstalledCode]:
     from aiida.orm import Computer, InstalledCode, QueryBuilder
 
     query = QueryBuilder().append(Computer, filters={"id": computer.pk}, tag="computer")
-    query.append(
-        InstalledCode, filters={"label": {"like": f"{card.script}-%"}}, with_computer="computer", tag="code"
-    )
+    query.append(InstalledCode, filters={"label": {"like": f"{card.script}-%"}}, with_computer="computer", tag="code")
     codes: list[InstalledCode] = query.order_by({"code": "id"}).all(flat=True)
     return codes
 

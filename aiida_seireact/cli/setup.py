@@ -14,20 +14,14 @@ COLOURS = {"made": "green", "changed": "green", "hidden": "yellow", "missing": "
 
 @click.command("setup")
 @profile_option
-@click.option(
-    "--computer", default="localhost", show_default=True, help="Label of the computer the programs run on."
-)
-@click.option(
-    "--workers", type=click.IntRange(1), help="Daemon workers; default 2 where nobody chose a number."
-)
+@click.option("--computer", default="localhost", show_default=True, help="Label of the computer the programs run on.")
+@click.option("--workers", type=click.IntRange(1), help="Daemon workers; default 2 where nobody chose a number.")
 @click.option(
     "--work-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="Scratch folder of a localhost that is made.",
 )
-@click.option(
-    "--bin-dir", help="Folder of the programs on the computer; default on this machine: beside this Python."
-)
+@click.option("--bin-dir", help="Folder of the programs on the computer; default on this machine: beside this Python.")
 @click.option(
     "--program",
     "programs",
@@ -53,9 +47,10 @@ def setup(
 ) -> None:
     """Make a profile, a computer and one code for each program version; or reuse what is there.
 
-    Without --profile the profile is `seireact`: SQLite and AiiDA's own broker, so nothing else has to be installed or
-    started. With --profile and --computer of your own, only the codes are added, and caching is switched on. Run it
-    again after every upgrade: changed packages make new codes, so old results in the cache stay apart.
+    Without --profile the profile is `seireact`: SQLite and AiiDA's own broker, so nothing else has to be
+    installed or started. With --profile and --computer of your own, only the codes are added, and caching is
+    switched on. Run it again after every upgrade: changed packages make new codes, so that old results in
+    the cache stay apart.
 
     \b
     Examples:
@@ -96,6 +91,4 @@ def setup(
     from aiida.manage import get_config
 
     flag = "" if get_config().default_profile_name == name else f" -p {name}"
-    click.echo(
-        f"Next: `aiida-seireact{flag} doctor` tries everything; `verdi{flag} daemon start` starts the daemon."
-    )
+    click.echo(f"Next: `aiida-seireact{flag} doctor` tries everything; `verdi{flag} daemon start` starts the daemon.")

@@ -1,0 +1,284 @@
+"""Walk from a node, a frame or a model back to the labelling calculations under it, along the links."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from aiida.common.links import LinkType
+from aiida.orm import AbstractCode, CalcJobNode, CalculationNode, Data, Dict, Node, ProcessNode, WorkflowNode
+
+from aiida_seireact.calculations.base import RESULT_FILE
+from aiida_seireact.cli.progress import LABELLING
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.trajectory import TrajectoryData
+
+UP = (LinkType.CREATE, LinkType.INPUT_CALC)
+
+
+class TraceError(ValueError):
+    """The question does not fit the node; the message says which would."""
+
+
+@dataclass
+class Step:
+    """One node on the way back, with what lies under it."""
+
+    pk: int
+    uuid: str
+    link: str
+    text: str
+    is_label: bool = False
+    again: bool = False
+    """Whether it is spread out elsewhere in the tree already."""
+    under: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """A calculation that made labels."""
+
+    pk: int
+    uuid: str
+    process: str
+    code: str
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    n_frames: int
+    from_cache: bool
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The way back from one node."""
+
+    root: Step
+    labellings: tuple[Labelling, ...]
+
+
+@dataclass(frozen=True)
+class FrameOrigin:
+    """Where one frame comes from."""
+
+    frame_id: str
+    structure_id: str
+    config_type: str
+    group: str
+    split: str
+    """Its part in the dataset it was asked of; empty for a shard."""
+    md_step: int | None
+    parent_id: str
+    shard_pk: int
+    shard_uuid: str
+    index_in_shard: int
+    labelling: Labelling | None
+    parent_shard_pk: int | None
+    parent_index: int | None
+
+
+def trace(node: Node) -> Trace:
+    """Return the tree of our nodes above ``node`` and the labelling calculations it ends in."""
+    seen: set[int] = set()
+    labellings: dict[int, Labelling] = {}
+    if isinstance(node, WorkflowNode):
+        root = Step(_pk(node), node.uuid, "", describe(node))
+        outputs = {entry.node.pk: entry for entry in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()}
+        for entry in outputs.values():
+            if is_ours(entry.node):
+                root.under.append(_climb(entry.node, entry.link_label, seen, labellings))
+    else:
+        root = _climb(node, "", seen, labellings)
+    return Trace(root, tuple(labellings[pk] for pk in sorted(labellings)))
+
+
+def _climb(node: Node, link: str, seen: set[int], labellings: dict[int, Labelling]) -> Step:
+    step = Step(_pk(node), node.uuid, link, describe(node))
+    if step.pk in seen:
+        step.again = True
+        return step
+    seen.add(step.pk)
+    if makes_labels(node):
+        labellings[step.pk] = labelling_of(node)
+        step.is_label = True
+        return step
+    for entry in node.base.links.get_incoming(link_type=UP).all():
+        if isinstance(node, Data) or leads_to_frames(entry.node):
+            step.under.append(_climb(entry.node, entry.link_label, seen, labellings))
+    return step
+
+
+def leads_to_frames(node: Node) -> bool:
+    """Whether a node is ours, or was computed by something that took one of ours (metrics, plans, labels)."""
+    if is_ours(node):
+        return True
+    if not isinstance(node, Data) or isinstance(node, AbstractCode):
+        return False
+    creator = node.creator
+    return creator is not None and any(
+        is_ours(entry.node) for entry in creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC)
+    )
+
+
+def makes_labels(node: Node) -> TypeGuard[CalcJobNode]:
+    """Whether a node is a calculation that computes labels, whatever its engine."""
+    if not isinstance(node, CalcJobNode):
+        return False
+    return node.process_type == LABELLING or any(
+        isinstance(out, FramesData) and out.is_labelled for out in _created(node)
+    )
+
+
+def _created(node: CalculationNode) -> Iterator[Node]:
+    for entry in node.base.links.get_outgoing(link_type=LinkType.CREATE).all():
+        yield entry.node
+
+
+def labelling_of(job: CalcJobNode) -> Labelling:
+    """Return what a reader wants to know of a labelling calculation."""
+    inputs = job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()
+    code = next((entry.node for entry in inputs if isinstance(entry.node, AbstractCode)), None)
+    settings: dict[str, Any] = next(
+        (
+            entry.node.get_dict()
+            for entry in inputs
+            if entry.link_label == "parameters" and isinstance(entry.node, Dict)
+        ),
+        {},
+    )
+    return Labelling(
+        pk=_pk(job),
+        uuid=job.uuid,
+        process=job.process_label or job.node_type,
+        code="" if code is None else code.full_label,
+        versions=_versions(job),
+        settings=settings,
+        n_frames=sum(len(out) for out in _created(job) if isinstance(out, FramesData) and out.is_labelled),
+        from_cache=job.base.caching.is_created_from_cache,
+    )
+
+
+def _versions(job: CalcJobNode) -> dict[str, str]:
+    """Return the versions the program itself wrote down."""
+    retrieved = next((entry.node for entry in job.base.links.get_outgoing(link_label_filter="retrieved").all()), None)
+    if retrieved is None or RESULT_FILE not in retrieved.base.repository.list_object_names():
+        return {}
+    try:
+        return dict(json.loads(retrieved.base.repository.get_object_content(RESULT_FILE, mode="r"))["versions"])
+    except (json.JSONDecodeError, KeyError):
+        return {}
+
+
+def is_ours(node: Node) -> bool:
+    """Whether a node is of one of our types: frames, dataset, potential, trajectory, phases."""
+    return node.node_type.startswith("data.seireact.")
+
+
+def _pk(node: Node) -> int:
+    """PK of a stored node."""
+    if node.pk is None:
+        raise TraceError("This node is not stored, so it has no history yet.")
+    return node.pk
+
+
+def describe(node: Node) -> str:
+    """Return a node in half a line."""
+    name = node.process_label if isinstance(node, ProcessNode) else type(node).__name__
+    text = f"{name} <{node.pk}>"
+    if isinstance(node, FramesData):
+        types = ", ".join(node.base.attributes.get("config_types"))
+        text += f": {len(node)} {'labelled ' if node.is_labelled else ''}frames ({types})"
+    elif isinstance(node, DatasetData):
+        parts = ", ".join(f"{node.base.attributes.get(f'n_{name}')} {name}" for name in ("train", "val", "test"))
+        text += f": {len(node)} frames ({parts}), {node.content_hash[:12]}"
+    elif isinstance(node, PotentialData):
+        text += f": {node.kind} of {'-'.join(node.species)}, {node.model_hash[:12]}"
+    elif isinstance(node, TrajectoryData):
+        attributes = node.base.attributes
+        text += f": {attributes.get('steps')} steps of {attributes.get('n_atoms')} atoms"
+    elif isinstance(node, ProcessNode):
+        state = node.process_state.value if node.process_state else "not run"
+        status = f" [{node.exit_status}]" if node.exit_status is not None else ""
+        text += f": {state}{status}" + (", from the cache" if node.base.caching.is_created_from_cache else "")
+    return text
+
+
+# ------------------------------------------------------------------------------------ one frame
+def frame_origin(node: Node, index: int) -> FrameOrigin:
+    """Return where frame ``index`` comes from; of a dataset, in its canonical order (sorted by frame id).
+
+    The labelling is the creator of the first shard that holds the frame: later shards only pass it on.
+
+    :raises TraceError: not a shard or dataset, or no such frame.
+    """
+    if not isinstance(node, FramesData | DatasetData):
+        raise TraceError(
+            f"Node {node.pk} is a {type(node).__name__} and has no frames: give a FramesData or DatasetData "
+            f"with --frame; `aiida-seireact trace {node.pk}` shows those above it."
+        )
+    if not -len(node) <= index < len(node):
+        raise TraceError(f"Node {node.pk} has frames 0 to {len(node) - 1}, not {index}.")
+    above = list(shards_above(node))
+    split = ""
+    if isinstance(node, DatasetData):
+        frame_id = node.frame_ids()[index]
+        split = str(node.get_array("split")[index])
+    else:
+        frame_id = node.frames.frame_ids[index]
+    holders = [shard for shard in above if frame_id in shard.frames.frame_ids]
+    if not holders:
+        raise TraceError(f"No shard above node {node.pk} holds frame {frame_id[:12]}: the archive is not whole.")
+    # The first to hold it is the one with no other holder above it; ties can't be, since ids hold the labels.
+    shard = min(holders, key=lambda holder: (not _by_labelling(holder), holder.ctime))
+    position = shard.frames.frame_ids.index(frame_id)
+    frames = shard.frames
+    parent_id = str(frames.parent_id[position])
+    parent = _holder_of(parent_id, shards_above(shard)) if parent_id else None
+    step = int(frames.md_step[position])
+    creator = shard.creator
+    return FrameOrigin(
+        frame_id=frame_id,
+        structure_id=frames.structure_ids[position],
+        config_type=str(frames.config_type[position]),
+        group=str(frames.group[position]),
+        split=split,
+        md_step=step if step >= 0 else None,
+        parent_id=parent_id,
+        shard_pk=_pk(shard),
+        shard_uuid=shard.uuid,
+        index_in_shard=position,
+        labelling=labelling_of(creator) if creator is not None and makes_labels(creator) else None,
+        parent_shard_pk=parent[0] if parent else None,
+        parent_index=parent[1] if parent else None,
+    )
+
+
+def _by_labelling(shard: FramesData) -> bool:
+    return shard.creator is not None and makes_labels(shard.creator)
+
+
+def shards_above(node: Node) -> Iterator[FramesData]:
+    """Yield ``node`` if it is a shard, and every shard it came from, nearest first."""
+    seen = {node.pk}
+    level: list[Node] = [node]
+    while level:
+        yield from (item for item in level if isinstance(item, FramesData))
+        above: list[Node] = []
+        for item in level:
+            for entry in item.base.links.get_incoming(link_type=UP).all():
+                if entry.node.pk not in seen:
+                    seen.add(entry.node.pk)
+                    above.append(entry.node)
+        level = above
+
+
+def _holder_of(frame_id: str, shards: Iterator[FramesData]) -> tuple[int, int] | None:
+    """Return PK and index of the nearest frame with this frame id, or with this structure."""
+    for shard in shards:
+        for ids in (shard.frames.frame_ids, shard.frames.structure_ids):
+            if frame_id in ids:
+                return _pk(shard), ids.index(frame_id)
+    return None
