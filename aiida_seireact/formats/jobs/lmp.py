@@ -1,0 +1,36 @@
+"""The optional job file of ``seireact-lmp``: what an input of LAMMPS can't say."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.science.health import StopRule
+
+
+class StopSettings(Job):
+    """Fields of :class:`aiida_seireact.science.health.StopRule`."""
+
+    volume_ratio_min: float = Field(StopRule.volume_ratio_min, gt=0, lt=1)
+    volume_ratio_max: float = Field(StopRule.volume_ratio_max, gt=1)
+    hole_radius_max_ang: float = Field(StopRule.hole_radius_max_ang, gt=0)
+    distance_min_ang: float = Field(StopRule.distance_min_ang, gt=0)
+
+    def rule(self) -> StopRule:
+        """Return the rule itself."""
+        return StopRule(**self.model_dump())
+
+
+class LmpJob(Job):
+    """Stop rule and what happens to the dump."""
+
+    stop: StopSettings | None = Field(
+        None, description="end the segment when the run leaves these bounds; null: never"
+    )
+    check_every: int = Field(
+        50, ge=1, description="steps between checks; a multiple of the dump's interval is best"
+    )
+    reference_volume_ang3: float | None = Field(
+        None, gt=0, description="volume of ratio 1; default: at the first step"
+    )
+    compress: bool = Field(True, description="gzip the dump after the run")

@@ -1,0 +1,175 @@
+"""The LAMMPS input and data file of one MD segment with an Allegro model; the same for a native ``lmp`` and
+seireact-lmp.
+
+LAMMPS units metal live only here and behind: Å, ps, eV, bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from ase import Atoms
+from ase.io.lammpsdata import write_lammps_data
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from aiida_seireact.formats.atomic import write_atomically
+
+DATA_FILE = "structure.data"
+DUMP_FILE = "traj.dump"
+FINAL_DATA_FILE = "final.data"
+FINAL_RESTART_FILE = "final.restart"
+BAR_PER_GPA = 1e4
+FS_PER_PS = 1e3
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class MdSettings(BaseModel):
+    """One segment of molecular dynamics."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ensemble: Literal["nve", "nvt", "npt"] = "nvt"
+    steps: Positive = Field(2000, description="steps of this segment")
+    timestep_fs: PositiveFloat = 2.0
+    temperature_k: PositiveFloat = 300.0
+    temperature_end_k: PositiveFloat | None = Field(None, description="end of a ramp; null: constant")
+    pressure_gpa: float = Field(0.0, description="target pressure, npt only")
+    barostat: Literal["iso", "aniso", "tri"] = Field(
+        "aniso", description="which cell parameters may change, npt only"
+    )
+    tau_t_ps: PositiveFloat = Field(0.1, description="Nosé-Hoover damping time of the temperature")
+    tau_p_ps: PositiveFloat = Field(1.0, description="Nosé-Hoover damping time of the pressure")
+    velocity_seed: int | None = Field(
+        1, gt=0, description="seed of new Maxwell velocities; null: those of the data or restart file"
+    )
+    dump_every: Positive = 50
+    dump_velocities: bool = False
+    thermo_every: Positive = 10
+    restart_every: Positive | None = Field(
+        None, description="write restart.1 and restart.2 in turn; null: only at the end"
+    )
+    neighbor_skin_ang: PositiveFloat = 1.0
+
+    @model_validator(mode="after")
+    def _damping_is_resolved(self) -> MdSettings:
+        if self.tau_t_ps * FS_PER_PS < 5 * self.timestep_fs:
+            raise ValueError(
+                f"tau_t_ps {self.tau_t_ps} is shorter than 5 time steps of {self.timestep_fs} fs"
+            )
+        if self.tau_p_ps < self.tau_t_ps:
+            raise ValueError("tau_p_ps must not be shorter than tau_t_ps")
+        return self
+
+
+def lammps_input(
+    settings: MdSettings,
+    *,
+    species: Sequence[str],
+    model: str,
+    start: Literal["data", "restart"] = "data",
+    start_file: str = DATA_FILE,
+) -> str:
+    """Return the input script.
+
+    :param species: element of each LAMMPS type, in the order of the data file; elements of the model.
+    :param model: compiled model beside the input, ``*.nequip.pt2``.
+    :param start: begin from a data file, or continue from a restart file with its thermostat, step and
+        velocities.
+    :raises ValueError: new velocities asked for a restart.
+    """
+    if start == "restart" and settings.velocity_seed is not None:
+        raise ValueError("A restart brings its velocities: set velocity_seed to null.")
+    names = " ".join(species)
+    first = settings.temperature_k
+    last = settings.temperature_end_k or first
+    lines = [
+        "units           metal",
+        "atom_style      atomic",
+        "newton          on",
+        "boundary        p p p",
+    ]
+    if start == "data":
+        lines += ["box             tilt large", f"read_data       {start_file}"]
+    else:
+        lines.append(f"read_restart    {start_file}")
+    if settings.ensemble == "npt" and settings.barostat == "tri" and start == "data":
+        lines.append("change_box      all triclinic")
+    lines += [
+        "",
+        "pair_style      allegro",
+        f"pair_coeff      * * {model} {names}",
+        f"neighbor        {settings.neighbor_skin_ang:g} bin",
+        "neigh_modify    every 1 delay 0 check yes",
+        f"timestep        {settings.timestep_fs / FS_PER_PS:g}",
+        "",
+        f"thermo          {settings.thermo_every}",
+        "thermo_style    custom step temp pe etotal press vol lx ly lz xy xz yz pxx pyy pzz pxy pxz pyz",
+        "thermo_modify   line yaml format float %.10g flush yes",
+    ]
+    columns = "id element xu yu zu" + (" vx vy vz" if settings.dump_velocities else "")
+    lines += [
+        f"dump            traj all custom {settings.dump_every} {DUMP_FILE} {columns}",
+        f"dump_modify     traj sort id element {names} format float %.6f flush yes",
+    ]
+    if settings.restart_every is not None:
+        lines.append(f"restart         {settings.restart_every} restart.1 restart.2")
+    lines.append("")
+    if settings.velocity_seed is not None:
+        lines.append(
+            f"velocity        all create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian"
+        )
+    # The fix has the same name in every segment, so that a restart gives it its state back.
+    lines += [
+        f"fix             md all {_integrator(settings, first, last)}",
+        f"run             {settings.steps}",
+        "",
+        f"write_restart   {FINAL_RESTART_FILE}",
+        f"write_data      {FINAL_DATA_FILE} nocoeff",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _integrator(settings: MdSettings, first: float, last: float) -> str:
+    if settings.ensemble == "nve":
+        return "nve"
+    thermostat = f"temp {first:g} {last:g} {settings.tau_t_ps:g}"
+    if settings.ensemble == "nvt":
+        return f"nvt {thermostat}"
+    pressure = settings.pressure_gpa * BAR_PER_GPA
+    return f"npt {thermostat} {settings.barostat} {pressure:g} {pressure:g} {settings.tau_p_ps:g}"
+
+
+def write_data(path: str | Path, atoms: Atoms, species: Sequence[str]) -> None:
+    """Write a LAMMPS data file with masses, and velocities if the atoms have momenta.
+
+    The cell is turned so that its first vector lies along x, as LAMMPS wants; distances don't change.
+
+    :param species: element of each LAMMPS type, in order. Elements that don't occur are kept as types.
+    :raises ValueError: an atom of another element, not periodic in all directions, or a left-handed cell.
+    """
+    absent = sorted(set(atoms.symbols) - set(species))
+    if absent:
+        raise ValueError(
+            f"The structure holds {', '.join(absent)}, but the model knows {', '.join(species)} only."
+        )
+    if not atoms.pbc.all():
+        raise ValueError(
+            "The structure is not periodic in all three directions: set pbc=True and give a cell."
+        )
+    if np.linalg.det(atoms.cell.array) <= 0:
+        raise ValueError("The lattice vectors are left-handed or without volume: swap two of them.")
+    with write_atomically(path) as temporary:
+        write_lammps_data(
+            temporary,
+            atoms,
+            specorder=list(species),
+            masses=True,
+            units="metal",
+            atom_style="atomic",
+            velocities=bool(np.any(atoms.arrays.get("momenta", 0.0))),
+        )
