@@ -110,12 +110,26 @@ def probe(shell: Shell, bin_dir: str) -> Environment:
     return Environment(bin_dir, versions, frozenset(scripts))
 
 
-def in_scratch_folder(command: str, files: Mapping[str, bytes], *, seconds: int) -> str:
-    """Return a bash command that runs ``command`` among ``files`` in a temporary folder and removes it."""
-    lines = ["set -e", "toy=$(mktemp -d)", "trap 'rm -rf \"$toy\"' EXIT", 'cd "$toy"']
-    lines += [
-        f"echo {base64.b64encode(content).decode()} | base64 -d > {shlex.quote(name)}"
-        for name, content in files.items()
-    ]
-    lines += [f"timeout {seconds} bash -c {shlex.quote(command)}"]
+@contextmanager
+def scratch_folder(shell: Shell) -> Iterator[str]:
+    """Give a temporary folder on the computer of ``shell``.
+
+    :raises OSError: it can't be made.
+    """
+    answer = shell("mktemp -d")
+    if answer.status:
+        raise OSError(f"No temporary folder can be made there: {answer.last_words}.")
+    folder = answer.output.strip().splitlines()[-1]
+    try:
+        yield folder
+    finally:
+        shell(f"rm -rf {shlex.quote(folder)}")
+
+
+def with_files(folder: str, files: Mapping[str, bytes], command: str, *, seconds: int) -> str:
+    """Return a bash command that writes ``files`` into a new ``folder`` and runs ``command`` there."""
+    lines = ["set -e", f"mkdir -p {shlex.quote(folder)}", f"cd {shlex.quote(folder)}"]
+    for name, content in files.items():
+        lines.append(f"echo {base64.b64encode(content).decode()} | base64 -d > {shlex.quote(name)}")
+    lines.append(f"timeout {seconds} bash -c {shlex.quote(command)}")
     return "\n".join(lines)

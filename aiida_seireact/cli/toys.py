@@ -1,0 +1,112 @@
+"""The smallest piece of real work for each program: seconds each, argon, and no file from outside."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
+
+from aiida_seireact.formats.frames import Frames
+
+SPECIES = "Ar"
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Files to write, arguments of the program, and the program whose folder lies beside."""
+
+    files: Callable[[], dict[str, bytes]]
+    arguments: str = "job.json"
+    after: str | None = None
+    """The program that has to work before, since its result is used (``../<name>/…``)."""
+    does: str = field(default="")
+
+
+def _argon(seed: int, *, labelled: bool) -> Atoms:
+    atoms = bulk(SPECIES, "fcc", a=5.3, cubic=True)
+    atoms.positions += np.random.default_rng(seed).normal(0.0, 0.15, atoms.positions.shape)
+    atoms.info.update(config_type="toy", group=f"toy_{seed}")
+    if labelled:
+        calculator = LennardJones(sigma=3.4, epsilon=0.0104, rc=5.0, smooth=True)
+        calculator.calculate(atoms, ["energy", "forces", "stress"])
+        atoms.calc = calculator
+    return atoms
+
+
+def _frames(seeds: range, *, labelled: bool) -> bytes:
+    images = [_argon(seed, labelled=labelled) for seed in seeds]
+    frames = Frames.from_atoms(images, labels="required" if labelled else "ignore", settings_hash="toy" * labelled)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frames.npz"
+        frames.save(path)
+        return path.read_bytes()
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content).encode()
+
+
+def _label() -> dict[str, bytes]:
+    job = {"task": "label", "calculator": {"name": "lj"}, "frames": "frames.npz"}
+    return {"job.json": _json(job), "frames.npz": _frames(range(2), labelled=False)}
+
+
+def _train() -> dict[str, bytes]:
+    tiny = {
+        "max_epochs": 1,
+        "num_scalar_features": 4,
+        "num_tensor_features": 2,
+        "radial_chemical_embed_dim": 4,
+        "scalar_embed_mlp_hidden_layers_width": 4,
+        "allegro_mlp_hidden_layers_width": 4,
+        "readout_mlp_hidden_layers_width": 4,
+    }
+    job = {"train": "train.npz", "val": "val.npz", "settings": tiny, "shifts": {SPECIES: 0.0}}
+    return {
+        "job.json": _json(job),
+        "train.npz": _frames(range(4), labelled=True),
+        "val.npz": _frames(range(4, 6), labelled=True),
+    }
+
+
+def _compile() -> dict[str, bytes]:
+    return {"job.json": _json({"model": "../train/model.nequip.zip", "target": "pair_allegro"})}
+
+
+LAMMPS_INPUT = f"""units metal
+atom_style atomic
+newton on
+boundary p p p
+lattice fcc 5.3
+region box block 0 2 0 2 0 2
+create_box 1 box
+create_atoms 1 box
+mass 1 39.95
+pair_style allegro
+pair_coeff * * ../compile/model.nequip.pt2 {SPECIES}
+velocity all create 30.0 1
+timestep 0.001
+fix 1 all nve
+thermo 1
+run 2
+"""
+
+
+TOYS = {
+    "label": Toy(_label, does="labels two frames with a Lennard-Jones potential"),
+    "train": Toy(_train, does="trains a tiny model for one epoch and packages it"),
+    "compile": Toy(_compile, after="train", does="compiles that model"),
+    "lmp": Toy(
+        lambda: {"in.lammps": LAMMPS_INPUT.encode()},
+        arguments="-in in.lammps",
+        after="compile",
+        does="runs two steps of MD with it",
+    ),
+}
