@@ -18,7 +18,7 @@ LABELLED_FILE = "labelled.npz"
 
 
 class AseCalculation(ProgramCalculation):
-    """Frames in, labelled frames out. One job labels a whole batch; a frame that fails does not take the others along."""
+    """Frames in, labelled frames out. One job labels a whole batch; a frame that fails does not stop the others."""
 
     PARSER = "seireact.ase"
     RETRIEVE_TEMPORARY = (LABELLED_FILE,)

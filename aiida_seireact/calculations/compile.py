@@ -18,7 +18,7 @@ COMPILED_FILE = "model.nequip.pt2"
 
 
 class CompileCalculation(ProgramCalculation):
-    """Package in, compiled model out. The compiled file belongs to the device and torch version of the machine it ran on."""
+    """Package in, compiled model out. It belongs to the device and torch version of its machine."""
 
     PARSER = "seireact.compile"
     RETRIEVE = ("compile.log",)

@@ -40,7 +40,7 @@ class SegmentSettings(Job):
 
 
 class LammpsCalculation(ProgramCalculation):
-    """One structure and a compiled model in, a trajectory out; the dump itself is named by its sha256 in the manifest."""
+    """One structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest."""
 
     PARSER = "seireact.lammps"
     RETRIEVE = (INPUT_FILE, FINAL_DATA_FILE, "manifest.json")
@@ -56,8 +56,8 @@ class LammpsCalculation(ProgramCalculation):
             "parameters",
             valid_type=orm.Dict,
             validator=validate_parameters,
-            help="`md`: ensemble, temperature_k, pressure_gpa, steps, timestep_fs, dump_every, …; `engine`: `stop` (bounds of "
-            "volume, hole and distance that end the run) and `check_every`; `retrieve_dump`.",
+            help="`md`: ensemble, temperature_k, pressure_gpa, steps, timestep_fs, dump_every, …; `engine`: `stop` ("
+            "bounds of volume, hole and distance that end the run) and `check_every`; `retrieve_dump`.",
         )
         spec.inputs.validator = validate_species
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
@@ -107,7 +107,7 @@ def validate_structure(structure: FramesData, _: Any) -> str | None:
 def validate_potential(potential: PotentialData, _: Any) -> str | None:
     """Refuse what LAMMPS can't load."""
     if potential.kind != "allegro-compiled":
-        return f"LAMMPS loads compiled models; this one is of kind {potential.kind}: compile it first (`seireact.compile`)."
+        return f"LAMMPS loads compiled models; this is of kind {potential.kind}: compile it (`seireact.compile`)."
     target = potential.card["target"]
     return None if target == "pair_allegro" else f"This model was compiled for {target}: compile it for `pair_allegro`."
 
@@ -120,7 +120,7 @@ def validate_species(inputs: Any, _: Any) -> str | None:
     unknown = [symbol for symbol in inputs["structure"].base.attributes.get("species") if symbol not in known]
     if unknown:
         return (
-            f"The model knows {', '.join(known)}, but the structure holds {', '.join(unknown)}: train on frames with these "
-            "species, or take another model."
+            f"The model knows {', '.join(known)}, but the structure holds {', '.join(unknown)}: train on frames with "
+            "these species, or take another model."
         )
     return None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class LiveCopy:
-    """A place where a chunk of a trajectory lies: a retrieved folder (its bytes are in the repository), or a computer."""
+    """A place where a chunk of a trajectory lies: a retrieved folder (so in the repository), or a computer."""
 
     node: orm.FolderData | orm.RemoteData
     file: str

@@ -34,7 +34,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
             valid_type=orm.Str,
             validator=validate_engine,
             default=lambda: orm.Str("seireact.label.ase"),
-            help="Entry point (group `aiida.workflows`) of the engine; third parties add theirs under `seireact.label.`.",
+            help="Entry point (`aiida.workflows`) of the engine; third parties add theirs as `seireact.label.<name>`.",
         )
         spec.input(
             "parameters",
@@ -45,7 +45,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
             "batch_size",
             valid_type=orm.Int,
             default=lambda: orm.Int(200),
-            help="Frames a job; one job loads its model once.",
+            help="Frames a job.",
         )
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_batches

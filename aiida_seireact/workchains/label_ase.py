@@ -11,7 +11,7 @@ from aiida_seireact.workchains.base import ProgramWorkChain
 
 
 class AseLabelWorkChain(ProgramWorkChain):
-    """Label one batch of frames. Inputs ``code``, ``frames``, ``parameters``, ``options``; outputs ``frames``, ``failures``.
+    """Labels one batch: ``code``, ``frames``, ``parameters``, ``options`` in; ``frames``, ``failures`` out.
 
     Every engine under ``seireact.label.*`` has these ports, so that :class:`LabelWorkChain` can call any of them.
     """

@@ -64,8 +64,8 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
             "isolated_atoms",
             valid_type=orm.Dict,
             required=False,
-            help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; without "
-            "it they are fitted to the data, and the model's card says so.",
+            help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; "
+            "without it they are fitted to the data, and the model's card says so.",
         )
         spec.input("engine", valid_type=orm.Str, help="Labelling engine, an entry point `seireact.label.<name>`.")
         spec.input("batch_size", valid_type=orm.Int, help="Frames a label job.")

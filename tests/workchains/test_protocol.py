@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from aiida_seireact.workchains.protocol import merge
+from aiida_seireact.workchains.train import TrainWorkChain
+
+
+def test_overrides_reach_any_depth_and_leave_the_rest():
+    merged = merge({"md": {"steps": 10, "seed": 1}, "list": [1, 2]}, {"md": {"steps": 20}, "list": [3]})
+    assert merged == {"md": {"steps": 20, "seed": 1}, "list": [3]}
+
+
+def test_null_switches_off():
+    assert merge({"engine": {"stop": {"volume": 1}}}, {"engine": {"stop": None}}) == {"engine": {"stop": None}}
+
+
+def test_every_protocol_says_what_it_is_for():
+    assert all(len(text) > 20 for text in TrainWorkChain.get_available_protocols().values())
+
+
+def test_an_unknown_protocol_or_key_names_the_known_ones():
+    with pytest.raises(ValueError, match="TrainWorkChain has fast"):
+        TrainWorkChain.get_protocol_inputs("precise")
+    with pytest.raises(ValueError, match="Unknown in overrides: epochs; TrainWorkChain has compile, parameters"):
+        TrainWorkChain.get_protocol_inputs(overrides={"epochs": 3})

@@ -1,0 +1,102 @@
+"""A real profile with a real daemon, made by the code of `aiida-seireact setup`, and the small loop that runs in it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine import ProcessBuilder, submit
+from aiida.engine.daemon.client import DaemonClient, get_daemon_client
+
+from aiida_seireact.cli.installation import install
+from aiida_seireact.workchains.react import ReactWorkChain
+from tests.workflow.loop import SMALL
+
+PROFILE = "workflow"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_aiida_broker_service() -> Iterator[None]:
+    """Take the place of aiida-core's fixture: our daemon brings its own broker."""
+    yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aiida_profile(aiida_config: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Return a profile as `aiida-seireact setup` makes it; take the place of aiida-core's fixture."""
+    from aiida import load_profile
+
+    install(PROFILE, workers=2, work_dir=tmp_path_factory.mktemp("scratch"))
+    yield load_profile(PROFILE, allow_switch=True)
+
+
+@pytest.fixture(scope="session")
+def daemon(aiida_profile: Any) -> Iterator[DaemonClient]:
+    """Return the client of a running daemon with two workers."""
+    client = get_daemon_client(PROFILE)
+    client.start_daemon(number_workers=2)
+    yield client
+    client.stop_daemon(wait=True)
+
+
+@pytest.fixture(scope="session")
+def verdi_environment(aiida_config: Any) -> dict[str, str]:
+    """Return the environment in which `verdi` and `aiida-seireact` see the profile of the tests."""
+    return {**os.environ, "AIIDA_PATH": str(Path(aiida_config.dirpath).parent)}
+
+
+def wait_for(node: orm.ProcessNode, seconds: float = 400.0) -> orm.ProcessNode:
+    """Return ``node`` when it has ended.
+
+    :raises TimeoutError: it did not in time; the message holds the reports so far.
+    """
+    wait_until(lambda: node.is_terminated, seconds, lambda: describe(node))
+    return node
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, describe: Callable[[], str] = str) -> Any:
+    """Return the first true value of ``condition``.
+
+    :raises TimeoutError: there was none.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.2)
+    raise TimeoutError(f"Nothing after {seconds} s. {describe()}")
+
+
+def describe(node: orm.ProcessNode) -> str:
+    """Return state and message of a process and of all below it."""
+    lines = [f"{node.process_label}<{node.pk}> {node.process_state} {node.exit_status} {node.exit_message or ''}"]
+    for child in getattr(node, "called_descendants", []):
+        lines.append(
+            f"  {child.process_label}<{child.pk}> {child.process_state} {child.exit_status} {child.exit_message or ''}"
+        )
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="session")
+def small_loop(aiida_profile: Any) -> Callable[..., ProcessBuilder]:
+    """Return a factory of builders of the small loop: the code of the demo, cells of at most 58 atoms, few epochs."""
+
+    def make(**overrides: Any) -> ProcessBuilder:
+        from aiida_seireact.workchains.protocol import merge
+
+        return ReactWorkChain.get_builder_from_protocol(overrides=merge(SMALL, overrides))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_loop(daemon: DaemonClient, small_loop: Callable[..., ProcessBuilder]) -> orm.WorkChainNode:
+    """Return the small loop, run once for all tests that look at its graph."""
+    node = wait_for(submit(small_loop()))
+    assert node.is_finished_ok, describe(node)
+    return node

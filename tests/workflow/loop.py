@@ -1,0 +1,31 @@
+"""Sizes of the small loop: the same code as the demo, in a minute or two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FEW = {"count": 4}
+
+SMALL: dict[str, Any] = {
+    "structures": {
+        # One unit of 58 atoms also in production; the reference crystals just fill a sphere of the descriptor.
+        "production": {"li_layers": 8, "electrolyte_cells": 1, "repeat": [1, 1]},
+        "references": {"Li": [3, 3, 3], "Li6PS5Cl": [1, 1, 1], "Li2S": [2, 2, 1], "Li3P": [2, 2, 1], "LiCl": [2, 2, 1]},
+    },
+    "relax": {"relax": {"steps": 3}},
+    "sampling": dict.fromkeys(
+        ("li", "li_expanded", "li_slab", "li6ps5cl", "interface", "interface_expanded", "li2s", "li3p", "licl"), FEW
+    ),
+    "batch_size": 40,
+    # So few frames must all stay, or a type loses its part of the split.
+    "dataset": {"force_limit_ev_per_ang": 50.0},
+    "labeller_md": {
+        "interface_300": {"md": {"steps": 30, "label_every": 10, "block_steps": 10, "gap_steps": 0}},
+        "interface_600": {"md": {"steps": 30, "label_every": 10, "block_steps": 10, "gap_steps": 0}},
+        "Li6PS5Cl_300": {"md": {"steps": 30, "label_every": 10, "block_steps": 10, "gap_steps": 0}},
+    },
+    "train": {"settings": {"max_epochs": 6}},
+    "produce": {"md": {"steps": 400, "dump_every": 10, "timestep_fs": 1.0}, "engine": {"check_every": 10}},
+    "reference_md": {"md": {"steps": 100, "dump_every": 10, "ensemble": "nvt", "timestep_fs": 1.0}},
+    "reference_labeller_md": {"md": {"steps": 20, "label_every": 2, "block_steps": 20}},
+}
