@@ -7,7 +7,8 @@ P3-); the builders raise if not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from ase import Atoms
@@ -110,9 +111,7 @@ def argyrodite(
     pairs = sorted((int(i), int(j)) for i, j in zip(first, second, strict=True) if i < j)
     if sorted(index for pair in pairs for index in pair) != list(range(len(sites))):
         raise RuntimeError("the sites 48h do not form doublets")
-    filled = sorted(
-        pair[choice] for pair, choice in zip(pairs, rng.integers(2, size=len(pairs)), strict=True)
-    )
+    filled = sorted(pair[choice] for pair, choice in zip(pairs, rng.integers(2, size=len(pairs)), strict=True))
 
     symbols = np.array(frame.get_chemical_symbols())
     free, chlorine = np.flatnonzero(symbols == "Se"), np.flatnonzero(symbols == "Cl")
@@ -228,18 +227,28 @@ def rounded(atoms: Atoms) -> Atoms:
 
 
 def _from_sites(
-    symbols: list[str],
-    basis: list[tuple[float, float, float]],
+    symbols: Sequence[str],
+    basis: Sequence[tuple[float, float, float]],
     spacegroup: int,
-    cellpar: list[float],
+    cellpar: Sequence[float],
     *,
     primitive: bool = False,
 ) -> Atoms:
-    """Return plain atoms; ASE's `crystal` leaves arrays and info of its own that would end up in frames."""
-    atoms = spacegroup_crystal(
-        symbols, basis, spacegroup=spacegroup, cellpar=cellpar, primitive_cell=primitive
-    )
-    return rounded(atoms)
+    """Return the crystal as plain atoms; ASE's `crystal` leaves arrays and info that would end up in frames."""
+    atoms: Atoms = _expanded(tuple(symbols), tuple(basis), spacegroup, tuple(cellpar), primitive).copy()
+    return atoms
+
+
+@lru_cache(maxsize=32)
+def _expanded(
+    symbols: tuple[str, ...],
+    basis: tuple[tuple[float, float, float], ...],
+    spacegroup: int,
+    cellpar: tuple[float, ...],
+    primitive: bool,
+) -> Atoms:
+    """Expand the sites; kept, since it is most of the cost of an interface cell."""
+    return rounded(spacegroup_crystal(symbols, basis, spacegroup=spacegroup, cellpar=cellpar, primitive_cell=primitive))
 
 
 def _half_cell(primitive: Atoms, a: float) -> Atoms:
