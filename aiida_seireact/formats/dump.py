@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -104,16 +104,14 @@ class _Lines:
 def read_dump(
     path: str | Path,
     *,
-    skip_first: int = 0,
-    stride: int = 1,
+    indices: Container[int] | None = None,
     types: Mapping[int, str] | None = None,
     stop_before_truncated: bool = False,
 ) -> Iterator[Snapshot]:
     """Yield the frames of a dump one at a time.
 
     :param path: text dump, plain or gzipped; orthogonal, triclinic or general triclinic box.
-    :param skip_first: frames left out at the start.
-    :param stride: every how manieth frame after those is given; the others are passed over unparsed.
+    :param indices: frames to give, counted from 0 (a range or a set); the others are passed over unparsed.
     :param types: element symbol of each atom type, for dumps without a column ``element``.
     :param stop_before_truncated: end quietly before a last frame that is cut off.
     :raises DumpError: missing file, broken header, missing column, NaN, repeated ids; naming file and step.
@@ -124,10 +122,10 @@ def read_dump(
         index = 0
         try:
             while (header := _read_header(lines, index)) is not None:
-                if index < skip_first or (index - skip_first) % stride:
-                    _pass_over(lines, header)
-                else:
+                if indices is None or index in indices:
                     yield _snapshot(source, header, _atom_lines(lines, header), types)
+                else:
+                    _pass_over(lines, header)
                 index += 1
         except TruncatedDumpError:
             if not stop_before_truncated:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.geometry import complete_cell
-from matscipy.neighbours import neighbour_list
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
@@ -155,6 +154,9 @@ def b2_descriptors(
     centres = np.flatnonzero(elements == atomic_numbers[spec.centre])
     if not len(centres):
         raise DescriptorError(f"The structure holds no {spec.centre}, whose environments are asked for.")
+
+    # Imported here: programs that only name a spec need not have it.
+    from matscipy.neighbours import neighbour_list
 
     i, j, d, vector = neighbour_list(
         "ijdD", positions=places, cell=lattice, pbc=np.asarray(pbc, dtype=bool), cutoff=float(spec.cutoff_ang)

@@ -133,9 +133,9 @@ def test_general_triclinic_box(tmp_path: Path) -> None:
     assert snapshot.origin.tolist() == [10, 20, 30]
 
 
-def test_stride_and_skip_choose_frames(tmp_path: Path) -> None:
+def test_indices_choose_frames(tmp_path: Path) -> None:
     path = write(tmp_path, dump_text(frames(n_frames=9)))
-    assert [snapshot.step for snapshot in read_dump(path, skip_first=2, stride=3)] == [100, 250, 400]
+    assert [snapshot.step for snapshot in read_dump(path, indices=range(2, 9, 3))] == [100, 250, 400]
     assert scan_dump(path) == list(range(0, 450, 50))
 
 
