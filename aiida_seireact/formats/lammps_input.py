@@ -39,9 +39,7 @@ class MdSettings(BaseModel):
     temperature_k: PositiveFloat = 300.0
     temperature_end_k: PositiveFloat | None = Field(None, description="end of a ramp; null: constant")
     pressure_gpa: float = Field(0.0, description="target pressure, npt only")
-    barostat: Literal["iso", "aniso", "tri"] = Field(
-        "aniso", description="which cell parameters may change, npt only"
-    )
+    barostat: Literal["iso", "aniso", "tri"] = Field("aniso", description="which cell parameters may change, npt only")
     tau_t_ps: PositiveFloat = Field(0.1, description="Nosé-Hoover damping time of the temperature")
     tau_p_ps: PositiveFloat = Field(1.0, description="Nosé-Hoover damping time of the pressure")
     velocity_seed: int | None = Field(
@@ -58,9 +56,7 @@ class MdSettings(BaseModel):
     @model_validator(mode="after")
     def _damping_is_resolved(self) -> MdSettings:
         if self.tau_t_ps * FS_PER_PS < 5 * self.timestep_fs:
-            raise ValueError(
-                f"tau_t_ps {self.tau_t_ps} is shorter than 5 time steps of {self.timestep_fs} fs"
-            )
+            raise ValueError(f"tau_t_ps {self.tau_t_ps} is shorter than 5 time steps of {self.timestep_fs} fs")
         if self.tau_p_ps < self.tau_t_ps:
             raise ValueError("tau_p_ps must not be shorter than tau_t_ps")
         return self
@@ -120,9 +116,7 @@ def lammps_input(
         lines.append(f"restart         {settings.restart_every} restart.1 restart.2")
     lines.append("")
     if settings.velocity_seed is not None:
-        lines.append(
-            f"velocity        all create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian"
-        )
+        lines.append(f"velocity        all create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian")
     # The fix has the same name in every segment, so that a restart gives it its state back.
     lines += [
         f"fix             md all {_integrator(settings, first, last)}",
@@ -154,13 +148,9 @@ def write_data(path: str | Path, atoms: Atoms, species: Sequence[str]) -> None:
     """
     absent = sorted(set(atoms.symbols) - set(species))
     if absent:
-        raise ValueError(
-            f"The structure holds {', '.join(absent)}, but the model knows {', '.join(species)} only."
-        )
+        raise ValueError(f"The structure holds {', '.join(absent)}, but the model knows {', '.join(species)} only.")
     if not atoms.pbc.all():
-        raise ValueError(
-            "The structure is not periodic in all three directions: set pbc=True and give a cell."
-        )
+        raise ValueError("The structure is not periodic in all three directions: set pbc=True and give a cell.")
     if np.linalg.det(atoms.cell.array) <= 0:
         raise ValueError("The lattice vectors are left-handed or without volume: swap two of them.")
     with write_atomically(path) as temporary:

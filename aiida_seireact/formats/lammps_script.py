@@ -126,13 +126,9 @@ def read_allegro_script(text: str) -> AllegroScript:
     for command in commands:
         _refuse_flow(command)
     if not styles:
-        raise ScriptError(
-            "This input has no `pair_style allegro`: seireact-lmp runs Allegro models only, use `lmp`."
-        )
+        raise ScriptError("This input has no `pair_style allegro`: seireact-lmp runs Allegro models only, use `lmp`.")
     if len(styles) > 1:
-        raise _error(
-            commands[styles[1]], "a second pair_style; seireact-lmp runs one Allegro model from start to end"
-        )
+        raise _error(commands[styles[1]], "a second pair_style; seireact-lmp runs one Allegro model from start to end")
     style = commands[styles[0]].words
     if style[1:2] != ["allegro"]:
         raise _error(
@@ -153,9 +149,7 @@ def read_allegro_script(text: str) -> AllegroScript:
     for index, command in enumerate(commands):
         words = command.words
         if words[0] == "fix" and index < coefficients[0]:
-            raise _error(
-                command, "a fix before the pair_coeff; put pair_coeff first, so that forces come before fixes"
-            )
+            raise _error(command, "a fix before the pair_coeff; put pair_coeff first, so that forces come before fixes")
         thermo |= words[0] == "thermo_style"
         per_atom |= words[0] == "compute" and words[3:4] == ["pe/atom"]
         _refuse_pair_output(command)
@@ -170,25 +164,19 @@ def model_and_species(command: Command, expanded: str) -> tuple[str, list[str]]:
     """
     words = shlex.split(expanded)
     if words[1:3] != ["*", "*"] or len(words) < 5:
-        raise _error(
-            command, f"a pair_coeff not of the form `pair_coeff * * model{COMPILED_SUFFIX} Li P S Cl`"
-        )
+        raise _error(command, f"a pair_coeff not of the form `pair_coeff * * model{COMPILED_SUFFIX} Li P S Cl`")
     if not PurePosixPath(words[3]).name.endswith(COMPILED_SUFFIX):
-        raise _error(
-            command, f"the model {words[3]}, whose name must end with {COMPILED_SUFFIX}; run seireact-compile"
-        )
+        raise _error(command, f"the model {words[3]}, whose name must end with {COMPILED_SUFFIX}; run seireact-compile")
     return words[3], words[4:]
 
 
 def _refuse_flow(command: Command) -> None:
     words = command.words
-    inner = [piece.split()[0] for piece in words[1:] if " " in piece.strip() or words[0] == "if"]
-    inner = inner if words[0] in ("if", "run") else []
+    # Both take whole commands as quoted arguments.
+    inner = [piece.split()[0] for piece in words[1:] if piece.strip()] if words[0] in ("if", "run") else []
     for word in [words[0], *inner]:
         if word in _FLOW or (word in ("pair_style", "pair_coeff") and word != words[0]):
-            raise _error(
-                command, f"the command `{word}`; seireact-lmp runs a file once from top to bottom, use `lmp`"
-            )
+            raise _error(command, f"the command `{word}`; seireact-lmp runs a file once from top to bottom, use `lmp`")
         if word in _ACCELERATORS:
             raise _error(command, f"the command `{word}`; seireact-lmp has no accelerated styles, use `lmp`")
     if "$" in words[0]:
@@ -198,15 +186,11 @@ def _refuse_flow(command: Command) -> None:
 def _refuse_units(commands: list[Command]) -> None:
     units = [command for command in commands if command.words[0] == "units"]
     if not units:
-        raise ScriptError(
-            "This input does not say `units metal`, which the model's eV and Å need: add the line."
-        )
+        raise ScriptError("This input does not say `units metal`, which the model's eV and Å need: add the line.")
     for command in commands:
         words = command.words
         if words[0] == "units" and words[1:] != ["metal"]:
-            raise _error(
-                command, f"units {' '.join(words[1:])}; the model gives eV and Å, write `units metal`"
-            )
+            raise _error(command, f"units {' '.join(words[1:])}; the model gives eV and Å, write `units metal`")
         if words[0] == "newton" and words[1:2] != ["on"]:
             raise _error(command, "newton off, which `pair_style allegro` refuses; write `newton on`")
         if words[0] == "atom_modify" and "id" in words and words[words.index("id") + 1 :][:1] == ["no"]:
@@ -231,9 +215,7 @@ def _refuse_pair_output(command: Command) -> None:
         raise _error(command, f"the keyword {match.group()}, which is zero here; the model's energy is `pe`")
     if words[0] == "compute" and words[3:4]:
         if words[3] in _PAIR_COMPUTES:
-            raise _error(
-                command, f"compute {words[3]}, which reads the pair style; Allegro has no per-atom virial"
-            )
+            raise _error(command, f"compute {words[3]}, which reads the pair style; Allegro has no per-atom virial")
         if words[3] in ("pe", "pe/atom", "pressure") and {"pair", "fix"} & set(words[4:]):
             raise _error(command, f"compute {words[3]} of one contribution; only the whole is the same here")
 

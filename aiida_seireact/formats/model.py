@@ -140,9 +140,7 @@ def _settings_of(members: dict[str, bytes], path: str | Path) -> tuple[dict[str,
         metadata = yaml.safe_load(members["model/package_metadata.txt"])
         settings["training_module"], metadata["atom_types"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ModelFileError(
-            f"The settings inside {path} are not readable ({error}): package it again."
-        ) from error
+        raise ModelFileError(f"The settings inside {path} are not readable ({error}): package it again.") from error
     return settings, metadata
 
 

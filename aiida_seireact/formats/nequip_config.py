@@ -66,9 +66,7 @@ class TrainSettings(_Settings):
     scheduler: Literal["cosine", "plateau"] = "cosine"
     plateau_patience: Positive = 15
     loss: LossWeights = LossWeights()
-    ema_decay: float = Field(
-        0.99, ge=0, lt=1, description="exponential average of the weights; needs ~1/(1-d) steps"
-    )
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="exponential average of the weights; needs ~1/(1-d) steps")
     early_stopping_patience: Positive | None = Field(None, description="epochs without gain before stopping")
     max_time_s: Positive | None = Field(None, description="stop cleanly after this many seconds of training")
     seed: int = Field(1, ge=0, description="of initial weights and of the order of frames")
@@ -144,9 +142,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _data(
-    settings: TrainSettings, names: list[str], train: str, val: str, test: Sequence[str]
-) -> dict[str, Any]:
+def _data(settings: TrainSettings, names: list[str], train: str, val: str, test: Sequence[str]) -> dict[str, Any]:
     loader = {"_target_": "torch.utils.data.DataLoader", "num_workers": 0}
     data: dict[str, Any] = {
         "_target_": "nequip.data.datamodule.ASEDataModule",

@@ -39,22 +39,15 @@ def check_model(path: Path, species: list[str]) -> CompiledCard:
         raise InvalidInput(str(error)) from error
     again = "compile the package again on this machine with seireact-compile"
     if card.target != "pair_allegro":
-        raise InvalidInput(
-            f"{path.name} was compiled for the target {card.target}, not pair_allegro: {again}."
-        )
+        raise InvalidInput(f"{path.name} was compiled for the target {card.target}, not pair_allegro: {again}.")
     if card.device != "cpu":
-        raise InvalidInput(
-            f"{path.name} was compiled for {card.device}, but seireact-lmp runs on CPUs: {again}."
-        )
+        raise InvalidInput(f"{path.name} was compiled for {card.device}, but seireact-lmp runs on CPUs: {again}.")
     if card.torch_version and card.torch_version != torch.__version__:
         raise InvalidInput(
-            f"{path.name} was compiled with torch {card.torch_version}, here is torch {torch.__version__}: "
-            f"{again}."
+            f"{path.name} was compiled with torch {card.torch_version}, here is torch {torch.__version__}: {again}."
         )
     if card.machine and card.machine != platform.machine():
-        raise InvalidInput(
-            f"{path.name} was compiled for {card.machine}, this is {platform.machine()}: {again}."
-        )
+        raise InvalidInput(f"{path.name} was compiled for {card.machine}, this is {platform.machine()}: {again}.")
     lacking = [name for name in card.cpu_isa.split() if _FLAGS.get(name, "") not in _cpu_flags()]
     if lacking and _FLAGS.get(lacking[0]):
         raise InvalidInput(
@@ -174,9 +167,7 @@ class AllegroForces:
         # Compiled code trusts the memory layout it was made for: `edges[:, near]` would be transposed in memory.
         edges = np.stack([first[near], second[near]])
         torch = self._torch
-        energies, found, virial = self._model(
-            torch.from_numpy(positions.copy()), torch.from_numpy(edges), self._types
-        )
+        energies, found, virial = self._model(torch.from_numpy(positions.copy()), torch.from_numpy(edges), self._types)
         all_forces = found.numpy()
         for axis in range(3):
             forces[:, axis] = np.bincount(self._owner, weights=all_forces[:, axis], minlength=n_local)

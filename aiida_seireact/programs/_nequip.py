@@ -82,10 +82,6 @@ def run_script(
 def last_error(log: Path) -> str:
     """Return the last line of a log that names an error, as a sentence."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [
-        line
-        for line in lines
-        if re.match(r"^([\w.]+(Error|Exception|Interrupt)\b|error:|fatal error:)", line)
-    ]
+    errors = [line for line in lines if re.match(r"^([\w.]+(Error|Exception|Interrupt)\b|error:|fatal error:)", line)]
     line = (errors or lines or ["it left no message"])[-1]
     return line if line.endswith(".") else f"{line}."

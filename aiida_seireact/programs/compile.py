@@ -72,9 +72,7 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
     return {"files": [COMPILED_FILE], **card.as_dict()}
 
 
-main = program(
-    "seireact-compile", CompileJob, run, packages=("nequip", "nequip-allegro", "torch"), example=EXAMPLE
-)
+main = program("seireact-compile", CompileJob, run, packages=("nequip", "nequip-allegro", "torch"), example=EXAMPLE)
 
 if __name__ == "__main__":
     main()

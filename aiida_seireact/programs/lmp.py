@@ -231,6 +231,8 @@ def _manifest(dumps: list[str], folder: Path, pack: bool) -> list[dict[str, Any]
     files = [path for name in dumps for path in sorted(folder.glob(name.replace("%", "*")), key=_by_number)]
     chunks = []
     for path in files:
+        if not path.stat().st_size:
+            continue  # a segment shorter than the dump's interval
         packed = compress(path) if pack and path.suffix != ".gz" else path
         try:
             chunks.append(chunk(packed))

@@ -158,9 +158,7 @@ def _species(job: TrainJob, folder: Path, sets: Sets) -> list[str]:
             raise InvalidInput(f"The frames of {file} hold {', '.join(unseen)}, which no training frame has.")
     extra = sorted(set(species) - learned)
     if extra and job.parent is None:
-        raise InvalidInput(
-            f"No training frame holds {', '.join(extra)}: a species can't be learned from nothing."
-        )
+        raise InvalidInput(f"No training frame holds {', '.join(extra)}: a species can't be learned from nothing.")
     return species
 
 
@@ -196,19 +194,28 @@ def _train(job: TrainJob, total: int, work: Path, log: Path, progress: Progress)
 
     progress(f"training: {total} epochs")
     command = ["nequip-train", "-cp", str(work.resolve()), "-cn", CONFIG_FILE]
-    run_script(command, work, log, threads=job.num_threads, watch=watch)
+    try:
+        run_script(command, work, log, threads=job.num_threads, watch=watch)
+    except ProgramFailed as error:
+        # nequip 0.19 leaves NaN out of its errors by species and then divides by no species at all.
+        if "num_contributing_types" in log.read_text(errors="replace"):
+            epoch = len(read_curve(work / "csv" / "metrics.csv")["epoch"])
+            raise ProgramFailed(_diverged(epoch, job)) from error
+        raise
     watch()
+
+
+def _diverged(epoch: int, job: TrainJob) -> str:
+    return (
+        f"The training diverged: its loss is not a number from epoch {epoch} on. Lower `lr` (now "
+        f"{job.settings.lr}) or look for frames with huge forces."
+    )
 
 
 def _check(curve: dict[str, NDArray[np.float64]], work: Path, log: Path, job: TrainJob) -> None:
     bad = ~np.isfinite(curve["val_total"]) | ~np.isfinite(curve["train_loss"])
     if bad.any():
-        epoch = int(curve["epoch"][np.argmax(bad)])
-        raise ProgramFailed(
-            f"The training diverged: its loss is not a number from epoch {epoch} on. Lower `lr` (now "
-            f"{job.settings.lr}) "
-            "or look for frames with huge forces."
-        )
+        raise ProgramFailed(_diverged(int(curve["epoch"][np.argmax(bad)]), job))
     if not len(curve["epoch"]):
         if _out_of_time(log):
             raise ProgramFailed(
@@ -276,8 +283,7 @@ def _outputs(
     n_epochs = len(curve["epoch"])
     validation = {name: float(curve[name][best]) for name in curve if name.startswith("val_")}
     early = (
-        job.settings.early_stopping_patience is not None
-        and n_epochs - 1 - best >= job.settings.early_stopping_patience
+        job.settings.early_stopping_patience is not None and n_epochs - 1 - best >= job.settings.early_stopping_patience
     )
     return {
         "files": [MODEL_FILE, CURVE_FILE, CONFIG_FILE, *([PREDICTIONS_FILE] if errors else [])],

@@ -15,10 +15,6 @@ class CompileJob(Job):
     model: str = Field("model.nequip.zip", description="package to compile")
     target: Literal["pair_allegro", "ase", "batch"] = Field("pair_allegro", description="who will load it")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where it will run")
-    modifiers: list[str] = Field(
-        [], description="nequip's accelerations, e.g. enable_TritonContracter on a GPU"
-    )
+    modifiers: list[str] = Field([], description="nequip's accelerations, e.g. enable_TritonContracter on a GPU")
     tf32: bool = Field(False, description="allow TF32 on a GPU; not where the stress matters")
-    cache_dir: str | None = Field(
-        None, description="folder kept between jobs; halves the time of later compilations"
-    )
+    cache_dir: str | None = Field(None, description="folder kept between jobs; halves the time of later compilations")

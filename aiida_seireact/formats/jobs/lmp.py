@@ -24,13 +24,7 @@ class StopSettings(Job):
 class LmpJob(Job):
     """Stop rule and what happens to the dump."""
 
-    stop: StopSettings | None = Field(
-        None, description="end the segment when the run leaves these bounds; null: never"
-    )
-    check_every: int = Field(
-        50, ge=1, description="steps between checks; a multiple of the dump's interval is best"
-    )
-    reference_volume_ang3: float | None = Field(
-        None, gt=0, description="volume of ratio 1; default: at the first step"
-    )
+    stop: StopSettings | None = Field(None, description="end the segment when the run leaves these bounds; null: never")
+    check_every: int = Field(50, ge=1, description="steps between checks; a multiple of the dump's interval is best")
+    reference_volume_ang3: float | None = Field(None, gt=0, description="volume of ratio 1; default: at the first step")
     compress: bool = Field(True, description="gzip the dump after the run")

@@ -17,12 +17,8 @@ class TrainJob(Job):
     train: str = Field("train.extxyz", description="labelled frames to learn from (.extxyz or .npz)")
     val: str = Field("val.extxyz", description="labelled frames that choose the best epoch")
     test: dict[str, str] = Field({}, description="{config type: file} of frames only for the errors reported")
-    settings: TrainSettings = Field(
-        TrainSettings(), description="network and schedule, see formats/nequip_config"
-    )
-    species: list[str] | None = Field(
-        None, description="type names in the model's order; default: as in `train`"
-    )
+    settings: TrainSettings = Field(TrainSettings(), description="network and schedule, see formats/nequip_config")
+    species: list[str] | None = Field(None, description="type names in the model's order; default: as in `train`")
     shifts: dict[str, float] | None = Field(None, description="energy of each species, eV per atom")
     parent: str | None = Field(None, description="package to start from (warm start)")
     overrides: dict[str, Any] = Field({}, description="merged into nequip's configuration, at any depth")

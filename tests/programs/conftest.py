@@ -1,0 +1,107 @@
+"""One tiny model a test session: trained on a dozen Lennard-Jones frames, packaged, compiled for pair_allegro."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
+
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.base import Job
+
+SPECIES = ["Li", "P", "S", "Cl"]
+
+
+def crystal(repeat: tuple[int, int, int] = (2, 2, 1)) -> Atoms:
+    """An fcc crystal of four species, a = 3.9 Å, near the minimum of the Lennard-Jones model below."""
+    atoms = bulk("Ar", "fcc", a=3.9, cubic=True) * repeat
+    atoms.set_chemical_symbols([SPECIES[index % 4] for index in range(len(atoms))])
+    return atoms
+
+
+def labelled_frames(n_frames: int) -> Frames:
+    """Strained and rattled crystals with the energy, forces and stress of Lennard-Jones."""
+    rng = np.random.default_rng(0)
+    images = []
+    for _ in range(n_frames):
+        atoms = crystal()
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + rng.normal(0, 0.03, (3, 3))), scale_atoms=True)
+        atoms.rattle(0.12, rng=rng)
+        atoms.calc = LennardJones(sigma=2.45, epsilon=0.2, rc=4.5, smooth=True)
+        atoms.get_potential_energy(), atoms.get_stress()
+        images.append(atoms)
+    return Frames.from_atoms(images, labels="required")
+
+
+def write_job(folder: Path, job: dict[str, Any]) -> Path:
+    """Write ``job.json`` into ``folder``."""
+    path = folder / "job.json"
+    path.write_text(json.dumps(job))
+    return path
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Return the content of ``result.json``."""
+    content: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return content
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What ``seireact-train`` and ``seireact-compile`` left: folder, job and outputs of the first."""
+
+    folder: Path
+    job: Job
+    outputs: dict[str, Any]
+    progress: list[str]
+
+    @property
+    def package(self) -> Path:
+        """The package."""
+        return self.folder / "model.nequip.zip"
+
+    @property
+    def compiled(self) -> Path:
+        """The model compiled for pair_allegro."""
+        return self.folder / "model.nequip.pt2"
+
+
+TRAIN_JOB: dict[str, Any] = {
+    "species": SPECIES,
+    "shifts": dict.fromkeys(SPECIES, -1.0),
+    "settings": {"max_epochs": 3, "ema_decay": 0.5},
+}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Run the real nequip once: 3 epochs on 10 frames, and its test stage on two config types."""
+    from aiida_seireact.formats.jobs.train import TrainJob
+    from aiida_seireact.programs import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    frames = labelled_frames(15)
+    frames.select(range(10)).to_extxyz(folder / "train.extxyz")
+    frames.select([10, 11]).to_extxyz(folder / "val.extxyz")
+    frames.select([12, 13]).to_extxyz(folder / "a.extxyz")
+    frames.select([14]).save(folder / "b.npz")
+    job = TrainJob.model_validate({**TRAIN_JOB, "test": {"a": "a.extxyz", "b": "b.npz"}})
+    progress: list[str] = []
+    return Trained(folder, job, train.run(job, folder, progress.append), progress)
+
+
+@pytest.fixture(scope="session")
+def compiled(trained: Trained) -> dict[str, Any]:
+    """Compile the session's model; returns the outputs of ``seireact-compile``."""
+    from aiida_seireact.formats.jobs.compile import CompileJob
+    from aiida_seireact.programs import compile as compile_program
+
+    job = CompileJob(cache_dir=str(trained.folder / "inductor"))
+    return compile_program.run(job, trained.folder, lambda line: None)
