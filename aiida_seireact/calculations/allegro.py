@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_seireact.calculations.base import ProgramCalculation
+from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
@@ -62,7 +62,7 @@ class AllegroCalculation(ProgramCalculation):
             help="Test frames: reference and prediction.",
         )
 
-    def write_files(self, folder: Path) -> dict[str, Any]:
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         dataset = self.inputs.dataset
         job: dict[str, Any] = {
             **self.inputs.parameters.get_dict(),

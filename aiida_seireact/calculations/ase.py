@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_seireact.calculations.base import ProgramCalculation
+from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.label import LabelJob
@@ -54,7 +54,7 @@ class AseCalculation(ProgramCalculation):
             help="`failures`: for each frame without a label its index, id and reason.",
         )
 
-    def write_files(self, folder: Path) -> dict[str, Any]:
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         job: dict[str, Any] = self.inputs.parameters.get_dict()
         if "frames" in self.inputs:
             self.inputs.frames.frames.without_labels().save(folder / FRAMES_FILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,14 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 
 JOB_FILE = "job.json"
 RESULT_FILE = "result.json"
+
+
+@dataclass
+class Links:
+    """Files of a job taken from where they lie: from the repository, or from another folder of the computer."""
+
+    local_copy: list[tuple[str, str, str]] = field(default_factory=list)
+    remote_symlink: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class ProgramCalculation(CalcJob):  # type: ignore[misc]
@@ -68,13 +77,12 @@ class ProgramCalculation(CalcJob):  # type: ignore[misc]
         )
         spec.exit_code(420, "ERROR_PROGRAM_FAILED", message="The program failed: {message}", invalidates_cache=True)
 
-    def write_files(self, folder: Path) -> dict[str, Any]:
-        """Write the data files of the job into ``folder`` and return the content of its job file."""
-        raise NotImplementedError
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
+        """Write the data files of the job into ``folder`` and return the content of its job file.
 
-    def linked_files(self) -> dict[str, list[tuple[str, str, str]]]:
-        """Return entries for ``local_copy_list`` and ``remote_symlink_list`` of files that are already somewhere."""
-        return {}
+        :param links: takes files that lie somewhere already.
+        """
+        raise NotImplementedError
 
     def arguments(self) -> list[str]:
         """Return the command line of the program."""
@@ -82,7 +90,8 @@ class ProgramCalculation(CalcJob):  # type: ignore[misc]
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         root = Path(folder.abspath)
-        job = self.write_files(root)
+        links = Links()
+        job = self.write_files(root, links)
         (root / JOB_FILE).write_text(json.dumps(job, indent=2, sort_keys=True), encoding="utf-8")
 
         code = CodeInfo()
@@ -95,8 +104,8 @@ class ProgramCalculation(CalcJob):  # type: ignore[misc]
         info.retrieve_temporary_list = list(self.RETRIEVE_TEMPORARY)
         # The content is in the input nodes already; copies of it would double the repository.
         info.provenance_exclude_list = [path.name for path in root.iterdir() if path.name != JOB_FILE]
-        for name, entries in self.linked_files().items():
-            setattr(info, name, entries)
+        info.local_copy_list = links.local_copy
+        info.remote_symlink_list = links.remote_symlink
         return info
 
 

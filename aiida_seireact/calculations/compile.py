@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_seireact.calculations.base import ProgramCalculation
+from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.compile import CompileJob
@@ -38,7 +38,7 @@ class CompileCalculation(ProgramCalculation):
         )
         spec.output("compiled", valid_type=PotentialData, help="The compiled model.")
 
-    def write_files(self, folder: Path) -> dict[str, Any]:
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         with self.inputs.package.open(mode="rb") as source:
             (folder / MODEL_FILE).write_bytes(source.read())
         return {**self.inputs.parameters.get_dict(), "model": MODEL_FILE}

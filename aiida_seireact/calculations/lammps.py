@@ -11,7 +11,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from pydantic import Field, ValidationError
 
-from aiida_seireact.calculations.base import JOB_FILE, ProgramCalculation
+from aiida_seireact.calculations.base import JOB_FILE, Links, ProgramCalculation
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
@@ -62,7 +62,7 @@ class LammpsCalculation(ProgramCalculation):
         spec.inputs.validator = validate_species
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
 
-    def write_files(self, folder: Path) -> dict[str, Any]:
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
         atoms = self.inputs.structure.to_ase()
         present = set(atoms.get_chemical_symbols())

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
@@ -16,6 +18,18 @@ EXIT_CODES = {
     "missing_package": "ERROR_MISSING_PACKAGE",
     "failed": "ERROR_PROGRAM_FAILED",
 }
+
+
+def arrays_of(path: Path) -> orm.ArrayData:
+    """Return the arrays of an ``.npz`` under their names.
+
+    :raises OSError, ValueError: missing or torn file.
+    """
+    node = orm.ArrayData()
+    with np.load(path, allow_pickle=False) as file:
+        for name in file.files:
+            node.set_array(name, file[name])
+    return node
 
 
 class ProgramParser(Parser):  # type: ignore[misc]

@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
+from aiida_seireact.calculations.allegro import AllegroCalculation
+from aiida_seireact.calculations.analyse import AnalyseCalculation
+from aiida_seireact.calculations.ase import AseCalculation
+from aiida_seireact.calculations.classify import ClassifyCalculation
+from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.functions.frames import split_by_type
 from aiida_seireact.calculations.functions.react import plan_references, summarise
 from aiida_seireact.calculations.functions.structures import build_cells, sample_frames
 from aiida_seireact.calculations.functions.training import make_dataset
+from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.science.sampling import SamplingPlan
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS, find_codes
@@ -22,6 +29,19 @@ from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 from aiida_seireact.workchains.train import TrainWorkChain
+
+# The port of each of these is checked like that of the job it goes to: a mistake is told before anything runs.
+CHECKED_BY: dict[str, type[CalcJob]] = {
+    "relax": AseCalculation,
+    "label": AseCalculation,
+    "train": AllegroCalculation,
+    "compile": CompileCalculation,
+    "produce": LammpsCalculation,
+    "reference_md": LammpsCalculation,
+    "reference_labeller_md": AseCalculation,
+    "classify": ClassifyCalculation,
+    "analyse": AnalyseCalculation,
+}
 
 SETTINGS = {
     "structures": "Which cells: seed, sizes of training and production cell, repetitions of the reference crystals.",
@@ -40,6 +60,24 @@ SETTINGS = {
 }
 
 
+def validate_runs(runs: Mapping[str, orm.Dict], context: Any) -> str | None:
+    """Refuse labeller MD with settings that its job would refuse."""
+    check = AseCalculation.spec().inputs["parameters"].validator
+    for name, parameters in runs.items():
+        if message := check(parameters, context):
+            return f"{name}: {message}"
+    return None
+
+
+def validate_sampling(parameters: orm.Dict, _: Any) -> str | None:
+    """Refuse a plan that can't be drawn."""
+    try:
+        SamplingPlan.from_dict(parameters.get_dict())
+    except (TypeError, ValueError) as error:
+        return f"This sampling plan doesn't fit: {error}."
+    return None
+
+
 class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
     """Label → learn → produce → recognise, for one interface; every number of the summary can be walked back."""
 
@@ -52,11 +90,15 @@ class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
         for program in PROGRAMS:
             spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
         for name, text in SETTINGS.items():
-            spec.input(name, valid_type=orm.Dict, help=text)
+            job = CHECKED_BY.get(name)
+            check = None if job is None else job.spec().inputs["parameters"].validator
+            spec.input(name, valid_type=orm.Dict, validator=check, help=text)
+        spec.inputs["sampling"].validator = validate_sampling
         spec.input_namespace(
             "labeller_md",
             valid_type=orm.Dict,
             dynamic=True,
+            validator=validate_runs,
             help="Short MD of the labeller, one job for each; named `<config type>_<anything>` after the relaxed cell "
             "it starts from.",
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,18 +23,17 @@ PROFILE = "workflow"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def run_aiida_broker_service() -> Iterator[None]:
+def run_aiida_broker_service() -> None:
     """Take the place of aiida-core's fixture: our daemon brings its own broker."""
-    yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def aiida_profile(aiida_config: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def aiida_profile(aiida_config: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a profile as `aiida-seireact setup` makes it; take the place of aiida-core's fixture."""
     from aiida import load_profile
 
     install(PROFILE, workers=2, work_dir=tmp_path_factory.mktemp("scratch"))
-    yield load_profile(PROFILE, allow_switch=True)
+    return load_profile(PROFILE, allow_switch=True)
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +49,22 @@ def daemon(aiida_profile: Any) -> Iterator[DaemonClient]:
 def verdi_environment(aiida_config: Any) -> dict[str, str]:
     """Return the environment in which `verdi` and `aiida-seireact` see the profile of the tests."""
     return {**os.environ, "AIIDA_PATH": str(Path(aiida_config.dirpath).parent)}
+
+
+@pytest.fixture(scope="session")
+def verdi(verdi_environment: dict[str, str]) -> Callable[..., str]:
+    """Return a function that runs `verdi` as a person would and returns what it prints.
+
+    :raises AssertionError: it failed.
+    """
+
+    def run(*arguments: str) -> str:
+        command = [str(Path(sys.executable).parent / "verdi"), *arguments]
+        done = subprocess.run(command, env=verdi_environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
 
 
 def wait_for(node: orm.ProcessNode, seconds: float = 400.0) -> orm.ProcessNode:
@@ -76,9 +93,7 @@ def describe(node: orm.ProcessNode) -> str:
     """Return state and message of a process and of all below it."""
     lines = [f"{node.process_label}<{node.pk}> {node.process_state} {node.exit_status} {node.exit_message or ''}"]
     for child in getattr(node, "called_descendants", []):
-        lines.append(
-            f"  {child.process_label}<{child.pk}> {child.process_state} {child.exit_status} {child.exit_message or ''}"
-        )
+        lines.append(f"  {child.process_label}<{child.pk}> {child.process_state} {child.exit_message or ''}")
     return "\n".join(lines)
 
 

@@ -10,7 +10,13 @@ SMALL: dict[str, Any] = {
     "structures": {
         # One unit of 58 atoms also in production; the reference crystals just fill a sphere of the descriptor.
         "production": {"li_layers": 8, "electrolyte_cells": 1, "repeat": [1, 1]},
-        "references": {"Li": [3, 3, 3], "Li6PS5Cl": [1, 1, 1], "Li2S": [2, 2, 1], "Li3P": [2, 2, 1], "LiCl": [2, 2, 1]},
+        "references": {
+            "Li": [3, 3, 3],
+            "Li6PS5Cl": [1, 1, 1],
+            "Li2S": [2, 2, 1],
+            "Li3P": [2, 2, 1],
+            "LiCl": [2, 2, 1],
+        },
     },
     "relax": {"relax": {"steps": 3}},
     "sampling": dict.fromkeys(

@@ -75,6 +75,11 @@ def summarise(
             "production_stopped_by": facts.get("stopped_by"),
             "ps4_intact_start": analysis["ps4_intact_start"],
             "ps4_intact_end": analysis["ps4_intact_end"],
-            "phase_fractions": classification["phase_fractions"],
+            "phase_fractions": {
+                "of": classification["of"],
+                "first": classification["phase_fractions"]["first_tenth"],
+                "last": classification["phase_fractions"]["last_tenth"],
+                "all": classification["phase_fractions"]["whole_run"],
+            },
         }
     )

@@ -1,0 +1,65 @@
+"""``seireact.analyse``: quantities along a run (``seireact-analyse``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import CalcJobProcessSpec
+
+from aiida_seireact.calculations.base import Links, ProgramCalculation
+from aiida_seireact.calculations.classify import LABELS_FILE, FrameChoice
+from aiida_seireact.calculations.trajectories import place_run
+from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.jobs.analyse import AnalyseJob
+
+ANALYSIS_FILE = "analysis.npz"
+
+
+class AnalyseSettings(AnalyseJob):
+    """What the ``parameters`` hold: the job without its files."""
+
+    trajectory: FrameChoice = FrameChoice()  # type: ignore[assignment]
+
+
+class AnalyseCalculation(ProgramCalculation):
+    """A run in; intact PS4, thickness, holes, distances, distribution functions and displacements out."""
+
+    PARSER = "seireact.analyse"
+    RETRIEVE_TEMPORARY = (ANALYSIS_FILE,)
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        super().define(spec)
+        spec.input("trajectory", valid_type=TrajectoryData, help="The run to analyse.")
+        spec.input(
+            "labels",
+            valid_type=orm.ArrayData,
+            required=False,
+            help="Labels of its environments, for the profile.",
+        )
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            validator=job_validator(AnalyseSettings, labels=LABELS_FILE, timestep_fs=1.0),
+            help="`trajectory`: `skip_first` and `stride` of its frames; `thickness`, `hole_every`, `rdf`, `msd`; "
+            "`seireact-analyse --help` tells more.",
+        )
+        spec.output("analysis", valid_type=orm.Dict, help="The numbers: PS4 at start and end, thickness, extremes.")
+        spec.output("analysis_arrays", valid_type=orm.ArrayData, help="Each quantity against the MD step.")
+
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
+        job: dict[str, Any] = self.inputs.parameters.get_dict()
+        run = self.inputs.trajectory
+        files = place_run(run, "trajectory", self.inputs.code.computer, folder, links)
+        job["trajectory"] = {**job.get("trajectory", {}), "files": files}
+        job["timestep_fs"] = run.base.attributes.get("timestep_fs")
+        if "labels" in self.inputs:
+            job["labels"] = LABELS_FILE
+            labels = self.inputs.labels
+            np.savez(folder / LABELS_FILE, **{name: labels.get_array(name) for name in labels.get_arraynames()})
+        return job

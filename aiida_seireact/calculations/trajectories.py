@@ -1,0 +1,43 @@
+"""Bring the frames of a run to the folder of a job, from wherever a live copy lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiida import orm
+
+from aiida_seireact.calculations.base import Links
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.trajectory import TrajectoryData
+
+
+def place_run(
+    run: TrajectoryData | FramesData, name: str, computer: orm.Computer, folder: Path, links: Links
+) -> list[str]:
+    """Return the file names under which the job finds the frames of ``run``, in order.
+
+    A chunk that was retrieved is copied from the repository; one that stayed on the computer of this job is linked.
+
+    :param name: start of the file names.
+    :raises NotExistent: no copy of a chunk is left.
+    :raises ValueError: the only copy is on another computer.
+    """
+    if isinstance(run, FramesData):
+        run.frames.save(folder / f"{name}.npz")
+        return [f"{name}.npz"]
+    files = []
+    for number, chunk in enumerate(run.manifest):
+        copy = run.live_copy(chunk["sha256"])
+        suffix = ".dump.gz" if chunk["file"].endswith(".gz") else ".dump"
+        files.append(f"{name}_{number:04d}{suffix}")
+        if copy.is_retrieved:
+            links.local_copy.append((copy.node.uuid, copy.file, files[-1]))
+        elif copy.node.computer.uuid == computer.uuid:
+            path = str(Path(copy.node.get_remote_path()) / copy.file)
+            links.remote_symlink.append((computer.uuid, path, files[-1]))
+        else:
+            raise ValueError(
+                f"Chunk {copy.file} of trajectory {run.pk} lies on {copy.node.computer.label}, this job runs on "
+                f"{computer.label}: run it there, or retrieve the dump."
+            )
+    return files

@@ -1,0 +1,136 @@
+"""The finished small loop: nothing in its graph is without origin, and its numbers agree with each other."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from aiida import orm
+from aiida.engine import submit
+
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.trajectory import TrajectoryData
+from tests.workflow.conftest import wait_for
+
+pytestmark = pytest.mark.workflow
+
+OURS = (FramesData, DatasetData, PotentialData, TrajectoryData, PhasesData)
+
+# Data without a creator that is no input of the top process, and why it may be there.
+WITHOUT_CREATOR = {
+    "RemoteData": "AiiDA makes it while a job is uploaded",
+    "Dict": "default of CompileCalculation's `parameters`, where a compile job is submitted by itself",
+    "Int": "default of BaseRestartWorkChain's `max_iterations`",
+    "Bool": "default of BaseRestartWorkChain's `clean_workdir`",
+    "Str": "default of BaseRestartWorkChain's `on_unhandled_failure`",
+}
+
+
+def data_under(top: orm.WorkChainNode) -> list[orm.Data]:
+    nodes = {}
+    for process in [top, *top.called_descendants]:
+        for link in [*process.base.links.get_incoming().all(), *process.base.links.get_outgoing().all()]:
+            if isinstance(link.node, orm.Data):
+                nodes[link.node.pk] = link.node
+    return list(nodes.values())
+
+
+def test_every_node_of_ours_has_a_creator_or_enters_at_the_top(finished_loop):
+    entering = {link.node.pk for link in finished_loop.base.links.get_incoming().all()}
+    orphans = [node for node in data_under(finished_loop) if node.creator is None and node.pk not in entering]
+    assert not [node for node in orphans if isinstance(node, OURS)]
+    unlisted = [
+        node for node in orphans if type(node).__name__ not in WITHOUT_CREATOR and not isinstance(node, orm.Code)
+    ]
+    assert not unlisted
+
+
+def test_each_kind_of_node_is_in_the_graph(finished_loop):
+    kinds = Counter(type(node) for node in data_under(finished_loop))
+    assert all(kinds[kind] for kind in OURS)
+
+
+def test_summary_agrees_with_the_nodes_it_tells_of(finished_loop):
+    outputs, summary = finished_loop.outputs, finished_loop.outputs.summary
+    assert summary["dataset_hash"] == outputs.dataset.content_hash
+    assert summary["model_hash"] == outputs.potential.model_hash
+    assert summary["n_frames"] == len(outputs.dataset) == sum(summary["frames_by_type"].values())
+    assert summary["md_atoms"] == 58
+    assert summary["ps4_intact_start"] == 2
+    assert summary["n_label_calls"] >= summary["n_frames"]
+    assert summary["force_rmse_ev_per_ang"] == outputs.metrics["all"]["force_rmse_ev_per_ang"]
+    for part in ("first", "last", "all"):
+        assert sum(summary["phase_fractions"][part].values()) == pytest.approx(1.0)
+
+
+def test_every_type_of_frame_is_held_out(finished_loop):
+    assert set(finished_loop.outputs.metrics["by_type"]) == set(finished_loop.outputs.summary["frames_by_type"])
+
+
+def test_test_frames_were_never_learned_from(finished_loop):
+    dataset = finished_loop.outputs.dataset
+    groups = {split: set(dataset.frames(split).group.tolist()) for split in ("train", "val", "test")}
+    assert not groups["test"] & (groups["train"] | groups["val"])
+    assert set(finished_loop.outputs.predictions.get_array("frame_ids")) == set(dataset.frame_ids("test"))
+
+
+def test_the_card_of_the_model_says_where_its_reference_energies_come_from(finished_loop):
+    card = finished_loop.outputs.potential.card
+    assert card["reference_energies"]["source"].startswith("least-squares fit to")
+    assert card["dataset_hash"] == finished_loop.outputs.dataset.content_hash
+
+
+def test_an_archive_holds_all_that_reads_dataset_and_model(finished_loop, verdi_environment, tmp_path):
+    archive = tmp_path / "study.aiida"
+    verdi = str(Path(sys.executable).parent / "verdi")
+
+    def run(*arguments: str, **environment: str) -> str:
+        done = subprocess.run(
+            [verdi, *arguments], env={**verdi_environment, **environment}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("archive", "create", "--nodes", finished_loop.uuid, "--", str(archive))
+    script = tmp_path / "read.py"
+    script.write_text(
+        "import sys\n"
+        "from aiida import orm\n"
+        "top = orm.load_node(sys.argv[1])\n"
+        "dataset, model = top.outputs.dataset, top.outputs.potential\n"
+        "print(len(dataset.frames()), dataset.content_hash, model.model_hash, len(model.get_content(mode='rb')))\n"
+    )
+    empty = {"AIIDA_PATH": str(tmp_path / "empty")}
+    (tmp_path / "empty").mkdir()
+    run("presto", "--profile-name", "empty", **empty)
+    run("archive", "import", str(archive), **empty)
+    words = run("run", str(script), finished_loop.uuid, **empty).split()
+    outputs = finished_loop.outputs
+    expected = [str(len(outputs.dataset)), outputs.dataset.content_hash, outputs.potential.model_hash]
+    assert words[:3] == expected
+    assert int(words[3]) == len(outputs.potential.get_content(mode="rb"))
+
+
+def test_replay_runs_no_program_though_all_scratch_is_gone(finished_loop, small_loop, daemon):
+    for process in finished_loop.called_descendants:
+        if "remote_folder" in process.outputs:
+            shutil.rmtree(process.outputs.remote_folder.get_remote_path())
+    replay = wait_for(submit(small_loop()))
+    assert replay.is_finished_ok
+    ran = [
+        node
+        for node in replay.called_descendants
+        if isinstance(node, orm.CalculationNode) and not node.base.caching.is_created_from_cache
+    ]
+    assert not ran
+    counts = [Counter(node.process_label for node in top.called_descendants) for top in (finished_loop, replay)]
+    assert counts[0] == counts[1]
+    assert replay.outputs.dataset.content_hash == finished_loop.outputs.dataset.content_hash
+    assert replay.outputs.summary.get_dict() == finished_loop.outputs.summary.get_dict()
