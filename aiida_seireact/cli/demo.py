@@ -27,6 +27,7 @@ PROFILE = "seireact-demo"
 NEEDED_DISK_GB = 2.0
 NEEDED_MEMORY_GB = 4.0
 LOOK_FOR_TROUBLE_EVERY_SECONDS = 30.0
+BROKER_SECONDS = 60.0
 INTERRUPTED = 130
 
 # Seconds of each stage on two quiet cores, for the time left. Measured: docs, "What the demo costs".
@@ -162,10 +163,11 @@ def refuse_impossible(place: Folder) -> None:
 
     :raises click.ClickException: a path AiiDA can't take, or too little disk.
     """
-    if os.pathsep in str(place.aiida):
+    # AIIDA_PATH is a list; and the daemon of aiida-core 2.9.4 splits the path of its broker's folder at spaces.
+    if os.pathsep in str(place.path) or any(letter.isspace() for letter in str(place.path)):
         raise click.ClickException(
-            f"AIIDA_PATH is a list split at {os.pathsep!r}, and {place.path} holds one: choose another folder "
-            "with --folder."
+            f"AiiDA can't work in {str(place.path)!r}, because of the space or {os.pathsep!r} in it: choose another "
+            "folder with --folder, or move the project."
         )
     there = next(parent for parent in (place.path, *place.path.parents) if parent.exists())
     if not os.access(there, os.W_OK):
@@ -194,7 +196,8 @@ def point_aiida_at(place: Folder) -> None:
     """
     if "aiida.manage.configuration.settings" in sys.modules:
         raise RuntimeError("AiiDA was imported before the demo could point it at its own folder.")
-    place.aiida.mkdir(parents=True, exist_ok=True)
+    # AiiDA warns about each folder that it makes itself.
+    (place.aiida / ".aiida").mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["AIIDA_PATH"] = str(place.aiida)
     # One job a core: threads of their own would only get in each other's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -272,12 +275,14 @@ def _labelling_inputs(builder: Any) -> Iterator[tuple[Any, str]]:
 def content_hash(inputs: Mapping[str, Any]) -> str:
     """Return a hash of the content of all input nodes, by port; what is no node does not count."""
     from aiida import orm
+    from aiida.common.hashing import make_hash
 
-    found: dict[str, str | None] = {}
+    found: dict[str, str] = {}
 
     def walk(prefix: str, port: Any) -> None:
         if isinstance(port, orm.Data):
-            found[prefix] = port.base.caching.compute_hash()
+            # `compute_hash` insists on stored nodes; these are what it hashes.
+            found[prefix] = make_hash(port.base.caching.get_objects_to_hash())
         elif isinstance(port, Mapping):
             for name, value in port.items():
                 walk(f"{prefix}.{name}", value)
@@ -312,6 +317,25 @@ def start_daemon(workers: int) -> None:
             client.start_daemon(number_workers=workers)
     except (DaemonException, RuntimeError) as error:
         raise click.ClickException(f"The daemon did not start: {error}") from None
+    await_broker()
+
+
+def await_broker(seconds: float = BROKER_SECONDS) -> None:
+    """Wait until the broker answers: on a busy machine it needs longer than a submission would wait for it.
+
+    :raises click.ClickException: it does not answer in time.
+    """
+    from aiida.brokers.zeromq import ZeromqBroker
+    from aiida.manage import get_manager
+
+    broker = get_manager().get_broker()
+    deadline = time.monotonic() + seconds
+    while isinstance(broker, ZeromqBroker) and not broker.check_service_reachable():
+        if time.monotonic() > deadline:
+            raise click.ClickException(
+                f"AiiDA's broker does not answer after {seconds:.0f} s: `aiida-seireact doctor --mend` tells more."
+            )
+        time.sleep(0.2)
 
 
 def stop_daemon() -> None:
@@ -469,7 +493,7 @@ def tell_plan(place: Folder, labeller: str, protocol: str, workers: int) -> None
     reference = merge(produce, inputs["reference_md"])["md"]
     train = merge(protocol_of("train")["parameters"], inputs["train"])["settings"]
     rows = [
-        ("folder", f"{place.shown}: AiiDA in aiida/ (profile {PROFILE}), jobs in work/, env.sh, report.html, summary.json"),
+        ("folder", f"{place.shown}/: aiida (profile {PROFILE}), work (jobs), env.sh, report.html, summary.json"),
         ("daemon", f"{workers} workers"),
         ("label", f"{sampled} frames drawn, up to {along} from {len(runs)} short runs, by {labeller}"),
         ("learn", f"Allegro, {train['max_epochs']} epochs; package; compiled for LAMMPS"),

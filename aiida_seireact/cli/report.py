@@ -70,8 +70,8 @@ def key_numbers(data: ReportData) -> list[str]:
         lines.append(f"reason      {data.exit_message}")
     if content.get("n_label_calls") is not None:
         lines.append(
-            f"labels      {number(content['n_label_calls'])} frames by "
-            f"{labeller_name(data.labeller) or 'the labeller'}, {number(content.get('n_frames'))} of them in the dataset"
+            f"labels      {number(content['n_label_calls'])} frames by {labeller_name(data.labeller) or 'the labeller'}"
+            f", {number(content.get('n_frames'))} of them in the dataset"
         )
     error, rms = content.get("force_rmse_ev_per_ang"), content.get("force_rms_ev_per_ang")
     if error is not None and rms:

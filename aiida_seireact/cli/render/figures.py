@@ -132,16 +132,12 @@ def parity(
 
 
 @_styled
-def training_curve(
-    epoch: ArrayLike, errors: Mapping[str, ArrayLike], *, loss: ArrayLike | None = None, best: float | None = None
-) -> Figure:
+def training_curve(epoch: ArrayLike, panels: Mapping[str, ArrayLike], *, best: float | None = None) -> Figure:
     """Errors on the validation frames, and the training loss, against the epoch.
 
-    :param errors: for each axis label (quantity with unit) ``(n_epochs,)``; one panel each.
-    :param loss: ``(n_epochs,)`` training loss, a panel of its own.
+    :param panels: for each panel's title (quantity with unit) ``(n_epochs,)``; NaN where not known.
     :param best: epoch whose weights were kept.
     """
-    panels = {**errors, **({} if loss is None else {"training loss": loss})}
     figure = Figure(figsize=(7.6, 2.7 if len(panels) < 4 else 4.6), layout="constrained")
     columns = min(3, len(panels)) if len(panels) < 4 else 2
     rows = -(-len(panels) // columns)
@@ -150,7 +146,7 @@ def training_curve(
         axes = figure.add_subplot(rows, columns, number + 1)
         y = np.asarray(values, dtype=float)
         axes.plot(x, y, color=PALETTE[number % len(PALETTE)])
-        if np.nanmin(y) > 0:
+        if (y[np.isfinite(y)] > 0).all() and np.isfinite(y).any():
             axes.set_yscale("log")
             _plain_log(axes)
         if best is not None:
@@ -280,7 +276,7 @@ def lines(x: ArrayLike, curves: Mapping[str, ArrayLike], *, xlabel: str, ylabel:
         axes.set_ylim(bottom=0)
     axes.grid(True)
     if len(curves) > 1:
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=len(curves) if max(map(len, curves)) < 12 else 1)
     return figure
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.common import timezone
+from aiida.common.exceptions import NotExistent
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.trajectory import LiveCopy, TrajectoryData
+from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump
+from aiida_seireact.formats.phases import Labels
+from aiida_seireact.science.analysis import profile_along_z
+from aiida_seireact.science.labelling import UNKNOWN
 
 EV_PER_ANG3_IN_GPA = 160.21766208
+PROFILE_BIN_ANG = 2.0
+MOST_ATOMS_DRAWN = 20_000
 
 Array = NDArray[Any]
 
@@ -38,6 +50,15 @@ OUTPUT_STAGE = {
 """Which stage makes which output: where to look for it while the top process has not passed it on."""
 
 
+CURVES = {
+    "val_forces_rmse_ev_ang": ("force error, validation (eV/Å)", 1.0),
+    "val_energy_rmse_ev_atom": ("energy error, validation (meV/atom)", 1000.0),
+    "val_stress_rmse_ev_ang3": ("stress error, validation (GPa)", EV_PER_ANG3_IN_GPA),
+    "train_loss": ("training loss", 1.0),
+}
+"""Columns of the training curve that are shown: how they are called, and what turns them into that unit."""
+
+
 @dataclass(frozen=True)
 class Parity:
     """Reference and predicted values of one quantity, ``(n,)`` each, with the config type of each point."""
@@ -52,7 +73,6 @@ class Parity:
 class Moment:
     """The production cell at one time: what `figures.cell_picture` draws."""
 
-    time_ps: float
     positions: Array
     symbols: Array
     cell: Array
@@ -76,6 +96,7 @@ class ReportData:
     rendered: datetime
     content: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Parity] = field(default_factory=dict)
+    epoch: Array | None = None
     curve: dict[str, Array] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     thermo: dict[str, Array] = field(default_factory=dict)
@@ -155,8 +176,10 @@ class _Outputs:
             # A reference run has a trajectory too: only the child of that very stage counts.
             if child.stage == stage and child.member.is_ok:
                 outputs = orm.load_node(child.pk).outputs
-                if name in outputs:
-                    return outputs[name]
+                # A calcfunction with one output calls it result.
+                for label in (name, "result"):
+                    if label in outputs:
+                        return outputs[label]
         self.missing[name] = self._why(stage)
         return None
 
@@ -202,7 +225,7 @@ def _read_content(data: ReportData, top: orm.ProcessNode, outputs: _Outputs) -> 
             "frames_by_split": {name: attributes.get(f"n_{name}") for name in ("train", "val", "test")},
             "dataset_hash": dataset.content_hash,
         }
-    if data.metrics:
+    if data.metrics.get("all"):
         content |= {key: value for key, value in data.metrics["all"].items() if key != "n_frames"}
         content["errors_by_type"] = data.metrics["by_type"]
     if potential is not None:
@@ -224,7 +247,9 @@ def _labelled_frames(outputs: _Outputs) -> int:
 def _read_training(data: ReportData, outputs: _Outputs) -> None:
     curve = outputs.find("curve")
     if curve is not None:
-        data.curve = {name: curve.get_array(name) for name in curve.get_arraynames()}
+        data.epoch = curve.get_array("epoch")
+        names = set(curve.get_arraynames())
+        data.curve = {text: curve.get_array(name) * factor for name, (text, factor) in CURVES.items() if name in names}
     predictions = outputs.find("predictions")
     if predictions is None:
         return
@@ -260,8 +285,128 @@ def _read_production(data: ReportData, outputs: _Outputs) -> None:
 
 
 def _read_phases(data: ReportData, outputs: _Outputs) -> None:
-    pass
+    classification = outputs.find("classification")
+    if classification is not None:
+        data.classification = classification.get_dict()
+    fractions = data.content.get("phase_fractions") or data.classification.get("phase_fractions")
+    if fractions:
+        data.content["phase_fractions"] = named_fractions(fractions, str(data.classification.get("of", "")))
+    node = outputs.find("labels")
+    if node is None:
+        return
+    labels = Labels(**{item.name: node.get_array(item.name) for item in fields(Labels)})
+    names = [str(name) for name in labels.label_names]
+    order = sorted(range(len(names)), key=lambda index: (names[index] == UNKNOWN, index))
+    shares = np.stack([(labels.labels == index).mean(axis=1) for index in range(len(names))])
+    seen = [index for index in order if shares[index].any()]
+    of = str(data.classification.get("of") or "environments")
+    data.fractions = (_times(data, labels.steps), {names[index]: shares[index] for index in seen}, of)
+
+    tenth = max(1, round(len(labels.steps) / 10))
+    height = float(labels.heights_ang.mean())
+    n_bins = max(1, round(height / PROFILE_BIN_ANG))
+    panels = {}
+    for title, part in (("start", slice(None, tenth)), ("end", slice(-tenth, None))):
+        counts = profile_along_z(labels.z_fraction[part], labels.labels[part], len(names), n_bins) / tenth
+        panels[title] = {names[index]: counts[index] for index in seen}
+    z_ang = (np.arange(n_bins) + 0.5) * height / n_bins
+    data.profile = (z_ang, panels, f"Li in {height / n_bins:.1f} Å")
+    _read_picture(data, outputs, labels, names)
+
+
+def named_fractions(fractions: Mapping[str, Any], of: str) -> dict[str, Any]:
+    """Return phase fractions as `of`, `first`, `last` and `all`, whichever of its two names each part has."""
+    parts = {"first": "first_tenth", "last": "last_tenth", "all": "whole_run"}
+    found = {name: fractions.get(name, fractions.get(other)) for name, other in parts.items()}
+    return {"of": fractions.get("of") or of, **{name: part for name, part in found.items() if part is not None}}
+
+
+def _times(data: ReportData, steps: Array) -> Array:
+    return np.asarray(steps, dtype=float) * float(data.run.get("timestep_fs", 1.0)) / 1000
+
+
+def _read_picture(data: ReportData, outputs: _Outputs, labels: Labels, names: list[str]) -> None:
+    """The cell at the first and at the last classified frame, from wherever a copy of the dump lies."""
+    trajectory = outputs.find("trajectory")
+    if trajectory is None or int(data.run.get("n_atoms", 0)) > MOST_ATOMS_DRAWN:
+        return
+    try:
+        for title, row in (("start", 0), ("end", len(labels.steps) - 1)):
+            frame = snapshot_at(trajectory, int(labels.steps[row]))
+            phase_of = dict(zip(labels.atom_ids.tolist(), labels.labels[row].tolist(), strict=True))
+            time_ps = float(_times(data, labels.steps[row : row + 1])[0])
+            data.picture[f"{title}, {time_ps:.3g} ps"] = Moment(
+                positions=frame.positions - frame.origin,
+                symbols=np.array([chemical_symbols[number] for number in frame.numbers]),
+                cell=frame.cell,
+                phases=np.array([names[phase_of[key]] if key in phase_of else "" for key in frame.ids.tolist()]),
+            )
+    except (NotExistent, DumpError, OSError) as error:
+        data.picture = {}
+        outputs.missing["picture"] = str(error)
+
+
+def snapshot_at(trajectory: TrajectoryData, step: int) -> Snapshot:
+    """Return one frame of a trajectory.
+
+    :raises NotExistent: no copy of its chunk can be read here, or it was not dumped.
+    """
+    for chunk in trajectory.manifest:
+        if chunk["first_step"] <= step <= chunk["last_step"]:
+            copy = trajectory.live_copy(chunk["sha256"])
+            with _readable(copy) as path:
+                for frame in read_dump(path, stop_before_truncated=True):
+                    if frame.step == step:
+                        return frame
+    raise NotExistent(f"The trajectory has no frame of step {step}.")
+
+
+@contextmanager
+def _readable(copy: LiveCopy) -> Iterator[Path]:
+    """Give the path of a chunk on this machine."""
+    if isinstance(copy.node, orm.RemoteData):
+        if copy.node.computer is None or copy.node.computer.transport_type != "core.local":
+            raise NotExistent(f"{copy.file} lies on another machine: the cell is not drawn.")
+        yield Path(copy.node.get_remote_path()) / copy.file
+        return
+    with copy.node.base.repository.as_path(copy.file) as path:
+        yield path
 
 
 def _read_analysis(data: ReportData, outputs: _Outputs) -> None:
-    pass
+    analysis, node = outputs.find("analysis"), outputs.find("analysis_arrays")
+    if analysis is not None:
+        data.analysis = analysis.get_dict()
+        for key in ("ps4_intact_start", "ps4_intact_end"):
+            data.content.setdefault(key, data.analysis.get(key))
+    if node is None:
+        return
+    arrays = {name: node.get_array(name) for name in node.get_arraynames()}
+    times = _times(data, arrays["steps"])
+    data.ps4 = (times, arrays["n_intact_ps4"], int(data.analysis.get("n_p") or arrays["n_intact_ps4"].max()))
+    curves = {
+        "from the last intact PS₄ to the outermost S, P or Cl, lower side": arrays["thickness_lower_ang"],
+        "the same, upper side": arrays["thickness_upper_ang"],
+    }
+    if "thickness_profile_ang" in arrays:
+        known = dict(zip(arrays["thickness_profile_steps"].tolist(), arrays["thickness_profile_ang"], strict=True))
+        profile = np.array([known.get(step, np.nan) for step in arrays["steps"].tolist()])
+        curves["where neither metal nor electrolyte fills half"] = profile
+    defined = {name: values for name, values in curves.items() if np.isfinite(values).any()}
+    if defined:
+        data.thickness = (times, defined)
+    if "rdf_g" in arrays:
+        averaged = f"the last {data.analysis.get('rdf_frames', '')} frames"
+        pairs = {
+            str(pair).replace("-", "–"): {averaged: g}
+            for pair, g in zip(arrays["rdf_pairs"], arrays["rdf_g"], strict=True)
+        }
+        data.distributions = (arrays["rdf_r_ang"], pairs)
+    if "msd_ang2" in arrays and len(arrays["msd_lag_steps"]) > 3:
+        # Beyond half of the run too few origins are left to mean anything.
+        half = len(arrays["msd_lag_steps"]) // 2 + 1
+        sums = arrays["msd_ang2"].sum(axis=-1)[:, :half]
+        data.displacements = (
+            _times(data, arrays["msd_lag_steps"][:half]),
+            {str(symbol): values for symbol, values in zip(arrays["msd_species"], sums, strict=True)},
+        )

@@ -119,21 +119,25 @@ def draw(data: ReportData) -> dict[str, Picture]:
 
 
 def _draw_training(data: ReportData, drawn: dict[str, tuple[Figure, str, str]]) -> None:
-    if "epoch" not in data.curve:
+    if data.epoch is None or not data.curve:
         return
-    names = {
-        "val_force_rmse": "force error, validation (eV/Å)",
-        "val_energy_rmse": "energy error, validation (eV/atom)",
-        "val_stress_rmse": "stress error, validation (eV/Å³)",
-    }
-    errors = {text: data.curve[name] for name, text in names.items() if name in data.curve}
     best = data.metrics.get("best_epoch")
     drawn["curve"] = (
-        figures.training_curve(data.curve["epoch"], errors, loss=data.curve.get("train_loss"), best=best),
-        f"Training curve over {len(data.curve['epoch'])} epochs: validation errors and training loss"
+        figures.training_curve(data.epoch, data.curve, best=best),
+        f"Training curve over {len(data.epoch)} epochs: "
+        + "; ".join(f"{name} from {_first(values):.3g} to {_last(values):.3g}" for name, values in data.curve.items())
         + (f"; the weights of epoch {best} were kept." if best is not None else "."),
         "Validation frames choose the epoch whose weights are kept; the errors above are of a third set.",
     )
+
+
+def _first(values: Any) -> float:
+    known = np.asarray(values)[np.isfinite(values)]
+    return float(known[0]) if len(known) else float("nan")
+
+
+def _last(values: Any) -> float:
+    return _first(np.asarray(values)[::-1])
 
 
 def _draw_run(data: ReportData, drawn: dict[str, tuple[Figure, str, str]]) -> None:
@@ -166,15 +170,17 @@ def _draw_run(data: ReportData, drawn: dict[str, tuple[Figure, str, str]]) -> No
         time, curves = data.thickness
         drawn["thickness"] = (
             figures.lines(time, curves, xlabel="time (ps)", ylabel="thickness (Å)"),
-            "Thickness of the interphase against time.",
-            "Only where the definition applies; see the notes below.",
+            "Thickness of the interphase against time: "
+            + "; ".join(f"{name} {_first(values):.3g} to {_last(values):.3g} Å" for name, values in curves.items())
+            + ".",
+            "",
         )
     if data.distributions is not None:
         r, pairs = data.distributions
         drawn["rdf"] = (
             figures.pair_distributions(r, pairs),
             f"Partial radial distribution functions of {', '.join(pairs)}.",
-            "",
+            f"Averaged over {', '.join(next(iter(pairs.values())))} of the run." if pairs else "",
         )
     if data.displacements is not None:
         time, curves = data.displacements

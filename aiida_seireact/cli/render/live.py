@@ -129,9 +129,9 @@ def time_left(stages: Sequence[Stage], expected: Mapping[str, float]) -> float |
 
     :param expected: seconds of each stage of the critical path; stages beside it are left out.
     """
-    if not expected:
-        return None
     known = [stage for stage in stages if stage.name in expected]
+    if not known:
+        return None
     # What came from the cache says nothing about speed.
     done = [stage for stage in known if stage.state == "done" and stage.n_from_cache < stage.n_processes / 2]
     # A stage or two say little: the plan counts like a minute that was measured.

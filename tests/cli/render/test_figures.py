@@ -1,0 +1,105 @@
+"""Figures show the arrays they are given."""
+
+from __future__ import annotations
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from aiida_seireact.cli.render import figures
+
+TIME = np.linspace(0.0, 4.0, 9)
+
+
+def every_figure() -> dict[str, Figure]:
+    x = np.linspace(-1, 1, 30)
+    moment = {
+        "positions": np.array([[1.0, 1, 1], [2, 2, 2], [3, 3, 9]]),
+        "symbols": np.array(["Li", "S", "Li"]),
+        "cell": np.diag([4.0, 4, 10]),
+        "phases": np.array(["Li", "", "unknown"]),
+    }
+    return {
+        "parity": figures.parity(x, x, ["Li2S", "LiCl", "Li"] * 10, title="Forces", unit="eV/Å"),
+        "curve": figures.training_curve(range(3), {"force error": [5, 4, 3], "loss": [9, 8, np.nan]}, best=2),
+        "thermo": figures.time_series(TIME, {"temperature (K)": 300 + TIME}),
+        "ps4": figures.counts_in_time(TIME, 16 - 2 * TIME, total=16, label="intact PS4"),
+        "fractions": figures.fractions_in_time(TIME, {"Li": TIME / 4, "unknown": 1 - TIME / 4}, of="Li"),
+        "profile": figures.profile(
+            [0.5, 1.5], {"start": {"Li": [3, 1]}, "end": {"Li": [1, 1], "unknown": [2, 0]}}, ylabel="Li"
+        ),
+        "lines": figures.lines(TIME, {"a": TIME, "b": TIME * np.nan}, xlabel="t", ylabel="d"),
+        "rdf": figures.pair_distributions([1, 2, 3], {"Li-S": {"start": [0, 2, 1], "end": [0, 1, 1]}}),
+        "picture": figures.cell_picture({"start": moment, "end": moment}),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    return every_figure()
+
+
+def test_no_figure_touches_pyplot_or_the_settings_of_the_user() -> None:
+    before = dict(matplotlib.rcParams)
+    every_figure()
+    assert plt.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_every_figure_is_drawn_in_the_ink_that_the_page_replaces(drawn: dict[str, Figure]) -> None:
+    for name, figure in drawn.items():
+        for axes in figure.axes:
+            assert to_rgb(axes.xaxis.label.get_color()) == to_rgb(figures.INK), name
+        assert figure.get_facecolor()[3] == 0, f"{name} hides the page's colour"
+
+
+def test_parity_has_equal_axes_and_one_look_a_kind(drawn: dict[str, Figure]) -> None:
+    (axes,) = drawn["parity"].axes
+    assert axes.get_xlim() == axes.get_ylim()
+    assert len({tuple(points.get_facecolor()[0]) for points in axes.collections}) == 3
+
+
+def test_centred_parity_keeps_the_error() -> None:
+    reference = np.array([-100.0, -101.0, -102.0])
+    (axes,) = figures.parity(reference, reference + 0.5, ["Li"] * 3, title="E", unit="eV", centred=True).axes
+    points = np.asarray(axes.collections[0].get_offsets())
+    assert points[:, 0].mean() == pytest.approx(0.0)
+    assert points[:, 1] - points[:, 0] == pytest.approx(np.full(3, 0.5))
+
+
+def test_many_points_are_a_picture_inside_the_drawing() -> None:
+    x = np.linspace(0, 1, 5000)
+    (axes,) = figures.parity(x, x, ["Li"] * 5000, title="Forces", unit="eV/Å").axes
+    assert all(points.get_rasterized() for points in axes.collections)
+
+
+def test_fractions_stack_to_one(drawn: dict[str, Figure]) -> None:
+    (axes,) = drawn["fractions"].axes
+    top = axes.collections[-1].get_paths()[0].vertices[:, 1].max()
+    assert top == pytest.approx(100.0)
+
+
+def test_known_phases_have_colours_of_their_own_and_new_ones_others() -> None:
+    colours = figures.phase_colours(["Li", "unknown", "Li2S0.72P0.14Cl0.14", "Li7P3S11"])
+    assert colours["Li"] == figures.PHASE_COLOURS["Li"]
+    assert len(set(colours.values())) == 4
+
+
+def test_picture_wraps_atoms_into_the_cell_and_colours_lithium_only(drawn: dict[str, Figure]) -> None:
+    moment = {
+        "positions": np.array([[1.0, 1.0, 11.0], [1.0, 2.0, 3.0]]),
+        "symbols": np.array(["Li", "S"]),
+        "cell": np.diag([4.0, 4.0, 10.0]),
+        "phases": np.array(["Li2S", ""]),
+    }
+    (axes,) = figures.cell_picture({"start": moment}).axes
+    points = axes.collections[0]
+    places = np.asarray(points.get_offsets())
+    # The sulfur is farther back along y, so it is drawn first.
+    assert places == pytest.approx(np.array([[3.0, 1.0], [1.0, 1.0]]))
+    faces = [tuple(face[:3]) for face in points.get_facecolor()]
+    assert faces[1] == pytest.approx(to_rgb(figures.PHASE_COLOURS["Li2S"]))
+    assert faces[0] != faces[1]

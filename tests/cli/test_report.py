@@ -1,0 +1,376 @@
+"""The report of finished, running and failed processes, from graphs linked by hand."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.common.links import LinkType
+from click.testing import CliRunner
+
+from aiida_seireact.cli.render.gather import gather
+from aiida_seireact.cli.render.html import render_html
+from aiida_seireact.cli.render.summary import summary_of
+from aiida_seireact.cli.report import key_numbers, report, write_report
+from aiida_seireact.data.trajectory import TrajectoryData
+
+from .conftest import call, created, finish, workchain
+
+ASKED_KEYS = {
+    *(
+        "react_pk",
+        "react_uuid",
+        "exit_status",
+        "n_processes",
+        "n_failed_processes",
+        "wall_seconds_by_stage",
+        "versions",
+    ),
+    *("n_label_calls", "n_frames", "frames_by_type", "dataset_hash", "model_hash", "errors_by_type"),
+    *("energy_rmse_mev_per_atom", "force_rmse_ev_per_ang", "force_rms_ev_per_ang", "stress_rmse_gpa"),
+    *("md_steps", "md_atoms", "ps4_intact_start", "ps4_intact_end", "phase_fractions", "production_stopped_by"),
+}
+
+ERRORS = {
+    "n_frames": 2,
+    "energy_rmse_mev_per_atom": 12.5,
+    "force_rmse_ev_per_ang": 0.12,
+    "force_rms_ev_per_ang": 0.40,
+    "stress_rmse_gpa": 0.31,
+}
+FRACTIONS = {
+    "of": "Li environments of all Li",
+    "first": {"Li": 0.5, "Li2S": 0.5, "unknown": 0.0},
+    "last": {"Li": 0.25, "Li2S": 0.5, "unknown": 0.25},
+    "all": {"Li": 0.375, "Li2S": 0.5, "unknown": 0.125},
+}
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, and the ids."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "data", "poster", "action") and value:
+                self.links.append(value)
+            if name == "id" and value:
+                self.ids.append(value)
+
+
+def dump_text() -> str:
+    """Two frames of three atoms; an atom has left the cell in the second."""
+    frames = []
+    for step, shift in ((50, 0.0), (100, 9.0)):
+        atoms = [(1, "Li", 1.0, 1.0, 1.0 + shift), (2, "Li", 2.0, 2.0, 6.0), (3, "S", 3.0, 3.0, 3.0)]
+        rows = "\n".join(f"{number} {symbol} {x} {y} {z}" for number, symbol, x, y, z in atoms)
+        frames.append(
+            f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n3\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 8\n"
+            f"ITEM: ATOMS id element xu yu zu\n{rows}\n"
+        )
+    return "".join(frames)
+
+
+def passed_on(top: orm.WorkChainNode, **outputs: orm.Data) -> None:
+    for name, node in outputs.items():
+        node.base.links.add_incoming(top, LinkType.RETURN, name)
+
+
+@pytest.fixture
+def finished(study, add_job):
+    """The study, finished, with a production run of two dumped frames, a stop rule that ended it, and its phases."""
+    top = study.top
+    metrics = created(
+        orm.Dict({"all": ERRORS, "by_type": {"Li2S": ERRORS}, "best_epoch": 3, "n_epochs": 4}),
+        study.train_job,
+        "errors",
+    )
+    curve = orm.ArrayData()
+    for name in ("epoch", "train_loss", "val_forces_rmse_ev_ang", "val_energy_rmse_ev_atom"):
+        curve.set_array(name, np.array([4.0, 3.0, 2.0, np.nan]) if name != "epoch" else np.arange(1.0, 5.0))
+    curve = created(curve, study.train_job, "curve")
+    predictions = orm.ArrayData()
+    predictions.set_array("n_atoms", np.array([3, 3]))
+    predictions.set_array("config_type", np.array(["Li2S", "<b>odd</b>"]))
+    for name, shape in (("energy", (2,)), ("forces", (6, 3)), ("stress", (2, 6))):
+        predictions.set_array(f"{name}_reference", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape))
+        predictions.set_array(f"{name}_predicted", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape) + 0.1)
+    predictions = created(predictions, study.train_job, "predictions")
+
+    plan = created(
+        orm.Dict({"phases": {"Li2S": {"source": "labeller", "force_error_of_rms": 0.41, "limit": 0.3}}}),
+        add_calcfunction(top, "plan_references", "references"),
+        "result",
+    )
+    produce = workchain("ProduceWorkChain", top, "produce")
+    md_job = add_job("lmp", "seireact.lammps", produce, "iteration_01", potential=study.potential)
+    retrieved = orm.FolderData()
+    retrieved.base.repository.put_object_from_filelike(io.BytesIO(gzip.compress(dump_text().encode())), "traj.dump.gz")
+    created(retrieved, md_job, "retrieved")
+    thermo = {"step": np.array([0, 50, 100]), "temp": np.array([300.0, 310, 290])}
+    thermo |= {"pe": np.array([-9.0, -10, -11]), "vol": np.array([128.0, 130, 140])}
+    chunk = {"file": "traj.dump.gz", "sha256": "c" * 64, "bytes": 1, "first_step": 50, "last_step": 100}
+    facts = {"n_atoms": 3, "species": ["Li", "S"], "timestep_fs": 2.0, "steps": 100, "steps_asked": 200, "done": False}
+    facts["stopped_by"] = {"rule": "volume", "message": "the volume is 1.40 times that of the start (limit 1.35)"}
+    trajectory = created(TrajectoryData(thermo, manifest=[chunk], facts=facts), md_job, "trajectory")
+    finish(md_job)
+    finish(produce)
+
+    classify = add_job("classify", "seireact.classify", workchain("ClassifyWorkChain", top, "classify"), "iteration_01")
+    shape = (2, 2)
+    arrays = {
+        "steps": np.array([50, 100]),
+        "atom_ids": np.array([1, 2]),
+        "labels": np.array([[1, 2], [1, 0]], dtype=np.int8),
+        "clusters": np.zeros(shape, dtype=np.int16),
+        "core": np.ones(shape, dtype=bool),
+        "ratio": np.zeros(shape, dtype=np.float32),
+        "z_fraction": np.array([[0.125, 0.75], [0.25, 0.75]], dtype=np.float32),
+        "heights_ang": np.array([8.0, 8.0]),
+        "label_names": np.array(["unknown", "Li", "Li2S"]),
+        "profile": np.zeros((3, 4), dtype=np.int64),
+    }
+    labels = created(arraydata(arrays), classify, "labels")
+    fractions = {"whole_run": FRACTIONS["all"], "first_tenth": FRACTIONS["first"], "last_tenth": FRACTIONS["last"]}
+    classification = created(
+        orm.Dict({"of": FRACTIONS["of"], "phase_fractions": fractions}), classify, "classification"
+    )
+    analyse = add_job("analyse", "seireact.analyse", workchain("AnalyseWorkChain", top, "analyse"), "iteration_01")
+    arrays = {
+        "steps": np.array([0, 50, 100]),
+        "n_intact_ps4": np.array([16, 4, 1]),
+        "thickness_lower_ang": np.array([3.0, 4.0, np.nan]),
+        "thickness_upper_ang": np.full(3, np.nan),
+        "thickness_profile_steps": np.array([50, 100]),
+        "thickness_profile_ang": np.array([4.0, 6.0]),
+        "rdf_pairs": np.array(["Li-S"]),
+        "rdf_r_ang": np.array([1.0, 2.0, 3.0]),
+        "rdf_g": np.array([[0.0, 2.0, 1.0]]),
+        "msd_species": np.array(["Li"]),
+        "msd_lag_steps": np.arange(6) * 50,
+        "msd_ang2": np.ones((1, 6, 3)),
+    }
+    analysis_arrays = created(arraydata(arrays), analyse, "analysis_arrays")
+    analysis = {"n_p": 16, "ps4_intact_start": 16, "ps4_intact_end": 1, "rdf_frames": 2}
+    analysis = created(orm.Dict(analysis), analyse, "analysis")
+    for job in (classify, analyse):
+        finish(job)
+        finish(job.caller)
+
+    summary = created(
+        orm.Dict(
+            {
+                "labeller": "chgnet",
+                "n_label_calls": 1248,
+                "n_frames": 1231,
+                "frames_by_type": {"Li2S": 1231},
+                "frames_by_split": {"train": 1000, "val": 131, "test": 100},
+                "dataset_hash": "d" * 64,
+                "model_hash": "b" * 64,
+                **{key: value for key, value in ERRORS.items() if key != "n_frames"},
+                "errors_by_type": {"Li2S": ERRORS},
+                "md_steps": 100,
+                "md_atoms": 3,
+                "md_timestep_fs": 2.0,
+                "production_stopped_by": facts["stopped_by"],
+                "ps4_intact_start": 16,
+                "ps4_intact_end": 1,
+                "phase_fractions": FRACTIONS,
+            }
+        ),
+        add_calcfunction(top, "summarise", "summary"),
+        "result",
+    )
+    failures = created(
+        orm.Dict({"failures": [{"index": 7, "id": "f" * 64, "reason": "the SCF did not converge"}]}),
+        study.label_job,
+        "failures",
+    )
+    passed_on(
+        top,
+        summary=summary,
+        metrics=metrics,
+        curve=curve,
+        predictions=predictions,
+        reference_plan=plan,
+        trajectory=trajectory,
+        label_failures=failures,
+        classification=classification,
+        labels=labels,
+        analysis=analysis,
+        analysis_arrays=analysis_arrays,
+        dataset=study.dataset,
+        potential=study.potential,
+    )
+    finish(study.train_job.caller)
+    finish(top)
+    for member in gather(top).processes:
+        orm.load_node(member.pk).seal()
+    return top
+
+
+def arraydata(arrays: dict[str, np.ndarray]) -> orm.ArrayData:
+    node = orm.ArrayData()
+    for name, values in arrays.items():
+        node.set_array(name, values)
+    return node
+
+
+def add_calcfunction(top: orm.WorkChainNode, name: str, label: str) -> orm.CalcFunctionNode:
+    node = orm.CalcFunctionNode()
+    node.set_process_label(name)
+    call(top, node, label)
+    node.store()
+    finish(node)
+    return node
+
+
+# ---------------------------------------------------------------------------------------------- finished
+def test_summary_has_every_key_asked_for_and_its_numbers_from_the_summary_node(finished):
+    summary = summary_of(gather(finished))
+    assert set(summary) >= ASKED_KEYS
+    assert summary["react_pk"] == finished.pk
+    assert summary["react_uuid"] == finished.uuid
+    assert summary["exit_status"] == 0
+    assert summary["n_label_calls"] == 1248
+    assert summary["phase_fractions"] == FRACTIONS
+    assert summary["production_stopped_by"]["rule"] == "volume"
+    assert summary["n_failed_processes"] == 0
+    assert summary["n_processes"] == len(gather(finished).processes)
+    assert {"total", "label", "train", "produce", "summary"} <= set(summary["wall_seconds_by_stage"])
+    assert summary["versions"]["LabelCalculation"]["chgnet"] == "0.4.2"
+    json.dumps(summary, allow_nan=False)
+
+
+def test_what_is_drawn_comes_from_labels_dump_and_analysis(finished):
+    data = gather(finished)
+    times, shares, of = data.fractions
+    assert times == pytest.approx([0.1, 0.2])
+    assert of == FRACTIONS["of"]
+    assert {name: values.tolist() for name, values in shares.items()} == {
+        "Li": [0.5, 0.5],
+        "Li2S": [0.5, 0.0],
+        "unknown": [0.0, 0.5],
+    }
+    z, panels, _ = data.profile
+    assert z == pytest.approx([1, 3, 5, 7])
+    assert panels["start"]["Li"].tolist() == [1, 0, 0, 0]
+    assert panels["end"]["unknown"].tolist() == [0, 0, 0, 1]
+    assert list(data.picture) == ["start, 0.1 ps", "end, 0.2 ps"]
+    assert data.picture["start, 0.1 ps"].phases.tolist() == ["Li", "Li2S", ""]
+    assert data.picture["end, 0.2 ps"].symbols.tolist() == ["Li", "Li", "S"]
+    assert data.ps4[1].tolist() == [16, 4, 1]
+    assert [len(values) for values in data.thickness[1].values()] == [3, 3]
+    assert data.displacements[1]["Li"].tolist() == [3.0] * 4
+    assert data.missing == {}
+
+
+def test_page_tells_the_story_with_its_numbers(finished):
+    text = render_html(gather(finished))
+    plain = unescape(re.sub(r"<[^>]+>", "", text)).replace("\u202f", " ")
+    for words in (
+        "Labels by a universal potential: the loop is real, the numbers are CHGNet's, not DFT.",
+        "1 248",
+        "16 → 1",
+        "30 %",
+        "The production run was ended by its stop rule:",
+        "the volume is 1.40 times that of the start (limit 1.35)",
+        "the SCF did not converge",
+        "fractions of Li environments of all Li",
+        "17 labelled frames were left out",
+        f"verdi process show {finished.pk}",
+    ):
+        assert words in plain, words
+    for title in ("Label", "Learn", "Produce", "Recognise"):
+        assert re.search(rf"<h2>.*{title}</h2>", text)
+
+
+def test_page_fetches_nothing_escapes_names_and_gives_every_figure_words(finished):
+    text = render_html(gather(finished))
+    page = Page(text)
+    allowed = ("#", "data:image/", "https://arxiv.org/", "https://doi.org/")
+    assert [link for link in page.links if not link.startswith(allowed)] == []
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert "@import" not in text
+    assert "url(" not in text.replace("url(#", "")
+    assert len(page.ids) == len(set(page.ids))
+    assert text.count("<svg") == 12
+    assert len(re.findall(r'<svg[^>]*role="img"[^>]*aria-label="[^"]{20,}', text)) == text.count("<svg")
+    assert "<b>odd</b>" not in text
+    for needed in ("currentColor", 'name="viewport"', "prefers-color-scheme: dark"):
+        assert needed in text
+
+
+def test_command_writes_both_files_and_prints_the_numbers(finished, tmp_path):
+    result = CliRunner().invoke(report, [str(finished.pk), "--output", str(tmp_path / "new")], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "force error 0.12 eV/Å, 30" in result.output
+    assert "ENDED BY THE STOP RULE" in result.output
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"report.html", "summary.json"}
+    assert json.loads((tmp_path / "new" / "summary.json").read_text())["react_pk"] == finished.pk
+    assert json.loads(json.dumps(summary_of(gather(finished)))) == json.loads(
+        (tmp_path / "new" / "summary.json").read_text()
+    )
+
+
+# ---------------------------------------------------------------------------------------------- not finished
+def test_running_process_shows_what_is_there_and_why_the_rest_is_not(study, tmp_path: Path):
+    data, _ = write_report(study.top, tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["exit_status"] is None
+    assert summary["n_frames"] == 4
+    assert summary["dataset_hash"] == study.dataset.content_hash
+    assert summary["md_steps"] is None
+    assert "stage train is not over" in summary["missing"]["potential"]
+    assert summary["missing"]["trajectory"] == "stage produce has not begun"
+    assert set(summary) >= ASKED_KEYS
+    assert "shows what is there so far" in (tmp_path / "report.html").read_text()
+    assert not data.is_over
+
+
+def test_failed_process_says_why_at_the_top(study):
+    finish(study.train_job, 420, "The program failed: loss is NaN")
+    finish(orm.load_node(study.train_job.caller.pk), 430, "AllegroCalculation can't go on: loss is NaN")
+    finish(study.top, 460, "Stage train failed: loss is NaN")
+    for node in (study.train_job, study.train_job.caller, study.top):
+        node.seal()
+    data = gather(study.top)
+    text = render_html(data)
+    assert "Why it ended:" in text
+    assert "Stage train failed: loss is NaN" in text
+    assert "stage train failed in TrainWorkChain" in data.missing["metrics"]
+    assert data.missing["trajectory"] == "stage produce was not reached"
+    assert summary_of(data)["n_failed_processes"] == 3
+    assert any("reason" in line for line in key_numbers(data))
+
+
+def test_debris_of_a_crash_counts_neither_as_process_nor_as_failure(study):
+    debris = orm.CalcFunctionNode()
+    debris.set_process_label("make_dataset")
+    call(study.top, debris, "dataset")
+    debris.store()
+    summary = summary_of(gather(study.top))
+    assert summary["n_processes"] == 0
+    assert summary["n_failed_processes"] == 0
+
+
+def test_labeller_that_is_a_dft_engine_gets_no_such_sentence(study):
+    data = gather(study.top)
+    data.content["labeller"] = "espresso"
+    assert "not DFT" not in render_html(data)
