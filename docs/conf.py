@@ -1,0 +1,39 @@
+"""Sphinx configuration. What the code can tell of itself is read from the code: see ``_ext/from_code.py``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+# AiiDA makes its folder when it is imported; never the one of the person who builds the pages.
+(HERE / "_build" / "aiida" / ".aiida").mkdir(mode=0o700, parents=True, exist_ok=True)
+os.environ["AIIDA_PATH"] = str(HERE / "_build" / "aiida")
+
+from aiida_seireact import __version__  # noqa: E402
+
+project = "aiida-seireact"
+author = "The aiida-seireact developers"
+copyright = author
+release = version = __version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "from_code"]
+exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+# The tutorial is executed by tests/workflow/test_tutorial.py, beside a daemon.
+nb_execution_mode = "off"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+
+html_theme = "furo"
+html_title = "aiida-seireact"
+html_theme_options = {
+    "source_repository": "https://github.com/aiida-seireact/aiida-seireact/",
+    "source_branch": "main",
+    "source_directory": "docs/",
+}

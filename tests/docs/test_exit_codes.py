@@ -1,0 +1,61 @@
+"""The tables of exit codes are those of the processes."""
+
+from __future__ import annotations
+
+from aiida.engine import BaseRestartWorkChain, CalcJob, Process
+
+from aiida_seireact.calculations.allegro import AllegroCalculation
+from aiida_seireact.calculations.analyse import AnalyseCalculation
+from aiida_seireact.calculations.ase import AseCalculation
+from aiida_seireact.calculations.classify import ClassifyCalculation
+from aiida_seireact.calculations.compile import CompileCalculation
+from aiida_seireact.calculations.functions._refusal import REFUSED
+from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.label import LabelWorkChain
+from aiida_seireact.workchains.label_ase import AseLabelWorkChain
+from aiida_seireact.workchains.produce import ProduceWorkChain
+from aiida_seireact.workchains.react import ReactWorkChain
+from aiida_seireact.workchains.train import TrainWorkChain
+from tests.docs._pages import DOCS, table
+
+PAGE = DOCS / "howto" / "healthy.md"
+JOBS = (
+    AllegroCalculation,
+    AnalyseCalculation,
+    AseCalculation,
+    ClassifyCalculation,
+    CompileCalculation,
+    LammpsCalculation,
+)
+WORKCHAINS = (
+    AnalyseWorkChain,
+    AseLabelWorkChain,
+    ClassifyWorkChain,
+    LabelWorkChain,
+    ProduceWorkChain,
+    ReactWorkChain,
+    TrainWorkChain,
+)
+
+
+def codes(*processes: type[Process]) -> set[tuple[int, str]]:
+    """Return number and name of the exit codes of processes."""
+    return {(code.status, label) for process in processes for label, code in process.spec().exit_codes.items()}
+
+
+def test_the_table_holds_our_exit_codes_and_no_other() -> None:
+    rows = {(int(row[0]), row[1].strip("`")) for row in table(PAGE, "exit-codes")}
+    ours = codes(*JOBS, *WORKCHAINS) - codes(CalcJob, BaseRestartWorkChain)
+    assert rows == ours | {(REFUSED, "")}
+
+
+def test_codes_of_aiida_core_are_told_as_they_are() -> None:
+    rows = {(int(row[0]), row[1].strip("`")) for row in table(PAGE, "core-exit-codes")}
+    assert rows <= codes(CalcJob, BaseRestartWorkChain)
+
+
+def test_every_job_is_named() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"`{job.__name__}`" in text for job in JOBS)

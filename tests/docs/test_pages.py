@@ -1,0 +1,71 @@
+"""Links lead somewhere, and the picture and the code of the pages are what they claim."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.docs._pages import DOCS, PAGES, ROOT, Block, all_blocks, prose
+
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+PYTHON = [*all_blocks("python"), *all_blocks("{code-cell} python")]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_pages_and_headings(page: Path) -> None:
+    for target in LINK.findall(prose(page)):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), f"{page.name} links to {target}, which is not there"
+        assert not anchor or anchor in anchors(there), f"{page.name} links to {target}: no such heading"
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed = {DOCS / "index.md"}
+    for page in PAGES:
+        for toctree in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            names = [line for line in toctree.splitlines() if line and not line.startswith(":")]
+            listed |= {page.parent / f"{name}.md" for name in names}
+    assert listed == {page for page in PAGES if DOCS in page.parents}
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.where)
+def test_python_parses_and_imports_what_exists(block: Block) -> None:
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name), f"{block.where}: {node.module} has no {alias.name}"
+
+
+def test_the_picture_is_what_its_script_draws(tmp_path: Path) -> None:
+    drawn = tmp_path / "loop.svg"
+    subprocess.run([sys.executable, str(DOCS / "images" / "loop.py"), str(drawn)], check=True)
+
+    def words(path: Path) -> list[str]:
+        return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))
+
+    assert words(drawn) == words(DOCS / "images" / "loop.svg")
+    assert "seireact-label" in words(drawn)
+
+
+def test_make_targets_of_the_pages_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {
+        name for page in PAGES for name in re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text(encoding="utf-8"))
+    }
+    assert {"demo", "test"} <= named <= targets
