@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from aiida.manage.configuration import Profile
     from aiida.orm import Node, ProcessNode
+    from rich.console import Console
 
 
 def profile_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,3 +104,12 @@ def load_process(identifier: str) -> ProcessNode:
             f"`aiida-seireact trace {node.pk}` tells where it came from."
         )
     return node
+
+
+def terminal() -> Console:
+    """Return the terminal to write tables on."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # Behind a pipe the width is a guess of 80, too narrow for a hash or for five columns.
+    return console if console.is_terminal else Console(highlight=False, width=140)

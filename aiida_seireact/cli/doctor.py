@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_seireact.cli._profile import load, profile_option
+from aiida_seireact.cli._profile import load, profile_option, terminal
 
 if TYPE_CHECKING:
     from aiida_seireact.cli.examination import Finding
@@ -26,7 +26,6 @@ def doctor(profile: str | None, computer: str, quick: bool, mend: bool) -> None:
     computer they run where one logs in. The exit status is 1 if something is broken.
     """
     load(profile)
-    from rich.console import Console
     from rich.table import Table
 
     from aiida_seireact.cli import watchdog
@@ -38,10 +37,7 @@ def doctor(profile: str | None, computer: str, quick: bool, mend: bool) -> None:
         except RuntimeError as error:
             raise click.ClickException(str(error)) from None
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # Behind a pipe the width is a guess of 80, too narrow for five columns.
-        console = Console(highlight=False, width=140)
+    console = terminal()
     with console.status("AiiDA") as running:
         findings = examine_aiida()
 

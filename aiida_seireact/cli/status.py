@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_seireact.cli._profile import load, load_process, profile_option
+from aiida_seireact.cli._profile import load, load_process, profile_option, terminal
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,8 +36,6 @@ def status(profile: str | None, process: str, as_json: bool) -> None:
     load(profile)
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from aiida_seireact.cli.progress import progress_of
     from aiida_seireact.cli.watchdog import signs_of_trouble
 
@@ -49,7 +47,7 @@ def status(profile: str | None, process: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**asdict(progress), "signs_of_trouble": signs}, indent=2))
         return
-    console = Console(highlight=False)
+    console = terminal()
     console.print(render(progress))
     if signs:
         console.print("[yellow]The daemon needs care[/]: `aiida-seireact doctor --mend`.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_seireact.cli._profile import load, load_node, profile_option
+from aiida_seireact.cli._profile import load, load_node, profile_option, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,12 +32,10 @@ def trace(profile: str | None, node: str, frame: int | None, as_json: bool) -> N
     load(profile)
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from aiida_seireact.cli import tracing
 
     found = load_node(node)
-    console = Console(highlight=False)
+    console = terminal()
     if frame is None:
         way = tracing.trace(found)
         if as_json:
@@ -63,7 +61,7 @@ def _print_trace(console: Console, way: Trace) -> None:
     total = sum(item.n_frames for item in way.labellings)
     console.print(f"{len(way.labellings)} labelling calculations, {total} labelled frames:")
     for item in way.labellings:
-        console.print(f"  {_labelling_text(item)}", markup=False)
+        console.print(f"  {_labelling_text(item)}", markup=False, soft_wrap=True)
 
 
 def _tree(step: Step) -> Tree:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -275,10 +275,12 @@ def shards_above(node: Node) -> Iterator[FramesData]:
         level = above
 
 
-def _holder_of(frame_id: str, shards: Iterator[FramesData]) -> tuple[int, int] | None:
-    """Return PK and index of the nearest frame with this frame id, or with this structure."""
-    for shard in shards:
-        for ids in (shard.frames.frame_ids, shard.frames.structure_ids):
+def _holder_of(frame_id: str, shards: Iterable[FramesData]) -> tuple[int, int] | None:
+    """Return PK and index of the nearest frame with this frame id, else of the nearest with this structure."""
+    above = list(shards)
+    for ids_of in (lambda frames: frames.frame_ids, lambda frames: frames.structure_ids):
+        for shard in above:
+            ids: list[str] = ids_of(shard.frames)
             if frame_id in ids:
                 return _pk(shard), ids.index(frame_id)
     return None

@@ -232,7 +232,7 @@ def _disk_signs() -> Iterator[Sign]:
 # -------------------------------------------------------------------------------- processes of the daemon
 @dataclass(frozen=True)
 class DaemonProcess:
-    """A process of this profile's daemon: its supervisor, its broker or a worker."""
+    """A process of this profile's daemon: its supervisor and its statistics, its broker or a worker."""
 
     pid: int
     cmdline: tuple[str, ...]
@@ -241,13 +241,17 @@ class DaemonProcess:
 def daemon_processes() -> list[DaemonProcess]:
     """Return the living processes of the loaded profile's daemon, and of no other folder of AiiDA."""
     name, folder = _profile().name, str(get_config().dirpath)
+    log = get_daemon_client().circus_log_file
     found = []
     for process in psutil.process_iter():
         try:
             line = process.cmdline()
             ours = any(line[i : i + 3] == ["-p", name, "daemon"] for i in range(len(line)))
             # Another folder may hold a profile of the same name.
-            if ours and process.environ().get("AIIDA_PATH") == folder and process.status() != psutil.STATUS_ZOMBIE:
+            ours = ours and process.environ().get("AIIDA_PATH") == folder
+            # The supervisor's own statistics, which outlive it when it is killed.
+            ours = ours or log in line
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(DaemonProcess(process.pid, tuple(line)))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
