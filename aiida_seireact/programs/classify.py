@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.dump import DumpError, Snapshot
 from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.frames import FramesError
@@ -28,7 +29,6 @@ from aiida_seireact.science.labelling import (
     Assignment,
     Classifier,
     LabellingError,
-    Reference,
     add_references,
     assign,
     build_classifier,
@@ -37,7 +37,6 @@ from aiida_seireact.science.labelling import (
     same_neighbours_expectation,
 )
 
-PHASES_FILE, LABELS_FILE = "phases.npz", "labels.npz"
 ANIONS = ("S", "P", "Cl")
 Progress = Callable[[str], None]
 EXAMPLE = """
@@ -58,22 +57,27 @@ def run(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
     with _as_invalid_input():
         spec = job.spec.spec()
         stream = _stream(job.trajectory, folder, one_run=True)
-        known, kept = None, None
+        # References first: a mistake in them should not cost a clustering.
+        described = _describe_references(job, folder, spec, progress)
+        kept, plain = None, None
         if job.classifier is None:
             kept = _draw(stream, spec, job.n_landmarks, job.seed, progress)
             classifier, plain = _cluster(kept, job, progress)
         else:
-            known, known_spec = load_classifier(folder / job.classifier)
+            classifier, known_spec = load_classifier(folder / job.classifier)
             if known_spec.content_hash != spec.content_hash:
                 raise InvalidInput(
                     f"{job.classifier} was made with the descriptors {known_spec.to_dict()}, the job asks for "
                     f"{spec.to_dict()}: points of unlike descriptors can't be compared; give the same spec."
                 )
-            classifier, plain = known, None
-        classifier = add_references(classifier, _references(job, folder, spec, classifier, progress))
-        save_classifier(folder / PHASES_FILE, classifier, spec)
+        references = [
+            reference(name, classifier.reduction.apply(points), most=job.n_references, seed=job.seed)
+            for name, points in described.items()
+        ]
+        classifier = add_references(classifier, references)
+        save_classifier(folder / files.PHASES, classifier, spec)
         labels = _label(stream, spec, classifier, kept, job.bin_width_ang, progress)
-        labels.save(folder / LABELS_FILE)
+        labels.save(folder / files.LABELS)
         composition = next(iter(stream)).numbers
     return _outputs(job, spec, classifier, labels, composition, plain)
 
@@ -158,15 +162,14 @@ def _cluster(drawn: _Drawn, job: ClassifyJob, progress: Progress) -> tuple[Class
     return build_classifier(reduction, landmarks, peaks, [], job.gates.gates()), peaks.n_plain
 
 
-def _references(
-    job: ClassifyJob, folder: Path, spec: DescriptorSpec, classifier: Classifier, progress: Progress
-) -> Sequence[Reference]:
-    found = []
-    for name, files in job.references.items():
-        frames = _stream(files, folder, one_run=False)
-        points = [classifier.reduction.apply(_describe(frame, spec, f"reference {name}")[0]) for frame in frames]
-        found.append(reference(name, np.concatenate(points), most=job.n_references, seed=job.seed))
-        progress(f"reference {name}: {len(found[-1].points)} environments of {len(frames)} frames")
+def _describe_references(
+    job: ClassifyJob, folder: Path, spec: DescriptorSpec, progress: Progress
+) -> dict[str, NDArray[np.float32]]:
+    found = {}
+    for name, chosen in job.references.items():
+        frames = _stream(chosen, folder, one_run=False)
+        found[name] = np.concatenate([_describe(frame, spec, f"reference {name}")[0] for frame in frames])
+        progress(f"reference {name}: {len(found[name])} environments in {len(frames)} frames")
     return found
 
 
@@ -253,7 +256,7 @@ def _outputs(
 
     heights = labels.heights_ang[-tenth:]
     return {
-        "files": {"phases": PHASES_FILE, "labels": LABELS_FILE},
+        "files": {"phases": files.PHASES, "labels": files.LABELS},
         "of": f"{spec.centre} environments of the whole cell",
         "n_frames": len(labels.steps),
         "n_environments": int(labels.labels.size),
