@@ -12,14 +12,8 @@ from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.train import TrainJob
-
-MODEL_FILE = "model.nequip.zip"
-PARENT_FILE = "parent.nequip.zip"
-CURVE_FILE = "curve.json"
-PREDICTIONS_FILE = "predictions.npz"
-CONFIG_FILE = "config.yaml"
-LOG_FILE = "nequip.log"
 
 
 class AllegroCalculation(ProgramCalculation):
@@ -30,8 +24,8 @@ class AllegroCalculation(ProgramCalculation):
     """
 
     PARSER = "seireact.allegro"
-    RETRIEVE = (CONFIG_FILE, LOG_FILE)
-    RETRIEVE_TEMPORARY = (MODEL_FILE, CURVE_FILE, PREDICTIONS_FILE)
+    RETRIEVE = (files.NEQUIP_CONFIG, files.NEQUIP_LOG)
+    RETRIEVE_TEMPORARY = (files.PACKAGE, files.CURVE, files.PREDICTIONS)
     CACHE_VERSION = 1
 
     @classmethod
@@ -79,7 +73,7 @@ class AllegroCalculation(ProgramCalculation):
                 job["test"][name] = f"test_{number}.npz"
                 test.select((test.config_type == name).nonzero()[0]).save(folder / f"test_{number}.npz")
         if "parent" in self.inputs:
-            job["parent"] = PARENT_FILE
+            job["parent"] = files.PARENT_PACKAGE
             with self.inputs.parent.open(mode="rb") as source:
-                (folder / PARENT_FILE).write_bytes(source.read())
+                (folder / files.PARENT_PACKAGE).write_bytes(source.read())
         return job

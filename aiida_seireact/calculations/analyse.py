@@ -10,13 +10,12 @@ from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
-from aiida_seireact.calculations.classify import LABELS_FILE, FrameChoice
+from aiida_seireact.calculations.classify import FrameChoice
 from aiida_seireact.calculations.trajectories import place_run
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
-
-ANALYSIS_FILE = "analysis.npz"
 
 
 class AnalyseSettings(AnalyseJob):
@@ -29,7 +28,7 @@ class AnalyseCalculation(ProgramCalculation):
     """A run in; intact PS4, thickness, holes, distances, distribution functions and displacements out."""
 
     PARSER = "seireact.analyse"
-    RETRIEVE_TEMPORARY = (ANALYSIS_FILE,)
+    RETRIEVE_TEMPORARY = (files.ANALYSIS,)
     CACHE_VERSION = 1
 
     @classmethod
@@ -45,7 +44,7 @@ class AnalyseCalculation(ProgramCalculation):
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(AnalyseSettings, labels=LABELS_FILE, timestep_fs=1.0),
+            validator=job_validator(AnalyseSettings, labels=files.LABELS, timestep_fs=1.0),
             help="`trajectory`: `skip_first` and `stride` of its frames; `thickness`, `hole_every`, `rdf`, `msd`; "
             "`seireact-analyse --help` tells more.",
         )
@@ -55,11 +54,11 @@ class AnalyseCalculation(ProgramCalculation):
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         job: dict[str, Any] = self.inputs.parameters.get_dict()
         run = self.inputs.trajectory
-        files = place_run(run, "trajectory", self.inputs.code.computer, folder, links)
-        job["trajectory"] = {**job.get("trajectory", {}), "files": files}
+        chunks = place_run(run, "trajectory", self.inputs.code.computer, folder, links)
+        job["trajectory"] = {**job.get("trajectory", {}), "files": chunks}
         job["timestep_fs"] = run.base.attributes.get("timestep_fs")
         if "labels" in self.inputs:
-            job["labels"] = LABELS_FILE
+            job["labels"] = files.LABELS
             labels = self.inputs.labels
-            np.savez(folder / LABELS_FILE, **{name: labels.get_array(name) for name in labels.get_arraynames()})
+            np.savez(folder / files.LABELS, **{name: labels.get_array(name) for name in labels.get_arraynames()})
         return job

@@ -11,17 +11,15 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.label import LabelJob
-
-FRAMES_FILE = "frames.npz"
-LABELLED_FILE = "labelled.npz"
 
 
 class AseCalculation(ProgramCalculation):
     """Frames in, labelled frames out. One job labels a whole batch; a frame that fails does not stop the others."""
 
     PARSER = "seireact.ase"
-    RETRIEVE_TEMPORARY = (LABELLED_FILE,)
+    RETRIEVE_TEMPORARY = (files.LABELLED,)
     CACHE_VERSION = 1
 
     @classmethod
@@ -36,7 +34,7 @@ class AseCalculation(ProgramCalculation):
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(LabelJob, frames=FRAMES_FILE),
+            validator=job_validator(LabelJob, frames=files.FRAMES),
             help="The keys of a `seireact-label` job but `frames`: calculator, task, and the settings of the task. "
             "`seireact-label --help` explains each.",
         )
@@ -57,6 +55,6 @@ class AseCalculation(ProgramCalculation):
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         job: dict[str, Any] = self.inputs.parameters.get_dict()
         if "frames" in self.inputs:
-            self.inputs.frames.frames.without_labels().save(folder / FRAMES_FILE)
-            job["frames"] = FRAMES_FILE
+            self.inputs.frames.frames.without_labels().save(folder / files.FRAMES)
+            job["frames"] = files.FRAMES
         return job

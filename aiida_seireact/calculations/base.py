@@ -12,8 +12,7 @@ from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
-JOB_FILE = "job.json"
-RESULT_FILE = "result.json"
+from aiida_seireact.formats import files
 
 
 @dataclass
@@ -86,13 +85,13 @@ class ProgramCalculation(CalcJob):  # type: ignore[misc]
 
     def arguments(self) -> list[str]:
         """Return the command line of the program."""
-        return [JOB_FILE]
+        return [files.JOB]
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         root = Path(folder.abspath)
         links = Links()
         job = self.write_files(root, links)
-        (root / JOB_FILE).write_text(json.dumps(job, indent=2, sort_keys=True), encoding="utf-8")
+        (root / files.JOB).write_text(json.dumps(job, indent=2, sort_keys=True), encoding="utf-8")
 
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
@@ -100,10 +99,10 @@ class ProgramCalculation(CalcJob):  # type: ignore[misc]
 
         info = CalcInfo()
         info.codes_info = [code]
-        info.retrieve_list = [RESULT_FILE, JOB_FILE, *self.RETRIEVE]
+        info.retrieve_list = [files.RESULT, files.JOB, *self.RETRIEVE]
         info.retrieve_temporary_list = list(self.RETRIEVE_TEMPORARY)
         # The content is in the input nodes already; copies of it would double the repository.
-        info.provenance_exclude_list = [path.name for path in root.iterdir() if path.name != JOB_FILE]
+        info.provenance_exclude_list = [path.name for path in root.iterdir() if path.name != files.JOB]
         info.local_copy_list = links.local_copy
         info.remote_symlink_list = links.remote_symlink
         return info

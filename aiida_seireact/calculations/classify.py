@@ -12,13 +12,12 @@ from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.trajectories import place_run
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.data.phases import PHASES_FILE, PhasesData
+from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
-
-LABELS_FILE = "labels.npz"
 
 
 class FrameChoice(Job):
@@ -40,7 +39,7 @@ class ClassifyCalculation(ProgramCalculation):
     """A run and reference runs of known phases in; the classifier and the label of every environment out."""
 
     PARSER = "seireact.classify"
-    RETRIEVE_TEMPORARY = (PHASES_FILE, LABELS_FILE)
+    RETRIEVE_TEMPORARY = (files.PHASES, files.LABELS)
     CACHE_VERSION = 1
 
     @classmethod

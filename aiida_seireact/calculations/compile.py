@@ -11,10 +11,8 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.compile import CompileJob
-
-MODEL_FILE = "model.nequip.zip"
-COMPILED_FILE = "model.nequip.pt2"
 
 
 class CompileCalculation(ProgramCalculation):
@@ -22,7 +20,7 @@ class CompileCalculation(ProgramCalculation):
 
     PARSER = "seireact.compile"
     RETRIEVE = ("compile.log",)
-    RETRIEVE_TEMPORARY = (COMPILED_FILE,)
+    RETRIEVE_TEMPORARY = (files.COMPILED,)
     CACHE_VERSION = 1
 
     @classmethod
@@ -33,15 +31,15 @@ class CompileCalculation(ProgramCalculation):
             "parameters",
             valid_type=orm.Dict,
             default=lambda: orm.Dict({"target": "pair_allegro", "device": "cpu"}),
-            validator=job_validator(CompileJob, model=MODEL_FILE),
+            validator=job_validator(CompileJob, model=files.PACKAGE),
             help="`target` (who loads it), `device`, `modifiers`, `tf32`, `cache_dir`.",
         )
         spec.output("compiled", valid_type=PotentialData, help="The compiled model.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         with self.inputs.package.open(mode="rb") as source:
-            (folder / MODEL_FILE).write_bytes(source.read())
-        return {**self.inputs.parameters.get_dict(), "model": MODEL_FILE}
+            (folder / files.PACKAGE).write_bytes(source.read())
+        return {**self.inputs.parameters.get_dict(), "model": files.PACKAGE}
 
 
 def validate_package(package: PotentialData, _: Any) -> str | None:

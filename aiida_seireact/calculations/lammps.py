@@ -9,42 +9,30 @@ from aiida import orm
 from aiida.common.datastructures import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from aiida_seireact.calculations.base import JOB_FILE, Links, ProgramCalculation
+from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
-from aiida_seireact.formats.jobs.base import Job, readable
-from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats import files
+from aiida_seireact.formats.jobs.base import readable
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.lammps_input import (
     DATA_FILE,
     DUMP_FILE,
     FINAL_DATA_FILE,
-    MdSettings,
     lammps_input,
     write_data,
 )
-
-INPUT_FILE = "in.lammps"
-LOG_FILE = "log.lammps"
-MODEL_FILE = "model.nequip.pt2"
-
-
-class SegmentSettings(Job):
-    """What the ``parameters`` of a segment hold."""
-
-    md: MdSettings = Field(description="ensemble, temperature, steps, dumps: what LAMMPS is told")
-    engine: LmpJob = Field(LmpJob(), description="stop rule and how often it is checked: what seireact-lmp adds")
-    retrieve_dump: bool = Field(True, description="bring the dump into the repository; no: it stays on the computer")
 
 
 class LammpsCalculation(ProgramCalculation):
     """One structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest."""
 
     PARSER = "seireact.lammps"
-    RETRIEVE = (INPUT_FILE, FINAL_DATA_FILE, "manifest.json")
-    RETRIEVE_TEMPORARY = (LOG_FILE,)
+    RETRIEVE = (files.LAMMPS_INPUT, FINAL_DATA_FILE, "manifest.json")
+    RETRIEVE_TEMPORARY = (files.LAMMPS_LOG,)
     CACHE_VERSION = 1
 
     @classmethod
@@ -68,15 +56,15 @@ class LammpsCalculation(ProgramCalculation):
         present = set(atoms.get_chemical_symbols())
         species = [symbol for symbol in self.inputs.potential.species if symbol in present]
         write_data(folder / DATA_FILE, atoms, species)
-        text = lammps_input(settings.md, species=species, model=MODEL_FILE)
-        (folder / INPUT_FILE).write_text(text, encoding="utf-8")
+        text = lammps_input(settings.md, species=species, model=files.COMPILED)
+        (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
         with self.inputs.potential.open(mode="rb") as source:
-            (folder / MODEL_FILE).write_bytes(source.read())
+            (folder / files.COMPILED).write_bytes(source.read())
         job: dict[str, Any] = settings.engine.model_dump(mode="json")
         return job
 
     def arguments(self) -> list[str]:
-        return ["-in", INPUT_FILE, "-log", LOG_FILE, "-job", JOB_FILE]
+        return ["-in", files.LAMMPS_INPUT, "-log", files.LAMMPS_LOG, "-job", files.JOB]
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         info = super().prepare_for_submission(folder)

@@ -9,11 +9,10 @@ from typing import Any
 from aiida import orm
 from aiida.common.exceptions import ValidationError
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.phases import PhasesError, load_classifier
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Classifier
-
-PHASES_FILE = "phases.npz"
 
 
 class PhasesData(orm.SinglefileData):  # type: ignore[misc]
@@ -32,7 +31,7 @@ class PhasesData(orm.SinglefileData):  # type: ignore[misc]
         if file is None:
             raise PhasesError("Phases are made of the file that seireact-classify writes: PhasesData(path).")
         classifier, spec = load_classifier(file)
-        super().__init__(file=Path(file).absolute(), filename=PHASES_FILE, **kwargs)
+        super().__init__(file=Path(file).absolute(), filename=files.PHASES, **kwargs)
         self.base.attributes.set_many(
             {
                 "label_names": list(classifier.names),

@@ -10,8 +10,8 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_seireact.calculations.allegro import CURVE_FILE, MODEL_FILE, PREDICTIONS_FILE
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats import files
 from aiida_seireact.parsers.base import ProgramParser
 
 
@@ -30,9 +30,9 @@ class AllegroParser(ProgramParser):
             "n_frames": result["n_frames"],
         }
         self.out("metrics", orm.Dict(metrics))
-        self.out("curve", arrays(json.loads((folder / CURVE_FILE).read_text(encoding="utf-8"))))
+        self.out("curve", arrays(json.loads((folder / files.CURVE).read_text(encoding="utf-8"))))
         if result["errors"]:
-            self.out("predictions", predictions(folder / PREDICTIONS_FILE))
+            self.out("predictions", predictions(folder / files.PREDICTIONS))
         card = {
             "kind": "allegro-package",
             "species": result["species"],
@@ -43,7 +43,7 @@ class AllegroParser(ProgramParser):
             "metrics": metrics["all"] or result["validation"],
             "reference_energies": self.node.inputs.reference_energies.get_dict(),
         }
-        self.out("potential", PotentialData(folder / MODEL_FILE, card=card))
+        self.out("potential", PotentialData(folder / files.PACKAGE, card=card))
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_seireact.calculations.analyse import ANALYSIS_FILE
+from aiida_seireact.formats import files
 from aiida_seireact.parsers.base import ProgramParser, arrays_of
 
 
@@ -17,6 +17,6 @@ class AnalyseParser(ProgramParser):
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         result.pop("files")
-        self.out("analysis_arrays", arrays_of(folder / ANALYSIS_FILE))
+        self.out("analysis_arrays", arrays_of(folder / files.ANALYSIS))
         self.out("analysis", orm.Dict(result))
         return None

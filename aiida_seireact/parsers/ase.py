@@ -8,8 +8,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_seireact.calculations.ase import LABELLED_FILE
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats import files
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.parsers.base import ProgramParser
 
@@ -23,5 +23,5 @@ class AseParser(ProgramParser):
             self.out("isolated_atoms", orm.Dict({"energies_ev": result["isolated_atoms_ev"], "source": source}))
             return None
         self.out("failures", orm.Dict({"failures": result["failures"]}))
-        self.out("frames", FramesData(Frames.load(folder / LABELLED_FILE)))
+        self.out("frames", FramesData(Frames.load(folder / files.LABELLED)))
         return None

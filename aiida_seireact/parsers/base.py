@@ -11,7 +11,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
-from aiida_seireact.calculations.base import RESULT_FILE
+from aiida_seireact.formats import files
 
 EXIT_CODES = {
     "invalid_input": "ERROR_INVALID_INPUT",
@@ -49,7 +49,7 @@ class ProgramParser(Parser):  # type: ignore[misc]
             # The scheduler has spoken (out of time, out of memory); it knows better than half an output.
             return ExitCode(self.node.exit_status, self.node.exit_message)
         try:
-            result = json.loads(self.retrieved.base.repository.get_object_content(RESULT_FILE))
+            result = json.loads(self.retrieved.base.repository.get_object_content(files.RESULT))
         except (FileNotFoundError, json.JSONDecodeError):
             return self.exit_codes.ERROR_NO_RESULT.format(message=f"Its last words: {self.last_words()}")
         if result["status"] != "ok":

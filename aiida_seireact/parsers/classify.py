@@ -8,8 +8,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_seireact.calculations.classify import LABELS_FILE
-from aiida_seireact.data.phases import PHASES_FILE, PhasesData
+from aiida_seireact.data.phases import PhasesData
+from aiida_seireact.formats import files
 from aiida_seireact.parsers.base import ProgramParser, arrays_of
 
 
@@ -18,7 +18,7 @@ class ClassifyParser(ProgramParser):
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         result.pop("files")
-        self.out("phases", PhasesData(folder / PHASES_FILE))
-        self.out("labels", arrays_of(folder / LABELS_FILE))
+        self.out("phases", PhasesData(folder / files.PHASES))
+        self.out("labels", arrays_of(folder / files.LABELS))
         self.out("classification", orm.Dict(result))
         return None

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiida.engine import ExitCode
 
-from aiida_seireact.calculations.compile import COMPILED_FILE
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats import files
 from aiida_seireact.parsers.base import ProgramParser
 
 
@@ -28,5 +28,5 @@ class CompileParser(ProgramParser):
             "metrics": package.base.attributes.get("metrics"),
             **{key: result[key] for key in ("target", "device", "torch_version", "cpu_isa", "versions")},
         }
-        self.out("compiled", PotentialData(folder / COMPILED_FILE, card=card))
+        self.out("compiled", PotentialData(folder / files.COMPILED, card=card))
         return None

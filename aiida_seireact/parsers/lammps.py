@@ -7,8 +7,9 @@ from typing import Any
 
 from aiida.engine import ExitCode
 
-from aiida_seireact.calculations.lammps import LOG_FILE, SegmentSettings
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats import files
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.thermo import read_thermo
 from aiida_seireact.parsers.base import ProgramParser
 
@@ -21,7 +22,7 @@ class LammpsParser(ProgramParser):
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         settings = SegmentSettings.model_validate(self.node.inputs.parameters.get_dict())
-        thermo = read_thermo(folder / LOG_FILE)
+        thermo = read_thermo(folder / files.LAMMPS_LOG)
         structure = self.node.inputs.structure
         facts = {
             "n_atoms": result["n_atoms"],

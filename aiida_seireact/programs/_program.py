@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import click
 
 from aiida_seireact import __version__
+from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.formats.frames import FramesError
 from aiida_seireact.formats.jobs.base import InvalidInput, Job, MissingPackage, ProgramFailed, read_job
 
 JobT = TypeVar("JobT", bound=Job)
 Progress = Callable[[str], None]
-RESULT_FILE = "result.json"
 
 
 def say(line: str) -> None:
@@ -54,7 +54,7 @@ def execute(
     start = time.perf_counter()
     outcome: dict[str, Any] = {"status": "ok", "error": None, "outputs": {}}
     status = 0
-    (folder / RESULT_FILE).unlink(missing_ok=True)
+    (folder / files.RESULT).unlink(missing_ok=True)
     try:
         outcome["outputs"] = work()
     except (InvalidInput, FramesError) as error:
@@ -75,7 +75,7 @@ def execute(
         "seconds": round(time.perf_counter() - start, 3),
         **outcome,
     }
-    write_json(folder / RESULT_FILE, result)
+    write_json(folder / files.RESULT, result)
     if outcome["error"]:
         say(f"{name}: {outcome['error']['message']}")
     return status
@@ -110,8 +110,8 @@ def program(
         raise SystemExit(execute(name, folder, packages, lambda: run(read_job(job_file, model), folder, say)))
 
     command.__doc__ = (
-        f"{description}\n\nReads JOB_FILE and the data files it names, relative to the working folder; writes "
-        f"{RESULT_FILE} and data files there.\n\n\b\nKeys of the job file:\n{fields}"
+        f"{description}\n\nReads files.JOB and the data files it names, relative to the working folder; writes "
+        f"{files.RESULT} and data files there.\n\n\b\nKeys of the job file:\n{fields}"
         + (f"\n\n\b\nExample:\n{example.strip()}" if example else "")
         + "\n\n\b\nExit status: 0 done, 2 the input can't be used, 3 a package is missing, 4 the run failed."
     )

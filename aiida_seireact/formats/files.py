@@ -1,0 +1,26 @@
+"""Names of the files that pass between the programs and the AiiDA side; each has one meaning everywhere."""
+
+from __future__ import annotations
+
+JOB = "job.json"
+RESULT = "result.json"
+
+FRAMES = "frames.npz"
+LABELLED = "labelled.npz"
+
+PACKAGE = "model.nequip.zip"
+PARENT_PACKAGE = "parent.nequip.zip"
+COMPILED = "model.nequip.pt2"
+CURVE = "curve.json"
+PREDICTIONS = "predictions.npz"
+NEQUIP_CONFIG = "config.yaml"
+NEQUIP_LOG = "nequip.log"
+COMPILE_LOG = "compile.log"
+
+LAMMPS_INPUT = "in.lammps"
+LAMMPS_LOG = "log.lammps"
+MANIFEST = "manifest.json"
+
+PHASES = "phases.npz"
+LABELS = "labels.npz"
+ANALYSIS = "analysis.npz"
