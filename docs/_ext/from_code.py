@@ -89,7 +89,7 @@ class CommandHelp(SphinxDirective):
         command = find(self.arguments[0])
         found: list[nodes.Node] = []
         for path, item in commands_of(command, command.name or ""):
-            with click.Context(item, info_name=path, max_content_width=96) as context:
+            with click.Context(item, info_name=path, terminal_width=96) as context:
                 text = item.get_help(context)
             found += [nodes.rubric(text=path), nodes.literal_block(text, text, language="text")]
         return found

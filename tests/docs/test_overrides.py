@@ -1,0 +1,48 @@
+"""The overrides that the pages show are accepted by the study they are for."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+from aiida import orm
+
+from aiida_seireact.workchains.codes import PROGRAMS
+from aiida_seireact.workchains.react import ReactWorkChain
+from tests.docs._pages import all_blocks
+
+
+def shown_overrides() -> list[tuple[str, dict[str, Any]]]:
+    """Return each dictionary that a block of the how-to guides and topics assigns to ``overrides``."""
+    found = []
+    for block in all_blocks("python"):
+        for node in ast.walk(ast.parse(block.text)):
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "overrides":
+                found.append((block.where, ast.literal_eval(node.value)))
+    return found
+
+
+SHOWN = shown_overrides()
+
+
+@pytest.fixture
+def codes(aiida_localhost: orm.Computer) -> dict[str, orm.AbstractCode]:
+    """Return a code for each program that is never run."""
+    return {
+        name: orm.InstalledCode(label=name, computer=aiida_localhost, filepath_executable="/bin/true").store()
+        for name in PROGRAMS
+    }
+
+
+@pytest.mark.parametrize(("where", "overrides"), SHOWN, ids=[where for where, _ in SHOWN])
+def test_a_builder_takes_the_overrides(
+    where: str, overrides: dict[str, Any], codes: dict[str, orm.AbstractCode]
+) -> None:
+    builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
+    for stage, values in overrides.items():
+        assert set(values) <= set(builder[stage].get_dict())
+
+
+def test_overrides_are_shown_in_guides_and_topics() -> None:
+    assert {where.split("/")[1] for where, _ in SHOWN} >= {"howto", "topics"}
