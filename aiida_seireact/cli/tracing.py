@@ -10,12 +10,12 @@ from typing import Any, TypeGuard
 from aiida.common.links import LinkType
 from aiida.orm import AbstractCode, CalcJobNode, CalculationNode, Data, Dict, Node, ProcessNode, WorkflowNode
 
-from aiida_seireact.calculations.base import RESULT_FILE
 from aiida_seireact.cli.progress import LABELLING
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats import files
 
 UP = (LinkType.CREATE, LinkType.INPUT_CALC)
 
@@ -164,10 +164,10 @@ def labelling_of(job: CalcJobNode) -> Labelling:
 def _versions(job: CalcJobNode) -> dict[str, str]:
     """Return the versions the program itself wrote down."""
     retrieved = next((entry.node for entry in job.base.links.get_outgoing(link_label_filter="retrieved").all()), None)
-    if retrieved is None or RESULT_FILE not in retrieved.base.repository.list_object_names():
+    if retrieved is None or files.RESULT not in retrieved.base.repository.list_object_names():
         return {}
     try:
-        return dict(json.loads(retrieved.base.repository.get_object_content(RESULT_FILE, mode="r"))["versions"])
+        return dict(json.loads(retrieved.base.repository.get_object_content(files.RESULT, mode="r"))["versions"])
     except (json.JSONDecodeError, KeyError):
         return {}
 

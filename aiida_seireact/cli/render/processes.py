@@ -11,8 +11,8 @@ from typing import Any
 from aiida import orm
 from aiida.common import timezone
 
-from aiida_seireact.calculations.base import RESULT_FILE
 from aiida_seireact.cli.progress import STAGES, Member, family_of, stage_name
+from aiida_seireact.formats import files
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def result_of(node: orm.Node) -> dict[str, Any] | None:
     if not isinstance(node, orm.CalcJobNode) or "retrieved" not in node.outputs:
         return None
     try:
-        content = json.loads(node.outputs.retrieved.base.repository.get_object_content(RESULT_FILE))
+        content = json.loads(node.outputs.retrieved.base.repository.get_object_content(files.RESULT))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     return content if isinstance(content, dict) else None
