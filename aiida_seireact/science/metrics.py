@@ -32,13 +32,14 @@ def errors_by_type(
     """Return config type -> errors, the types in alphabetical order and the row `ALL` last.
 
     A row has ``n_frames``, ``n_atoms``, ``energy_{rmse,mae}_mev_per_atom`` (each frame counts once),
-    ``force_{rmse,mae}_ev_per_ang`` over the components, ``force_rms_ev_per_ang``, the root mean square of the
-    reference components that makes a force error readable, and ``stress_{rmse,mae}_gpa`` over the six components.
+    ``force_{rmse,mae}_ev_per_ang`` over the components, ``force_rms_ev_per_ang``, the root mean square of
+    the reference components that makes a force error readable, and ``stress_{rmse,mae}_gpa`` over the six
+    components.
 
     :param config_types: ``(n_frames,)``
     :param offsets: ``(n_frames + 1,)``; frame i owns the rows ``offsets[i]:offsets[i + 1]`` of the forces.
-    :param predicted: ``energy`` of whole cells ``(n_frames,)`` in eV, ``forces`` ``(n_atoms_total, 3)`` in eV/Å,
-        ``stress`` ``(n_frames, 6)`` in eV/Å³, Voigt order of ASE.
+    :param predicted: ``energy`` of whole cells ``(n_frames,)`` in eV, ``forces`` ``(n_atoms_total, 3)`` in
+        eV/Å, ``stress`` ``(n_frames, 6)`` in eV/Å³, Voigt order of ASE.
     :param reference: the same of the labels.
     :raises ValueError: no frames, a config type named like the row `ALL`, or shapes that don't fit.
     """
@@ -56,9 +57,7 @@ def errors_by_type(
     for name, shape in shapes.items():
         found, label = np.asarray(predicted[name], dtype=float), np.asarray(reference[name], dtype=float)
         if found.shape != shape or label.shape != shape:
-            raise ValueError(
-                f"The {name} have shapes {found.shape} and {label.shape}, but these frames need {shape}."
-            )
+            raise ValueError(f"The {name} have shapes {found.shape} and {label.shape}, but these frames need {shape}.")
         difference[name] = found - label
     energy = 1000 * difference["energy"] / sizes
     stress = difference["stress"] / GPa

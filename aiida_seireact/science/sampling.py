@@ -96,7 +96,7 @@ class SamplingPlan:
     li_slab_layers: int = 8
     li_slab_vacuum_ang: tuple[float, float] = (2.0, 8.0)
     li6ps5cl: Draw = field(default_factory=lambda: Draw(24, (0.94, 1.12), rattle_ang=(0.02, 0.10)))
-    interface: Draw = field(default_factory=lambda: Draw(40, (0.94, 1.10), rattle_ang=(0.02, 0.10)))
+    interface: Draw = field(default_factory=lambda: Draw(40, (0.94, 1.10), rattle_ang=(0.02, 0.08)))
     interface_expanded: Draw = field(default_factory=lambda: Draw(12, (1.00, 1.11**3), rattle_ang=(0.02, 0.10)))
     li2s: Draw = field(default_factory=lambda: Draw(16, (0.92, 1.15), rattle_ang=(0.03, 0.15), repeat=(2, 2, 1)))
     li3p: Draw = field(default_factory=lambda: Draw(16, (0.92, 1.15), rattle_ang=(0.03, 0.15), repeat=(2, 2, 1)))

@@ -155,7 +155,9 @@ def interface_cell(
     One unit in plane holds the argyrodite half cell (a/√2 x a/√2, cut so that no PS4 is split) below 2 x 2
     atoms of Li(100). Li takes the mismatch in plane and keeps its volume: the layers are a_Li/2 (2 a_Li/L)²
     apart, L the length of the unit in plane. The gap is the distance along z between the outermost atoms,
-    so the length along z depends a little on which Li sites the seed filled.
+    so the length along z depends a little on which Li sites the seed filled (training cell: 23.60 or 24.28 Å).
+    The shorter one has no Li between metal and PS4: CHGNet breaks PS4 there within 30-45 steps of a FIRE
+    relaxation; in the longer one they last at least 55 (seeds 2, 3, 4).
 
     :param seed: seed of the disorder.
     :param li_layers: number of Li layers; even, so that the two surfaces of the metal meet the electrolyte
@@ -197,13 +199,13 @@ def interface_cell(
     return atoms
 
 
-def training_cell(seed: int = 0) -> Atoms:
+def training_cell(seed: int = 3) -> Atoms:
     """Return the interface cell of training: 58 atoms, 2 formula units, 8 Li layers (16 Li a formula
     unit)."""
     return interface_cell(seed=seed)
 
 
-def production_cell(seed: int = 0) -> Atoms:
+def production_cell(seed: int = 3) -> Atoms:
     """Return the interface cell of production: 432 atoms, 16 formula units, 14 Li layers, 14.1 x 14.1 Å in
     plane.
 
@@ -264,12 +266,15 @@ def _half_cell(primitive: Atoms, a: float) -> Atoms:
 
 
 def _li_layers(heights: NDArray[np.float64], sides: tuple[float, float], repeat: int) -> Atoms:
-    """Stack bcc(100) layers of `repeat` x `repeat` atoms, the odd ones shifted by half a square."""
+    """Stack bcc(100) layers of `repeat` x `repeat` atoms, at 3/4 and 1/4 of the squares in turn.
+
+    With the turns swapped, CHGNet breaks a PS4 of the interface earlier (seed 3: step 49 of a relaxation).
+    """
     square = np.array([[i, j] for i in range(repeat) for j in range(repeat)], dtype=np.float64)
     positions = np.concatenate(
         [
             np.column_stack(
-                [(square + 0.25 + 0.5 * (layer % 2)) * np.array(sides) / repeat, np.full(len(square), height)]
+                [(square + 0.25 + 0.5 * ((layer + 1) % 2)) * np.array(sides) / repeat, np.full(len(square), height)]
             )
             for layer, height in enumerate(heights)
         ]
