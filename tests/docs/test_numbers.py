@@ -1,0 +1,52 @@
+"""Sizes and limits that the pages tell are those of the protocol ``fast``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aiida_seireact.science.sampling import CONFIG_TYPES
+from aiida_seireact.science.structures import interface_cell
+from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.produce import ProduceWorkChain
+from aiida_seireact.workchains.react import ReactWorkChain
+from aiida_seireact.workchains.train import TrainWorkChain
+from tests.docs._pages import DOCS, ROOT, table
+
+
+@pytest.fixture(scope="module")
+def react() -> dict[str, Any]:
+    return ReactWorkChain.get_protocol_inputs("fast")
+
+
+def test_the_training_set_is_told_kind_by_kind(react: dict[str, Any]) -> None:
+    rows = {row[0].strip("`"): int(row[1]) for row in table(DOCS / "topics" / "training_set.md", "sampling")}
+    assert rows == {CONFIG_TYPES[name]: draw["count"] for name, draw in react["sampling"].items() if name != "seed"}
+
+
+def test_the_budget_names_the_sizes_of_the_demo(react: dict[str, Any]) -> None:
+    drawn = sum(react["sampling"][name]["count"] for name in CONFIG_TYPES)
+    epochs = TrainWorkChain.get_protocol_inputs("fast")["parameters"]["settings"]["max_epochs"]
+    md = ProduceWorkChain.get_protocol_inputs("fast")["parameters"]["md"]
+    cell = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in react["structures"]["production"].items()
+    }
+    n_atoms = len(interface_cell(seed=0, **cell))
+    told = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- budget -->")[1]
+    assert f"{drawn} drawn frames" in told
+    assert f"{epochs} epochs" in told
+    assert f"{n_atoms} atoms, {md['steps']:,} steps of {md['timestep_fs']:g} fs" in told
+
+
+@pytest.mark.parametrize(
+    ("page", "marker", "values"),
+    [
+        ("stop_rule", "stop", ProduceWorkChain.get_protocol_inputs("fast")["parameters"]["engine"]["stop"]),
+        ("classification", "gates", ClassifyWorkChain.get_protocol_inputs("fast")["parameters"]["gates"]),
+    ],
+)
+def test_limits_are_told_as_they_are(page: str, marker: str, values: dict[str, float]) -> None:
+    rows = table(DOCS / "topics" / f"{page}.md", marker)
+    assert {row[0].strip("`"): float(row[1].split()[0]) for row in rows} == values
