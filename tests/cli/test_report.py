@@ -291,7 +291,7 @@ def test_page_tells_the_story_with_its_numbers(finished):
         "The production run was ended by its stop rule:",
         "the volume is 1.40 times that of the start (limit 1.35)",
         "the SCF did not converge",
-        "fractions of Li environments of all Li",
+        "fractions of Li environments of all Li\n",
         "17 labelled frames were left out",
         f"verdi process show {finished.pk}",
     ):

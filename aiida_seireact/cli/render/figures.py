@@ -138,7 +138,7 @@ def training_curve(epoch: ArrayLike, panels: Mapping[str, ArrayLike], *, best: f
     :param panels: for each panel's title (quantity with unit) ``(n_epochs,)``; NaN where not known.
     :param best: epoch whose weights were kept.
     """
-    figure = Figure(figsize=(7.6, 2.7 if len(panels) < 4 else 4.6), layout="constrained")
+    figure = Figure(figsize=(6.8, 2.7 if len(panels) < 4 else 4.6), layout="constrained")
     columns = min(3, len(panels)) if len(panels) < 4 else 2
     rows = -(-len(panels) // columns)
     x = np.asarray(epoch, dtype=float)
@@ -171,7 +171,7 @@ def time_series(
     :param series: for each axis label (quantity with unit) ``(n,)``.
     :param marks: for an axis label a value drawn as a dashed line (the thermostat's temperature).
     """
-    figure = Figure(figsize=(7.6, 1.65 * len(series) + 0.4), layout="constrained")
+    figure = Figure(figsize=(6.8, 1.65 * len(series) + 0.4), layout="constrained")
     x = np.asarray(time_ps, dtype=float)
     first: Axes | None = None
     for number, (name, values) in enumerate(series.items()):
@@ -196,7 +196,7 @@ def counts_in_time(time_ps: ArrayLike, counts: ArrayLike, *, total: int, label: 
 
     :param total: number there could be at most; the upper end of the axis.
     """
-    figure = Figure(figsize=(7.6, 2.8), layout="constrained")
+    figure = Figure(figsize=(6.8, 2.8), layout="constrained")
     axes = figure.add_subplot()
     x, y = np.asarray(time_ps, dtype=float), np.asarray(counts, dtype=float)
     axes.fill_between(x, y, step="post", color=PALETTE[0], alpha=0.18, linewidth=0)
@@ -214,7 +214,7 @@ def fractions_in_time(time_ps: ArrayLike, fractions: Mapping[str, ArrayLike], *,
     :param fractions: for each phase ``(n,)``, together 1 in each frame.
     :param of: what they are fractions of.
     """
-    figure = Figure(figsize=(7.6, 3.3), layout="constrained")
+    figure = Figure(figsize=(6.8, 3.3), layout="constrained")
     axes = figure.add_subplot()
     x = np.asarray(time_ps, dtype=float)
     colours = phase_colours(list(fractions))
@@ -234,7 +234,7 @@ def profile(z_ang: ArrayLike, panels: Mapping[str, Mapping[str, ArrayLike]], *, 
     :param z_ang: ``(n_bins,)`` bin centres, Å.
     :param panels: for each panel's title the counts ``(n_bins,)`` of each phase.
     """
-    figure = Figure(figsize=(7.6, 2.0 * len(panels) + 0.7), layout="constrained")
+    figure = Figure(figsize=(6.8, 2.0 * len(panels) + 0.7), layout="constrained")
     z = np.asarray(z_ang, dtype=float)
     width = float(np.diff(z).mean()) * 0.94 if len(z) > 1 else 1.0
     names = list(dict.fromkeys(name for phases in panels.values() for name in phases))
@@ -267,7 +267,7 @@ def lines(x: ArrayLike, curves: Mapping[str, ArrayLike], *, xlabel: str, ylabel:
 
     :param curves: for each name ``(n,)``; NaN where not defined.
     """
-    figure = Figure(figsize=(7.6, 2.9), layout="constrained")
+    figure = Figure(figsize=(6.8, 2.9), layout="constrained")
     axes = figure.add_subplot()
     for colour, (name, values) in zip(cycle(PALETTE), curves.items(), strict=False):
         axes.plot(np.asarray(x, dtype=float), np.asarray(values, dtype=float), color=colour, label=name, marker=".")
@@ -289,7 +289,7 @@ def pair_distributions(r_ang: ArrayLike, pairs: Mapping[str, Mapping[str, ArrayL
     """
     columns = min(3, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = Figure(figsize=(7.6, 2.1 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(6.8, 2.1 * rows + 0.5), layout="constrained")
     r = np.asarray(r_ang, dtype=float)
     looks = {}
     for number, (pair, curves) in enumerate(pairs.items()):
@@ -323,9 +323,9 @@ def cell_picture(moments: Mapping[str, Mapping[str, Any]]) -> Figure:
     heights = [float(np.linalg.norm(np.asarray(moment["cell"])[2])) for moment in moments.values()]
     widths = [float(np.linalg.norm(np.asarray(moment["cell"])[0])) for moment in moments.values()]
     # Long cells lie on their side: z runs to the right, and the moments stand below each other.
-    scale = 7.4 / max(heights)
+    scale = 6.6 / max(heights)
     panel = max(widths) * scale
-    figure = Figure(figsize=(7.6, (panel + 0.45) * len(moments) + 0.75), layout="constrained")
+    figure = Figure(figsize=(6.8, (panel + 0.45) * len(moments) + 0.75), layout="constrained")
     names: dict[str, None] = {}
     kinds: dict[str, None] = {}
     for moment in moments.values():
@@ -361,7 +361,7 @@ def cell_picture(moments: Mapping[str, Mapping[str, Any]]) -> Figure:
     figure.axes[-1].set_xlabel("z (Å)")
     handles = [_dot(colours[name], f"Li in {name}" if name != "Li" else "Li metal") for name in names]
     handles += [_dot(pale.get(kind, "#e3e5e8"), kind) for kind in kinds]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.0, handletextpad=0.1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.0, handletextpad=0.1)
     return figure
 
 
