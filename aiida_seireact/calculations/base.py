@@ -23,7 +23,7 @@ class Links:
     remote_symlink: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-class ProgramCalculation(CalcJob):  # type: ignore[misc]
+class ProgramCalculation(CalcJob):
     """Base of the CalcJobs that run a ``seireact-*`` program.
 
     A subclass says which files it writes (:meth:`write_files`) and which files come back. Bulk output is retrieved to

@@ -52,8 +52,8 @@ PROGRAMS = (
         "classify",
         "seireact.classify",
         "classify",
-        ("dadapy",),
+        ("dadapy", "matscipy"),
         ("dadapy", "scipy", "matscipy", "ase", "numpy"),
     ),
-    ProgramCard("analyse", "seireact.analyse", "", ("ase",), ("scipy", "matscipy", "ase", "numpy")),
+    ProgramCard("analyse", "seireact.analyse", "", ("ase", "scipy"), ("scipy", "ase", "numpy")),
 )

@@ -326,7 +326,7 @@ def _seconds(members: Sequence[Member], now: datetime) -> float:
 
 
 def _job_now(member: Member, stage: str, now: datetime) -> JobNow:
-    node: CalcJobNode = load_node(member.pk)  # type: ignore[assignment]
+    node: CalcJobNode = load_node(member.pk)
     if member.paused:
         state = "paused"
     else:

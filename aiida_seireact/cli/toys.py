@@ -1,4 +1,4 @@
-"""The smallest piece of real work for each program: seconds each, argon, and no file from outside."""
+"""The smallest piece of real work for each program: argon and lithium, and no file from outside."""
 
 from __future__ import annotations
 
@@ -40,8 +40,17 @@ def _argon(seed: int, *, labelled: bool) -> Atoms:
     return atoms
 
 
+def _lithium(seed: int) -> Atoms:
+    atoms = bulk("Li", "bcc", a=3.41, cubic=True) * (3, 3, 3)
+    atoms.positions += np.random.default_rng(seed).normal(0.0, 0.1, atoms.positions.shape)
+    return atoms
+
+
 def _frames(seeds: range, *, labelled: bool) -> bytes:
-    images = [_argon(seed, labelled=labelled) for seed in seeds]
+    return _packed([_argon(seed, labelled=labelled) for seed in seeds], labelled=labelled)
+
+
+def _packed(images: list[Atoms], *, labelled: bool = False) -> bytes:
     frames = Frames.from_atoms(images, labels="required" if labelled else "ignore", settings_hash="toy" * labelled)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.npz"
@@ -99,6 +108,24 @@ run 2
 """
 
 
+def _classify() -> dict[str, bytes]:
+    job = {
+        "trajectory": {"files": ["run.npz"]},
+        "references": {"Li": {"files": ["reference.npz"]}},
+        "spec": {"species": ["Li"], "centre": "Li", "n_max": 3, "l_max": 2},
+        "n_landmarks": 200,
+        "n_references": 50,
+        "maxk": 20,
+    }
+    run, reference = (_packed([_lithium(seed) for seed in seeds]) for seeds in (range(5), range(5, 8)))
+    return {"job.json": _json(job), "run.npz": run, "reference.npz": reference}
+
+
+def _analyse() -> dict[str, bytes]:
+    job = {"trajectory": {"files": ["run.npz"]}, "rdf": {"r_max_ang": 4.0}, "msd": None}
+    return {"job.json": _json(job), "run.npz": _packed([_lithium(seed) for seed in range(4)])}
+
+
 TOYS = {
     "label": Toy(_label, does="labels two frames with a Lennard-Jones potential"),
     "train": Toy(_train, does="trains a tiny model for one epoch and packages it"),
@@ -109,4 +136,6 @@ TOYS = {
         after="compile",
         does="runs two steps of MD with it",
     ),
+    "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),
+    "analyse": Toy(_analyse, does="follows four frames of lithium"),
 }

@@ -278,9 +278,9 @@ def shards_above(node: Node) -> Iterator[FramesData]:
 def _holder_of(frame_id: str, shards: Iterable[FramesData]) -> tuple[int, int] | None:
     """Return PK and index of the nearest frame with this frame id, else of the nearest with this structure."""
     above = list(shards)
-    for ids_of in (lambda frames: frames.frame_ids, lambda frames: frames.structure_ids):
+    for kind in ("frame_ids", "structure_ids"):
         for shard in above:
-            ids: list[str] = ids_of(shard.frames)
+            ids: list[str] = getattr(shard.frames, kind)
             if frame_id in ids:
                 return _pk(shard), ids.index(frame_id)
     return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.brokers.zeromq.service import ZeromqBrokerService
 from aiida.common.exceptions import ConfigurationError

@@ -18,7 +18,7 @@ from aiida_seireact.formats.frames import Frames
 SPLITS = ("train", "val", "test")
 
 
-class DatasetData(orm.ArrayData):  # type: ignore[misc]
+class DatasetData(orm.ArrayData):
     """A manifest over shards of labelled frames: frame ids, split and group of each, content hashes of the shards.
 
     The frames stay in their shards, so that appending a hundred frames writes a manifest, not all frames again. The

@@ -18,7 +18,7 @@ from ase.formula import Formula
 from aiida_seireact.formats.frames import Frames, FramesError
 
 
-class FramesData(orm.ArrayData):  # type: ignore[misc]
+class FramesData(orm.ArrayData):
     """A shard of frames in columns (see :class:`aiida_seireact.formats.frames.Frames`); one node a batch.
 
     Attributes to query: ``n_frames``, ``n_atoms`` (sum), ``species``, ``formulas``, ``config_types`` (counts),

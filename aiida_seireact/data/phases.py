@@ -15,7 +15,7 @@ from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Classifier
 
 
-class PhasesData(orm.SinglefileData):  # type: ignore[misc]
+class PhasesData(orm.SinglefileData):
     """Landmarks, reduction, clusters, densities, saddles, core flags, references with their gates, and label table.
 
     The file is the one ``seireact-classify`` writes and reads (arrays only, no pickles), so a stored classifier goes

@@ -22,7 +22,7 @@ class PotentialCaching(NodeCaching):
         return {"class": str(self._node.__class__), **{key: attributes.get(key, "") for key in HASHED}}
 
 
-class PotentialData(orm.SinglefileData):  # type: ignore[misc]
+class PotentialData(orm.SinglefileData):
     """One model artefact. Packages travel; compiled files belong to one device kind and one torch version.
 
     Attributes to query: ``kind``, ``species`` (in the order of the model's types), ``cutoff_ang``, ``units``,

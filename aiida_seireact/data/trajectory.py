@@ -26,7 +26,7 @@ class LiveCopy:
         return isinstance(self.node, orm.FolderData)
 
 
-class TrajectoryData(orm.ArrayData):  # type: ignore[misc]
+class TrajectoryData(orm.ArrayData):
     """Thermodynamic table and chunk manifest of one MD run; no coordinates, whatever its length.
 
     Arrays: one for each thermo column (``step``, ``temp``, ``pe``, ``press``, ``vol`` …; LAMMPS metal units), named

@@ -42,7 +42,7 @@ def _digest(*parts: bytes) -> str:
 
 def _canonical(array: NDArray[Any], dtype: str) -> bytes:
     # Adding zero turns -0.0 into 0.0: they are equal, so they must hash alike.
-    return (np.ascontiguousarray(array, dtype=dtype) + np.zeros(1, dtype=dtype)).tobytes()
+    return bytes((np.ascontiguousarray(array, dtype=dtype) + np.zeros(1, dtype=dtype)).tobytes())
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +192,7 @@ class Frames:
 
     def without_labels(self) -> Frames:
         """Return the bare structures."""
-        return replace(self, **dict.fromkeys(LABEL_COLUMNS), settings_hash="")
+        return replace(self, energy=None, forces=None, stress=None, energy_e0=None, settings_hash="")
 
     # ---------------------------------------------------------------- identity
     @property
@@ -319,7 +319,7 @@ class Frames:
         if self.md_step[index] >= 0:
             atoms.info["md_step"] = int(self.md_step[index])
         if self.energy is not None and self.forces is not None and self.stress is not None:
-            atoms.calc = SinglePointCalculator(  # type: ignore[no-untyped-call]
+            atoms.calc = SinglePointCalculator(
                 atoms,
                 energy=float(self.energy[index]),
                 forces=self.forces[first:last].copy(),

@@ -32,7 +32,7 @@ def arrays_of(path: Path) -> orm.ArrayData:
     return node
 
 
-class ProgramParser(Parser):  # type: ignore[misc]
+class ProgramParser(Parser):
     """Reads ``result.json``; tells apart killed, refused and failed; leaves the nodes to :meth:`make_outputs`."""
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact import __version__
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed, read_job
 from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.lammps_script import (
@@ -227,9 +228,9 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
 
 def _manifest(dumps: list[str], folder: Path, pack: bool) -> list[dict[str, Any]]:
     """Compress and describe the dump files; `*` in a name stands for one file a frame."""
-    files = [path for name in dumps for path in sorted(folder.glob(name.replace("%", "*")), key=_by_number)]
+    dumped = [path for name in dumps for path in sorted(folder.glob(name.replace("%", "*")), key=_by_number)]
     chunks = []
-    for path in files:
+    for path in dumped:
         if not path.stat().st_size:
             continue  # a segment shorter than the dump's interval
         packed = compress(path) if pack and path.suffix != ".gz" else path

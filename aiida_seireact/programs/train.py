@@ -164,7 +164,7 @@ def _write_stripped(frames: Frames, path: Path) -> None:
     for atoms in frames.iter_atoms():
         bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         labels = {name: atoms.calc.results[name] for name in ("energy", "forces", "stress")}
-        bare.calc = SinglePointCalculator(bare, **labels)  # type: ignore[no-untyped-call]
+        bare.calc = SinglePointCalculator(bare, **labels)
         images.append(bare)
     ase_write(path, images, format="extxyz")
 

@@ -21,7 +21,7 @@ def _with_images(
     :returns: wrapped positions ``(n_atoms, 3)``; positions of atoms and images ``(n_images, 3)``, the atoms
         themselves first and in order; atom index of each ``(n_images,)``.
     """
-    lattice = np.asarray(complete_cell(cell), dtype=np.float64)  # type: ignore[no-untyped-call]
+    lattice = np.asarray(complete_cell(cell), dtype=np.float64)
     inverse = np.linalg.inv(lattice)
     fractions = positions @ inverse
     fractions[:, pbc] %= 1.0
@@ -121,9 +121,7 @@ def centre_of_mass_path(positions: ArrayLike, masses: ArrayLike) -> FloatArray:
     return np.asarray(path, dtype=np.float64)
 
 
-def mean_squared_displacement(
-    positions: ArrayLike, *, drift: ArrayLike | None = None, chunk: int = 512
-) -> FloatArray:
+def mean_squared_displacement(positions: ArrayLike, *, drift: ArrayLike | None = None, chunk: int = 512) -> FloatArray:
     """Return the windowed mean squared displacement, averaged over atoms and time origins.
 
     ``MSD_d(m) = ⟨|x_d(t + m) − x_d(t)|²⟩`` by fast Fourier transform, O(T log T) for each atom
@@ -244,7 +242,5 @@ def thickness_of_profile(
     """
     counts = np.asarray(profile, dtype=np.float64)
     total = counts.sum(axis=0)
-    other = np.divide(
-        total - counts[metal] - counts[electrolyte], total, out=np.zeros_like(total), where=total > 0
-    )
+    other = np.divide(total - counts[metal] - counts[electrolyte], total, out=np.zeros_like(total), where=total > 0)
     return float((other > threshold).sum() * height_ang / counts.shape[1])

@@ -147,7 +147,7 @@ def b2_descriptors(
     """
     places = np.asarray(positions, dtype=np.float64)
     elements = np.asarray(numbers)
-    lattice = np.asarray(complete_cell(np.asarray(cell, dtype=np.float64)))  # type: ignore[no-untyped-call]
+    lattice = np.asarray(complete_cell(np.asarray(cell, dtype=np.float64)))
     if not (np.isfinite(places).all() and np.isfinite(lattice).all()):
         raise DescriptorError("Positions or cell hold NaN or infinity, so there are no descriptors.")
     channels = _channels(elements, spec.species)

@@ -114,15 +114,12 @@ class StopRule:
     def __post_init__(self) -> None:
         if not 0 < self.volume_ratio_min < 1 < self.volume_ratio_max:
             raise ValueError(
-                "the allowed volume ratios must enclose 1, "
-                f"not {self.volume_ratio_min} to {self.volume_ratio_max}"
+                f"the allowed volume ratios must enclose 1, not {self.volume_ratio_min} to {self.volume_ratio_max}"
             )
         if self.hole_radius_max_ang <= 0 or self.distance_min_ang <= 0:
             raise ValueError("the limits of hole radius and distance must be positive")
 
-    def check(
-        self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, reference_volume: float
-    ) -> str | None:
+    def check(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, reference_volume: float) -> str | None:
         """Return why to stop, the word ``nan``, ``volume``, ``distance`` or ``hole`` first, or None to go
         on.
 
@@ -147,9 +144,7 @@ class StopRule:
         return None
 
 
-def _checked(
-    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+def _checked(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return arrays of the right shape, positions folded into the cell."""
     atoms = np.array(positions, dtype=float).reshape(-1, 3)
     lattice = np.array(cell, dtype=float).reshape(3, 3)
@@ -200,9 +195,7 @@ def _with_images(
     return atoms, np.concatenate(images), np.concatenate(owners)
 
 
-def _closest(
-    atoms: FloatArray, images: FloatArray, owners: NDArray[np.int64]
-) -> tuple[float, tuple[int, int]]:
+def _closest(atoms: FloatArray, images: FloatArray, owners: NDArray[np.int64]) -> tuple[float, tuple[int, int]]:
     """Return the smallest distance of an atom to an image that is not itself, and the pair."""
     if len(images) < 2:
         return float("inf"), (0, 0)

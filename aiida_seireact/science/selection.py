@@ -137,9 +137,7 @@ def time_blocks(md_steps: ArrayLike, block_steps: int, gap_steps: int) -> NDArra
     """
     steps = np.asarray(md_steps, dtype=np.int64)
     if block_steps < 1 or gap_steps < 0:
-        raise ValueError(
-            f"A time block needs at least 1 step and a gap at least 0, not {block_steps} and {gap_steps}."
-        )
+        raise ValueError(f"A time block needs at least 1 step and a gap at least 0, not {block_steps} and {gap_steps}.")
     if len(steps) and steps.min() < 0:
         raise ValueError(f"MD steps start at 0, but one is {steps.min()}.")
     block, within = np.divmod(steps, block_steps + gap_steps)

@@ -20,7 +20,7 @@ from aiida_seireact.calculations.base import ProgramCalculation
 NO_RESULT, PROGRAM_FAILED = 410, 420
 
 
-class ProgramWorkChain(BaseRestartWorkChain):  # type: ignore[misc]
+class ProgramWorkChain(BaseRestartWorkChain):
     """Runs one of our programs to a good end: a killed one starts again from the same inputs, seeded, so alike."""
 
     _process_class: ClassVar[type[CalcJob]] = ProgramCalculation

@@ -19,7 +19,7 @@ ENGINE_PREFIX = "seireact.label."
 MAX_BATCHES = 128  # link creation is quadratic in the number of inputs of one process
 
 
-class LabelWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
+class LabelWorkChain(ProtocolMixin, WorkChain):
     """Labels frames by the engine ``seireact.label.<name>``, in batches that run side by side."""
 
     PROTOCOL_FILE: ClassVar[str] = "label.yaml"

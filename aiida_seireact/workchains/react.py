@@ -78,7 +78,7 @@ def validate_sampling(parameters: orm.Dict, _: Any) -> str | None:
     return None
 
 
-class ReactWorkChain(ProtocolMixin, WorkChain):  # type: ignore[misc]
+class ReactWorkChain(ProtocolMixin, WorkChain):
     """Label → learn → produce → recognise, for one interface; every number of the summary can be walked back."""
 
     PROTOCOL_FILE: ClassVar[str] = "react.yaml"

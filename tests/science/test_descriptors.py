@@ -142,9 +142,7 @@ def test_equal_to_flare(settings: dict) -> None:
     atoms = mixture(4, n=24)
     numbers = {3: 0, 15: 1, 16: 2, 17: 3}
     cutoffs = np.full((4, 4), spec.cutoff_ang)
-    theirs = bffs.B2(
-        "chebyshev", "quadratic", [0.0, spec.cutoff_ang], [], [4, spec.n_max, spec.l_max], cutoffs
-    )
+    theirs = bffs.B2("chebyshev", "quadratic", [0.0, spec.cutoff_ang], [], [4, spec.n_max, spec.l_max], cutoffs)
     kinds = [numbers[number] for number in atoms.numbers]
     structure = bffs.Structure(atoms.cell.array, kinds, atoms.positions, spec.cutoff_ang, [theirs])
     lithium = structure.descriptors[0]

@@ -93,9 +93,7 @@ def test_hole_of_a_vacancy_reaches_its_nearest_neighbours():
     # The centre of the missing bcc atom is √3/2 a from its 8 neighbours.
     atoms = bulk("Li", "bcc", a=3.42, cubic=True).repeat(4)
     del atoms[0]
-    assert largest_hole_radius(atoms.positions, atoms.cell, True) == pytest.approx(
-        np.sqrt(3) / 2 * 3.42, abs=0.02
-    )
+    assert largest_hole_radius(atoms.positions, atoms.cell, True) == pytest.approx(np.sqrt(3) / 2 * 3.42, abs=0.02)
 
 
 def test_hole_of_a_gap_is_half_the_gap_when_it_is_wide():

@@ -13,9 +13,7 @@ OFFSETS = [0, 2, 3]
 
 def table(predicted=None, reference=None):
     zero = {"energy": np.zeros(2), "forces": np.zeros((3, 3)), "stress": np.zeros((2, 6))}
-    return errors_by_type(
-        ["Li", "LiCl"], OFFSETS, {**zero, **(predicted or {})}, {**zero, **(reference or {})}
-    )
+    return errors_by_type(["Li", "LiCl"], OFFSETS, {**zero, **(predicted or {})}, {**zero, **(reference or {})})
 
 
 def test_rmse_and_mae_of_three_and_four():

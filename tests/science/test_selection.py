@@ -78,9 +78,7 @@ def test_a_growing_dataset_keeps_its_test_frames():
 
 
 def test_a_type_with_too_few_groups_is_named():
-    with pytest.raises(
-        ValueError, match="Config type 'LiCl' has 2 groups, but train, val, test need one each"
-    ):
+    with pytest.raises(ValueError, match="Config type 'LiCl' has 2 groups, but train, val, test need one each"):
         split_by_group(["a", "b"], ["LiCl"] * 2, ["1", "2"], seed=0)
 
 

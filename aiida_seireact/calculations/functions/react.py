@@ -21,15 +21,16 @@ def plan_references(metrics: orm.Dict, parameters: orm.Dict) -> orm.Dict:
 
     :param metrics: held-out errors by config type.
     :param parameters: ``phases`` and ``force_error_limit``: largest force error of a phase, as a fraction of its rms
-        force, up to which the model is trusted.
+        force, up to which the model is trusted; ``source``: `model` or `labeller` for phases where you decide.
     """
     limit = parameters["force_error_limit"]
     plan: dict[str, Any] = {}
     for phase in parameters["phases"]:
         errors = metrics["by_type"].get(phase)
         ratio = None if errors is None else errors["force_rmse_ev_per_ang"] / errors["force_rms_ev_per_ang"]
+        good_enough = ratio is not None and ratio <= limit
         plan[phase] = {
-            "source": "model" if ratio is not None and ratio <= limit else "labeller",
+            "source": parameters.get("source", {}).get(phase) or ("model" if good_enough else "labeller"),
             "force_error_of_rms": ratio,
             "limit": limit,
         }
