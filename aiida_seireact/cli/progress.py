@@ -28,7 +28,13 @@ STAGES = (
     "summary",
 )
 # Children whose call link does not begin with the name of their stage.
-OTHER_LABELS = {"reference": "references", "cut_batches": "label", "batch": "label", "compile": "compile"}
+OTHER_LABELS = {
+    "reference": "references",
+    "reference_energies": "reference energies",
+    "cut_batches": "label",
+    "batch": "label",
+    "compile": "compile",
+}
 TOP_PROCESS = "ReactWorkChain"
 LABELLING = "aiida.calculations:seireact.ase"
 TRAINING = "aiida.calculations:seireact.allegro"

@@ -22,6 +22,7 @@ def state_of(progress):
         ("sample_starts", "sample"),
         ("reference_Li2S", "references"),
         ("references", "references"),
+        ("reference_energies", "reference energies"),
         ("produce", "produce"),
         ("iteration_01", "iteration_01"),
         ("CALL", "AseCalculation"),
