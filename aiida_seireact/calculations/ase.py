@@ -55,6 +55,6 @@ class AseCalculation(ProgramCalculation):
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         job: dict[str, Any] = self.inputs.parameters.get_dict()
         if "frames" in self.inputs:
-            self.inputs.frames.frames.without_labels().save(folder / files.FRAMES)
+            self.inputs.frames.frames.save(folder / files.FRAMES)
             job["frames"] = files.FRAMES
         return job

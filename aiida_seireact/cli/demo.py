@@ -29,6 +29,7 @@ NEEDED_MEMORY_GB = 4.0
 LOOK_FOR_TROUBLE_EVERY_SECONDS = 30.0
 BROKER_SECONDS = 60.0
 INTERRUPTED = 130
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Seconds of each stage on two quiet cores, for the time left. Measured: docs, "What the demo costs".
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
@@ -124,6 +125,8 @@ def run(
     place: Folder, labeller: str, protocol: str, workers: int, *, live: bool, fresh: bool, keep_daemon: bool
 ) -> int:
     """Set up, submit or find the run, follow it, report; return the exit status."""
+    from aiida.engine import submit
+
     from aiida_seireact.cli.render.live import Follower
 
     set_up(place, workers)
@@ -137,21 +140,20 @@ def run(
         click.echo("It is submitted anew; what succeeded comes from the cache.")
         node = None
     start_daemon(workers)
-    if node is None:
-        from aiida.engine import submit
-
-        node = submit(builder)
-        click.echo(f"Submitted {node.process_label} <{node.pk}> to the daemon.")
-    else:
-        click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {node.ctime:%-d %b %H:%M} UTC.")
-
-    follower = Follower(node, expected=EXPECTED_SECONDS.get(protocol), folder=place.shown, live=live)
     try:
-        follower.follow(guard=Guard())
+        if node is None:
+            with undisturbed():
+                node = submit(builder)
+            click.echo(f"Submitted {node.process_label} <{node.pk}> to the daemon.")
+        else:
+            click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {node.ctime:%-d %b %H:%M} UTC.")
+        Follower(node, expected=EXPECTED_SECONDS.get(protocol), folder=place.shown, live=live).follow(guard=Guard())
+        code = conclude(place, node)
     except KeyboardInterrupt:
+        if node is None:
+            raise
         tell_how_to_go_on(place, node)
         return INTERRUPTED
-    code = conclude(place, node)
     if not keep_daemon:
         stop_daemon()
     return code
@@ -451,13 +453,27 @@ def tell_how_to_go_on(place: Folder, node: ProcessNode) -> None:
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold an interrupt back: one between the storing of a process and its task leaves a process nobody works on."""
+    caught: list[int] = []
+    before = {number: signal.signal(number, lambda *told: caught.append(told[0])) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end the view as Ctrl-C does, with the run left to the daemon."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in INTERRUPTS}
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.report import key_numbers, report, write_report
 from aiida_seireact.data.trajectory import TrajectoryData
 
-from .conftest import call, created, finish, workchain
+from .conftest import add_job, call, created, finish, workchain
 
 ASKED_KEYS = {
     *(
@@ -91,37 +91,33 @@ def passed_on(top: orm.WorkChainNode, **outputs: orm.Data) -> None:
         node.base.links.add_incoming(top, LinkType.RETURN, name)
 
 
-@pytest.fixture
-def finished(study, add_job):
-    """The study, finished, with a production run of two dumped frames, a stop rule that ended it, and its phases."""
-    top = study.top
-    metrics = created(
-        orm.Dict({"all": ERRORS, "by_type": {"Li2S": ERRORS}, "best_epoch": 3, "n_epochs": 4}),
-        study.train_job,
-        "errors",
-    )
+@pytest.fixture(scope="module")
+def finished(study):
+    """A finished run: a production run of two dumped frames, ended by the stop rule, and its phases."""
+    top = workchain("ReactWorkChain")
+    label = workchain("LabelWorkChain", top, "label")
+    label_job = add_job("label", "seireact.ase", label, "batch_000", frames=study.starts)
+    created(folder("result.json", json.dumps({"versions": {"chgnet": "0.4.2"}}).encode()), label_job, "retrieved")
+    for node in (label_job, label, workchain("TrainWorkChain", top, "train")):
+        finish(node)
+    metrics = orm.Dict({"all": ERRORS, "by_type": {"Li2S": ERRORS}, "best_epoch": 3, "n_epochs": 4}).store()
     curve = orm.ArrayData()
     for name in ("epoch", "train_loss", "val_forces_rmse_ev_ang", "val_energy_rmse_ev_atom"):
         curve.set_array(name, np.array([4.0, 3.0, 2.0, np.nan]) if name != "epoch" else np.arange(1.0, 5.0))
-    curve = created(curve, study.train_job, "curve")
+    curve = curve.store()
     predictions = orm.ArrayData()
     predictions.set_array("n_atoms", np.array([3, 3]))
     predictions.set_array("config_type", np.array(["Li2S", "<b>odd</b>"]))
     for name, shape in (("energy", (2,)), ("forces", (6, 3)), ("stress", (2, 6))):
         predictions.set_array(f"{name}_reference", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape))
         predictions.set_array(f"{name}_predicted", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape) + 0.1)
-    predictions = created(predictions, study.train_job, "predictions")
+    predictions = predictions.store()
 
-    plan = created(
-        orm.Dict({"phases": {"Li2S": {"source": "labeller", "force_error_of_rms": 0.41, "limit": 0.3}}}),
-        add_calcfunction(top, "plan_references", "references"),
-        "result",
-    )
+    plan = orm.Dict({"phases": {"Li2S": {"source": "labeller", "force_error_of_rms": 0.41, "limit": 0.3}}})
+    add_calcfunction(top, "plan_references", "references", plan)
     produce = workchain("ProduceWorkChain", top, "produce")
     md_job = add_job("lmp", "seireact.lammps", produce, "iteration_01", potential=study.potential)
-    retrieved = orm.FolderData()
-    retrieved.base.repository.put_object_from_filelike(io.BytesIO(gzip.compress(dump_text().encode())), "traj.dump.gz")
-    created(retrieved, md_job, "retrieved")
+    created(folder("traj.dump.gz", gzip.compress(dump_text().encode())), md_job, "retrieved")
     thermo = {"step": np.array([0, 50, 100]), "temp": np.array([300.0, 310, 290])}
     thermo |= {"pe": np.array([-9.0, -10, -11]), "vol": np.array([128.0, 130, 140])}
     chunk = {"file": "traj.dump.gz", "sha256": "c" * 64, "bytes": 1, "first_step": 50, "last_step": 100}
@@ -172,35 +168,28 @@ def finished(study, add_job):
         finish(job)
         finish(job.caller)
 
-    summary = created(
-        orm.Dict(
-            {
-                "labeller": "chgnet",
-                "n_label_calls": 1248,
-                "n_frames": 1231,
-                "frames_by_type": {"Li2S": 1231},
-                "frames_by_split": {"train": 1000, "val": 131, "test": 100},
-                "dataset_hash": "d" * 64,
-                "model_hash": "b" * 64,
-                **{key: value for key, value in ERRORS.items() if key != "n_frames"},
-                "errors_by_type": {"Li2S": ERRORS},
-                "md_steps": 100,
-                "md_atoms": 3,
-                "md_timestep_fs": 2.0,
-                "production_stopped_by": facts["stopped_by"],
-                "ps4_intact_start": 16,
-                "ps4_intact_end": 1,
-                "phase_fractions": FRACTIONS,
-            }
-        ),
-        add_calcfunction(top, "summarise", "summary"),
-        "result",
+    summary = orm.Dict(
+        {
+            "labeller": "chgnet",
+            "n_label_calls": 1248,
+            "n_frames": 1231,
+            "frames_by_type": {"Li2S": 1231},
+            "frames_by_split": {"train": 1000, "val": 131, "test": 100},
+            "dataset_hash": "d" * 64,
+            "model_hash": "b" * 64,
+            **{key: value for key, value in ERRORS.items() if key != "n_frames"},
+            "errors_by_type": {"Li2S": ERRORS},
+            "md_steps": 100,
+            "md_atoms": 3,
+            "md_timestep_fs": 2.0,
+            "production_stopped_by": facts["stopped_by"],
+            "ps4_intact_start": 16,
+            "ps4_intact_end": 1,
+            "phase_fractions": FRACTIONS,
+        }
     )
-    failures = created(
-        orm.Dict({"failures": [{"index": 7, "id": "f" * 64, "reason": "the SCF did not converge"}]}),
-        study.label_job,
-        "failures",
-    )
+    add_calcfunction(top, "summarise", "summary", summary)
+    failures = orm.Dict({"failures": [{"index": 7, "id": "f" * 64, "reason": "the SCF did not converge"}]}).store()
     passed_on(
         top,
         summary=summary,
@@ -217,11 +206,21 @@ def finished(study, add_job):
         dataset=study.dataset,
         potential=study.potential,
     )
-    finish(study.train_job.caller)
     finish(top)
-    for member in gather(top).processes:
-        orm.load_node(member.pk).seal()
+    seal(*(orm.load_node(process.pk) for process in gather(top).processes))
     return top
+
+
+def folder(name: str, content: bytes) -> orm.FolderData:
+    node = orm.FolderData()
+    node.base.repository.put_object_from_filelike(io.BytesIO(content), name)
+    return node
+
+
+def seal(*nodes: orm.ProcessNode) -> None:
+    for node in nodes:
+        if not node.is_sealed:
+            node.seal()
 
 
 def arraydata(arrays: dict[str, np.ndarray]) -> orm.ArrayData:
@@ -231,13 +230,13 @@ def arraydata(arrays: dict[str, np.ndarray]) -> orm.ArrayData:
     return node
 
 
-def add_calcfunction(top: orm.WorkChainNode, name: str, label: str) -> orm.CalcFunctionNode:
+def add_calcfunction(top: orm.WorkChainNode, name: str, label: str, result: orm.Data) -> None:
     node = orm.CalcFunctionNode()
     node.set_process_label(name)
     call(top, node, label)
     node.store()
+    created(result, node, "result")
     finish(node)
-    return node
 
 
 # ---------------------------------------------------------------------------------------------- finished
@@ -344,29 +343,34 @@ def test_running_process_shows_what_is_there_and_why_the_rest_is_not(study, tmp_
     assert not data.is_over
 
 
-def test_failed_process_says_why_at_the_top(study):
-    finish(study.train_job, 420, "The program failed: loss is NaN")
-    finish(orm.load_node(study.train_job.caller.pk), 430, "AllegroCalculation can't go on: loss is NaN")
-    finish(study.top, 460, "Stage train failed: loss is NaN")
-    for node in (study.train_job, study.train_job.caller, study.top):
-        node.seal()
-    data = gather(study.top)
+def test_failed_process_says_why_at_the_top(aiida_profile):
+    top = workchain("ReactWorkChain")
+    produce = workchain("ProduceWorkChain", top, "produce")
+    job = add_job("lmp", "seireact.lammps", produce, "iteration_01")
+    finish(job, 420, "The program failed: lost atoms")
+    finish(produce, 430, "LammpsCalculation can't go on: lost atoms")
+    finish(top, 460, "Stage produce failed: lost atoms")
+    seal(job, produce, top)
+    data = gather(top)
     text = render_html(data)
     assert "Why it ended:" in text
-    assert "Stage train failed: loss is NaN" in text
-    assert "stage train failed in TrainWorkChain" in data.missing["metrics"]
-    assert data.missing["trajectory"] == "stage produce was not reached"
+    assert "Stage produce failed: lost atoms" in text
+    assert "stage produce failed in ProduceWorkChain" in data.missing["trajectory"]
+    assert data.missing["labels"] == "stage classify was not reached"
     assert summary_of(data)["n_failed_processes"] == 3
     assert any("reason" in line for line in key_numbers(data))
 
 
-def test_debris_of_a_crash_counts_neither_as_process_nor_as_failure(study):
+def test_debris_of_a_crash_counts_neither_as_process_nor_as_failure(aiida_profile):
+    top = workchain("ReactWorkChain")
     debris = orm.CalcFunctionNode()
     debris.set_process_label("make_dataset")
-    call(study.top, debris, "dataset")
+    call(top, debris, "dataset")
     debris.store()
-    summary = summary_of(gather(study.top))
-    assert summary["n_processes"] == 0
+    finish(top)
+    seal(top)
+    summary = summary_of(gather(top))
+    assert summary["n_processes"] == 1
     assert summary["n_failed_processes"] == 0
 
 

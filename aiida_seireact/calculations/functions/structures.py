@@ -46,12 +46,16 @@ def sample_frames(relaxed: FramesData, parameters: orm.Dict) -> FramesData:
     :param relaxed: holds the relaxed interface cell; its strained and rattled frames start there.
     :param parameters: seed, counts and ranges, the fields of `science.sampling.SamplingPlan`.
     """
-    interface = next(atoms for atoms in relaxed.iter_ase() if atoms.info["config_type"] == "interface")
+    index = relaxed.frames.config_type.tolist().index("interface")
+    interface = relaxed.to_ase(index)
     interface.calc = None
     interface.info.clear()
     cells = {name: interface for name in sampling.CONFIG_TYPES.values() if name.startswith("interface")}
-    plan = sampling.SamplingPlan.from_dict(parameters.get_dict())
-    return FramesData(Frames.from_atoms(sampling.sample_frames(plan, cells=cells), labels="ignore"))
+    images = sampling.sample_frames(sampling.SamplingPlan.from_dict(parameters.get_dict()), cells=cells)
+    for atoms in images:
+        if atoms.info["config_type"] in cells:
+            atoms.info["parent_id"] = relaxed.frames.frame_ids[index]
+    return FramesData(Frames.from_atoms(images, labels="ignore"))
 
 
 def typed(atoms: Atoms, config_type: str) -> Atoms:
