@@ -90,11 +90,12 @@ class Follower:
 
     def _screen(self, now: Progress, signs: Sequence[str]) -> RenderableType:
         parts: list[RenderableType] = [render(now)]
+        if now.is_terminated:
+            return Group(*parts)
         left = time_left(now.stages, self.expected)
-        if left is not None and not now.is_terminated:
+        if left is not None:
             parts.append(Text(f"about {duration(left)} left", style="bold"))
-        if not now.is_terminated:
-            parts += [Text(f"✗ {error}", style="red") for error in last_errors(self.node, now)]
+        parts += [Text(f"✗ {error}", style="red") for error in last_errors(self.node, now)]
         parts += [Text(f"! {sign}", style="yellow") for sign in signs]
         hint = f"Ctrl-C ends this view, not the run. In another shell: source {self.folder}/env.sh"
         return Group(*parts, Text(hint, style="dim"))
