@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,9 @@ def _chgnet(settings: CalculatorSettings) -> Labeller:
         raise MissingPackage(
             f"The calculator 'chgnet' needs its package ({error}): pip install 'aiida-seireact[label]'."
         ) from error
+    # Two habits of chgnet 0.4.2 that torch and pymatgen remark on; the last line of a job is what `status` shows.
+    for message in ("Converting a tensor with requires_grad", "Only FixAtoms and FixCartesian"):
+        warnings.filterwarnings("ignore", message=message, category=UserWarning)
     model = CHGNet.load(model_name=model_name, use_device="cpu", verbose=False)
     return Labeller(
         # An atom without neighbours would get a meaningless energy: an error makes it a failed frame.
