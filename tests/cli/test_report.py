@@ -374,6 +374,13 @@ def test_debris_of_a_crash_counts_neither_as_process_nor_as_failure(aiida_profil
     assert summary["n_failed_processes"] == 0
 
 
+def test_electrolyte_that_was_not_recognised_is_told(finished):
+    data = gather(finished)
+    assert "No lithium was recognised" not in render_html(data)
+    data.content["phase_fractions"]["first"]["Li6PS5Cl"] = 0.0
+    assert "No lithium was recognised as Li6PS5Cl even at the start, when 16 PS" in render_html(data)
+
+
 def test_labeller_that_is_a_dft_engine_gets_no_such_sentence(study):
     data = gather(study.top)
     data.content["labeller"] = "espresso"

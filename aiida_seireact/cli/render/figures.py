@@ -287,9 +287,9 @@ def pair_distributions(r_ang: ArrayLike, pairs: Mapping[str, Mapping[str, ArrayL
     :param r_ang: ``(n_r,)``.
     :param pairs: for each pair ("Li-S") the curves by moment ("start", "end"), each ``(n_r,)``.
     """
-    columns = min(3, len(pairs))
+    columns = min(3 if len(pairs) <= 6 else 4, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = Figure(figsize=(6.8, 2.1 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(6.8, 1.7 * rows + 0.5), layout="constrained")
     r = np.asarray(r_ang, dtype=float)
     looks = {}
     for number, (pair, curves) in enumerate(pairs.items()):
@@ -297,7 +297,11 @@ def pair_distributions(r_ang: ArrayLike, pairs: Mapping[str, Mapping[str, ArrayL
         for index, (name, values) in enumerate(curves.items()):
             style = "--" if index == 0 and len(curves) > 1 else "-"
             (looks[name],) = axes.plot(
-                r, np.asarray(values, dtype=float), color=PALETTE[(1, 0, 2)[index % 3]], linestyle=style, linewidth=1.3
+                r,
+                np.asarray(values, dtype=float),
+                color=PALETTE[(len(curves) - 1 - index) % len(PALETTE)],
+                linestyle=style,
+                linewidth=1.3,
             )
         axes.axhline(1, color=MUTED, linewidth=0.7, linestyle=":")
         axes.set_title(pair, fontsize=9, fontweight="normal")

@@ -27,6 +27,9 @@ LABELLERS = {
 """Labellers that stand in for DFT: their name in print, and what they are."""
 
 
+ELECTROLYTE = "Li6PS5Cl"
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure in the page, with the words for those who do not see it."""
@@ -70,6 +73,7 @@ def render_html(data: ReportData) -> str:
         n_cached=sum(process.member.from_cache for process in data.processes),
         error_rows=error_rows(data),
         stopped=stop_message(data.content.get("production_stopped_by")),
+        unrecognised=unrecognised_electrolyte(data),
         version=__version__,
     )
     return page
@@ -93,6 +97,13 @@ def stop_message(stopped_by: Any) -> str:
     if not stopped_by:
         return ""
     return str(stopped_by.get("message", stopped_by)) if isinstance(stopped_by, dict) else str(stopped_by)
+
+
+def unrecognised_electrolyte(data: ReportData) -> str:
+    """Return the electrolyte's name if it was there at the start and not recognised; else an empty text."""
+    first = (data.content.get("phase_fractions") or {}).get("first") or {}
+    is_there = bool(data.content.get("ps4_intact_start"))
+    return ELECTROLYTE if is_there and first.get(ELECTROLYTE) == 0 else ""
 
 
 def draw(data: ReportData) -> dict[str, Picture]:
@@ -270,9 +281,9 @@ def fixed(value: Any, decimals: int) -> str:
     return "–" if value is None or not np.isfinite(value) else f"{value:.{decimals}f}"
 
 
-def percent(value: Any) -> str:
+def percent(value: Any, decimals: int = 0) -> str:
     """Format a fraction as a percentage."""
-    return "–" if value is None else f"{100 * float(value):.0f}\u202f%"
+    return "–" if value is None else f"{100 * float(value):.{decimals}f}\u202f%"
 
 
 def duration(seconds: float | None) -> str:
