@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from aiida import orm
+
+from aiida_seireact.calculations.functions.structures import build_cells, sample_frames
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.react import ReactWorkChain
+
+CELLS = ReactWorkChain.get_protocol_inputs("fast")["structures"]
+
+
+def test_cells_of_the_demo_have_the_sizes_the_docs_tell(aiida_profile_clean):
+    cells = build_cells(orm.Dict(CELLS))
+    assert [len(atoms) for atoms in cells["to_relax"].iter_ase()] == [58, 26]
+    assert len(cells["production"].to_ase()) == 432
+    assert {name for name in cells if name.startswith("reference_")} == {
+        f"reference_{phase}" for phase in ("Li", "Li6PS5Cl", "Li2S", "Li3P", "LiCl")
+    }
+
+
+def test_the_same_seed_builds_the_same_cells(aiida_profile_clean):
+    hashes = {build_cells(orm.Dict(CELLS))["production"].content_hash for _ in range(2)}
+    other = build_cells(orm.Dict({**CELLS, "seed": 4}))["production"].content_hash
+    assert len(hashes) == 1
+    assert other not in hashes
+
+
+def test_frames_of_the_interface_remember_the_relaxed_cell(aiida_profile_clean):
+    relaxed = FramesData(build_cells(orm.Dict(CELLS))["to_relax"].frames).store()
+    plan = {name: {"count": 2} for name in ("interface", "li2s")} | {"seed": 1}
+    for name in ("li", "li_expanded", "li_slab", "li6ps5cl", "interface_expanded", "li3p", "licl"):
+        plan[name] = {"count": 0}
+    frames = sample_frames(relaxed, orm.Dict(plan)).frames
+    parents = dict(zip(frames.config_type.tolist(), frames.parent_id.tolist(), strict=True))
+    assert parents == {"interface": relaxed.frames.frame_ids[0], "Li2S": ""}
+
+
+def test_an_impossible_cell_ends_with_a_sentence(aiida_profile_clean):
+    _, node = build_cells.run_get_node(orm.Dict({**CELLS, "training": {"li_layers": 7}}))
+    assert node.exit_status == 230
+    assert "li_layers must be an even number" in node.exit_message
