@@ -10,12 +10,17 @@ from typing import Any, ClassVar
 import yaml
 
 
+# Another calculator has other keyword arguments: laid over the one of the protocol it would keep foreign ones.
+TAKEN_WHOLE = {"calculator"}
+
+
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return ``base`` with ``changes`` laid over it, key by key, to any depth; lists are replaced whole."""
+    """Return ``base`` with ``changes`` laid over it, key by key, to any depth; lists and calculators whole."""
     merged = deepcopy(dict(base))
     for key, value in (changes or {}).items():
         inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+        deeper = isinstance(inner, Mapping) and isinstance(value, Mapping) and key not in TAKEN_WHOLE
+        merged[key] = merge(inner, value) if deeper else value
     return merged
 
 

@@ -11,6 +11,11 @@ def test_overrides_reach_any_depth_and_leave_the_rest():
     assert merged == {"md": {"steps": 20, "seed": 1}, "list": [3]}
 
 
+def test_another_calculator_brings_none_of_the_old_one_s_arguments():
+    base = {"calculator": {"name": "chgnet", "kwargs": {"model_name": "0.3.0"}}}
+    assert merge(base, {"calculator": {"name": "emt"}}) == {"calculator": {"name": "emt"}}
+
+
 def test_null_switches_off():
     assert merge({"engine": {"stop": {"volume": 1}}}, {"engine": {"stop": None}}) == {"engine": {"stop": None}}
 
