@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import yaml
 
-
 # Another calculator has other keyword arguments: laid over the one of the protocol it would keep foreign ones.
 TAKEN_WHOLE = {"calculator"}
 
