@@ -50,3 +50,8 @@ def test_the_budget_names_the_sizes_of_the_demo(react: dict[str, Any]) -> None:
 def test_limits_are_told_as_they_are(page: str, marker: str, values: dict[str, float]) -> None:
     rows = table(DOCS / "topics" / f"{page}.md", marker)
     assert {row[0].strip("`"): float(row[1].split()[0]) for row in rows} == values
+
+
+def test_the_limit_of_a_reference_run_is_told(react: dict[str, Any]) -> None:
+    limit = react["references"]["force_error_limit"]
+    assert f"({limit:g} of the rms force in `fast`)" in (DOCS / "topics" / "classification.md").read_text("utf-8")

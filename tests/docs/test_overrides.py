@@ -9,6 +9,7 @@ import pytest
 from aiida import orm
 
 from aiida_seireact.workchains.codes import PROGRAMS
+from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
 from tests.docs._pages import all_blocks
 
@@ -39,9 +40,16 @@ def codes(aiida_localhost: orm.Computer) -> dict[str, orm.AbstractCode]:
 def test_a_builder_takes_the_overrides(
     where: str, overrides: dict[str, Any], codes: dict[str, orm.AbstractCode]
 ) -> None:
+    if "parameters" in overrides:
+        inputs = LabelWorkChain.get_protocol_inputs("fast", overrides)
+        assert inputs["parameters"]["calculator"] == overrides["parameters"]["calculator"]
+        return
     builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
     for stage, values in overrides.items():
-        assert set(values) <= set(builder[stage].get_dict())
+        if stage == "calculator":
+            assert builder.label["calculator"] == builder.labeller_md["interface_300"]["calculator"] == values
+        else:
+            assert set(values) <= set(builder[stage].get_dict())
 
 
 def test_overrides_are_shown_in_guides_and_topics() -> None:
