@@ -4,6 +4,8 @@ BIN := .venv/bin
 
 # Two programs at a time share two cores: threads of their own would only get in each other's way.
 export OMP_NUM_THREADS := 1
+# AiiDA starts its daemon by the first `verdi` on PATH.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow lint docs clean

@@ -76,7 +76,7 @@ class Folder:
             return str(self.path)
 
 
-@click.command("demo")
+@click.command("demo", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"), show_default=True,
     help="Folder of the demo: its own AiiDA, scratch, report.",

@@ -18,7 +18,7 @@ REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"
 
 
-@click.command("report")
+@click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
 @profile_option
 @click.argument("process", metavar="PK|UUID")
 @click.option(

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from aiida import orm
 from aiida.engine import submit
-from aiida.manage import get_config
+from aiida.manage import get_config, get_manager
 
 from aiida_seireact.calculations.allegro import AllegroCalculation
 from aiida_seireact.calculations.ase import AseCalculation
@@ -35,6 +35,9 @@ def labels_and_training_not_cached(daemon) -> Iterator[None]:
         config.store()
         daemon.stop_daemon(wait=True)
         daemon.start_daemon(number_workers=2)
+        # This process still talks to the broker that is gone; what it submits would never be heard of.
+        get_manager().reset_broker()
+        get_manager().reset_runner()
 
     set_and_restart([*before, *REALLY_RUN])
     yield
