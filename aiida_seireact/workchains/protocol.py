@@ -18,8 +18,10 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[st
     merged = deepcopy(dict(base))
     for key, value in (changes or {}).items():
         inner = merged.get(key)
-        deeper = isinstance(inner, Mapping) and isinstance(value, Mapping) and key not in TAKEN_WHOLE
-        merged[key] = merge(inner, value) if deeper else value
+        if isinstance(inner, Mapping) and isinstance(value, Mapping) and key not in TAKEN_WHOLE:
+            merged[key] = merge(inner, value)
+        else:
+            merged[key] = value
     return merged
 
 

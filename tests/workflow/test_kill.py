@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -89,22 +92,32 @@ def test_same_dataset_and_model_after_kills(finished_loop, small_loop, daemon, l
     assert all(node.base.caching.is_created_from_cache for node in behind)
 
 
-def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, finished_loop):
+def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, verdi_environment, finished_loop):
     top = submit(small_loop(structures={"seed": 5}))
     wait_until(lambda: programs_of(top, "seireact-label"), 120, lambda: describe(top))
+    watch = subprocess.Popen(
+        [str(Path(sys.executable).parent / "verdi"), "process", "watch", str(top.pk)],
+        env=verdi_environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     verdi("process", "kill", str(top.pk))
     wait_until(lambda: top.is_terminated and all(node.is_terminated for node in top.called_descendants), 60)
     assert top.is_killed
     wait_until(lambda: not programs_of(top, "seireact-label"), 30)
+    watch.send_signal(signal.SIGINT)
+    assert "killed" in watch.communicate(timeout=20)[0]
 
 
 def test_pause_and_play_lose_nothing(small_loop, daemon, verdi, finished_loop):
     top = submit(small_loop())
     verdi("process", "pause", str(top.pk))
-    wait_until(lambda: top.paused or top.is_terminated, 60, lambda: describe(top))
+    wait_until(lambda: top.paused, 60, lambda: describe(top))
+    done = len(top.called)
     verdi("process", "play", str(top.pk))
     wait_for(top, 200)
     assert top.is_finished_ok, describe(top)
+    assert len(top.called) > done
     assert top.outputs.summary.get_dict() == finished_loop.outputs.summary.get_dict()
 
 
