@@ -1,4 +1,4 @@
-"""The demo: its checks, its plan, what it remembers; and a real run of a small WorkChain by a daemon of its own."""
+"""The demo: what it refuses; and a real run of a small WorkChain by a daemon of its own."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from aiida import orm
 from click.testing import CliRunner
 
-from aiida_seireact.cli.demo import Folder, content_hash, demo, refuse_impossible, write_env
-from aiida_seireact.cli.progress import Stage
-from aiida_seireact.cli.render.live import time_left
+from aiida_seireact.cli.demo import demo
 
 DRIVER = """
 import sys
 from aiida_seireact.cli import demo as module
+from aiida_seireact.cli.demo_process import content_hash
 
 def build(labeller, protocol):
     from aiida import orm
@@ -37,7 +35,7 @@ def build(labeller, protocol):
         code.store()
     builder = WorkflowFactory("core.arithmetic.multiply_add").get_builder()
     builder.x, builder.y, builder.z, builder.code = orm.Int(2), orm.Int(3), orm.Int(4), code
-    builder.metadata.label = "demo " + module.content_hash(builder._inputs(prune=True))
+    builder.metadata.label = "demo " + content_hash(builder._inputs(prune=True))
     return builder
 
 module.build = build
@@ -45,7 +43,6 @@ module.demo()
 """
 
 
-# ---------------------------------------------------------------------------------------------- before the start
 @pytest.mark.parametrize("name", ["a b", "a:b"])
 def test_folders_that_aiida_cannot_take_are_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
     result = CliRunner().invoke(demo, ["--folder", str(tmp_path / name)])
@@ -62,69 +59,6 @@ def test_a_full_disk_is_told_before_anything_is_made(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_little_memory_warns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * 1024**3))
-    refuse_impossible(Folder(tmp_path / "demo"))
-    assert "Only 2.0 GB of memory are free" in capsys.readouterr().out
-
-
-def test_dry_run_tells_sizes_and_touches_nothing(tmp_path: Path) -> None:
-    """In a process of its own, since it must not import AiiDA, which would open the user's configuration."""
-    code = (
-        "import sys; from click.testing import CliRunner; from aiida_seireact.cli.demo import demo;"
-        "result = CliRunner().invoke(demo, ['--dry-run'], catch_exceptions=False); print(result.output);"
-        "print('aiida' in sys.modules, result.exit_code)"
-    )
-    home = {**os.environ, "HOME": str(tmp_path)}
-    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=home, capture_output=True, text=True)
-    assert found.stdout.split()[-2:] == ["False", "0"], found.stderr
-    for words in ("176 frames", "2000 steps of 2 fs at 300 K", "Li, Li6PS5Cl, Li2S, Li3P, LiCl", "Nothing was done."):
-        assert words in found.stdout
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_unknown_protocol_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    result = CliRunner().invoke(demo, ["--folder", str(tmp_path / "demo"), "--dry-run", "--protocol", "quick"])
-    assert result.exit_code == 1
-    assert "no protocol 'quick'" in result.output
-    assert "fast" in result.output
-
-
-def test_env_script_points_a_shell_at_the_demo(tmp_path: Path) -> None:
-    place = Folder(tmp_path / "it's")
-    place.path.mkdir()
-    write_env(place)
-    command = f'source "{place.env}"; echo "$AIIDA_PATH"; command -v python'
-    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert found == [str(place.aiida), str(Path(sys.executable).parent / "python")]
-
-
-# ---------------------------------------------------------------------------------------------- what it remembers
-def test_content_of_the_inputs_names_a_run_whatever_their_uuids(aiida_profile_clean) -> None:
-    def inputs(epochs: int) -> dict[str, object]:
-        return {"train": orm.Dict({"epochs": epochs}), "codes": {"x": orm.Int(1)}, "metadata": {"label": "any"}}
-
-    assert content_hash(inputs(4)) == content_hash(inputs(4))
-    assert content_hash(inputs(4)) != content_hash(inputs(5))
-
-
-def test_time_left_follows_the_speed_of_this_machine() -> None:
-    def stage(name: str, state: str, seconds: float | None, n_from_cache: int = 0) -> Stage:
-        return Stage(name, state, 4, 4, n_from_cache, seconds, "")
-
-    expected = {"label": 60.0, "train": 120.0}
-    waiting = stage("train", "waiting", None)
-    assert time_left([stage("label", "done", 60), waiting], expected) == pytest.approx(120)
-    assert time_left([stage("label", "done", 180), waiting], expected) == pytest.approx(240)
-    # Half of a stage is over; one that takes longer than planned never has nothing left.
-    assert time_left([stage("label", "done", 60), stage("train", "running", 60)], expected) == pytest.approx(60)
-    assert time_left([stage("label", "done", 60), stage("train", "running", 900)], expected) == pytest.approx(12)
-    # What came from the cache says nothing about speed.
-    assert time_left([stage("label", "done", 1, 4), waiting], expected) == pytest.approx(120)
-    assert time_left([waiting], {}) is None
-
-
-# ---------------------------------------------------------------------------------------------- a real run
 @pytest.fixture
 def call_demo(tmp_path: Path):
     """Return a function that starts the demo with a small WorkChain in its place; end its daemon afterwards."""
