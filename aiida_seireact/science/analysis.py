@@ -9,37 +9,10 @@ from ase.geometry import complete_cell
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aiida_seireact.science.images import with_images
+
 PHOSPHORUS, SULFUR, CHLORINE = 15, 16, 17
 FloatArray = NDArray[np.float64]
-
-
-def _with_images(
-    positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], margin_ang: float
-) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-    """Wrap the atoms and add the periodic images within ``margin_ang`` of the cell, for cells of any shape.
-
-    :returns: wrapped positions ``(n_atoms, 3)``; positions of atoms and images ``(n_images, 3)``, the atoms
-        themselves first and in order; atom index of each ``(n_images,)``.
-    """
-    lattice = np.asarray(complete_cell(cell), dtype=np.float64)
-    inverse = np.linalg.inv(lattice)
-    fractions = positions @ inverse
-    fractions[:, pbc] %= 1.0
-    # The height of the cell over a face is 1 / |row of the inverse's transpose|.
-    margins = margin_ang * np.linalg.norm(inverse, axis=0)
-    everything, owner = fractions, np.arange(len(fractions))
-    for axis in np.flatnonzero(pbc):
-        parts, owners = [everything], [owner]
-        reach = int(np.ceil(margins[axis]))
-        for shift in (shift for shift in range(-reach, reach + 1) if shift):
-            moved = everything[:, axis] + shift
-            near = (moved >= -margins[axis]) & (moved <= 1.0 + margins[axis])
-            image = everything[near].copy()
-            image[:, axis] += shift
-            parts.append(image)
-            owners.append(owner[near])
-        everything, owner = np.concatenate(parts), np.concatenate(owners)
-    return fractions @ lattice, everything @ lattice, owner
 
 
 def intact_ps4(
@@ -62,7 +35,8 @@ def intact_ps4(
     if not len(phosphorus):
         return np.zeros(0, dtype=bool)
     periodic = np.asarray(pbc, dtype=bool)
-    wrapped, images, owner = _with_images(places, np.asarray(cell, dtype=np.float64), periodic, cutoff_ang)
+    lattice = np.asarray(complete_cell(np.asarray(cell, dtype=np.float64)), dtype=np.float64)
+    wrapped, images, owner = with_images(places, lattice, periodic, cutoff_ang)
     distances, nearest = cKDTree(images).query(
         wrapped[phosphorus], k=5, distance_upper_bound=np.nextafter(cutoff_ang, np.inf)
     )
@@ -100,7 +74,7 @@ def partial_rdf(
     if not len(first) or not len(second):
         missing = pair[0] if not len(first) else pair[1]
         raise ValueError(f"The frame holds no atom of atomic number {missing}: the pair {pair} has no g(r).")
-    wrapped, images, owner = _with_images(places, lattice, periodic, r_max_ang)
+    wrapped, images, owner = with_images(places, lattice, periodic, r_max_ang)
     edges = np.linspace(0.0, r_max_ang, n_bins + 1)
     counts = cKDTree(wrapped[first]).count_neighbors(
         cKDTree(images[elements[owner] == pair[1]]), edges, cumulative=True

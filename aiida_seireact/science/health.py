@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from aiida_seireact.science.images import with_images
+
 FloatArray = NDArray[np.float64]
 
 # The smallest distance of N points per volume V is at most that of the closest packing, 2^(1/6) (V/N)^(1/3)
@@ -36,10 +38,10 @@ def smallest_distance(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> 
         reach = 1.01 * CLOSEST_PACKING * (_volume(lattice) / len(atoms)) ** (1 / 3)
     else:
         reach = float(np.linalg.norm(lattice[periodic], axis=1).min())
-    distance, pair = _closest(*_with_images(atoms, lattice, periodic, reach))
+    distance, pair = _closest(*with_images(atoms, lattice, periodic, reach))
     while distance > reach:
         reach = min(2 * reach, distance)
-        distance, pair = _closest(*_with_images(atoms, lattice, periodic, reach))
+        distance, pair = _closest(*with_images(atoms, lattice, periodic, reach))
     return distance, pair
 
 
@@ -74,14 +76,14 @@ def largest_hole_radius(
     edges = 1.0 / n_boxes
 
     reach = 2.0 * (_volume(lattice) / len(atoms)) ** (1 / 3)
-    tree = cKDTree(_with_images(atoms, lattice, periodic, reach)[1])
+    tree = cKDTree(with_images(atoms, lattice, periodic, reach)[1])
     radius = 0.0
     while True:
         distances, _ = tree.query(centres @ lattice)
         while distances.max() > reach:
             # The nearest atom may be an image beyond the ones built: build farther and ask again.
             reach = max(2 * reach, float(distances.max()))
-            tree = cKDTree(_with_images(atoms, lattice, periodic, reach)[1])
+            tree = cKDTree(with_images(atoms, lattice, periodic, reach)[1])
             distances, _ = tree.query(centres @ lattice)
         radius = max(radius, float(distances.max()))
         half_diagonal = _longest_diagonal(edges[:, None] * lattice) / 2
@@ -145,7 +147,7 @@ class StopRule:
 
 
 def _checked(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Return arrays of the right shape, positions folded into the cell."""
+    """Return finite arrays of the right shape, the cell with a volume."""
     atoms = np.array(positions, dtype=float).reshape(-1, 3)
     lattice = np.array(cell, dtype=float).reshape(3, 3)
     periodic = np.array(np.broadcast_to(np.asarray(pbc, dtype=bool), 3))
@@ -158,9 +160,7 @@ def _checked(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[Flo
     lattice = _completed(lattice, periodic)
     if _volume(lattice) < 1e-6:
         raise ValueError("The cell is periodic but has no volume.")
-    fractions = atoms @ np.linalg.inv(lattice)
-    fractions[:, periodic] %= 1.0
-    return fractions @ lattice, lattice, periodic
+    return atoms, lattice, periodic
 
 
 def _completed(lattice: FloatArray, periodic: NDArray[np.bool_]) -> FloatArray:
@@ -171,28 +171,6 @@ def _completed(lattice: FloatArray, periodic: NDArray[np.bool_]) -> FloatArray:
     _, _, directions = np.linalg.svd(lattice[periodic])
     rows[~periodic] = directions[int(periodic.sum()) :]
     return rows
-
-
-def _with_images(
-    atoms: FloatArray, lattice: FloatArray, periodic: NDArray[np.bool_], reach: float
-) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-    """Return the atoms, then atoms and all images within `reach` of the cell, and whose image each is.
-
-    The first rows of the second array are the atoms themselves.
-    """
-    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
-    margin = np.where(periodic, reach / heights, 0.0)
-    repeats = np.ceil(margin).astype(int)
-    fractions = atoms @ np.linalg.inv(lattice)
-    images, owners = [atoms], [np.arange(len(atoms))]
-    for shift in product(*(range(-n, n + 1) for n in repeats)):
-        if shift == (0, 0, 0):
-            continue
-        moved = fractions + np.array(shift)
-        near = np.flatnonzero((((moved >= -margin) & (moved <= 1 + margin)) | ~periodic).all(axis=1))
-        images.append(moved[near] @ lattice)
-        owners.append(near)
-    return atoms, np.concatenate(images), np.concatenate(owners)
 
 
 def _closest(atoms: FloatArray, images: FloatArray, owners: NDArray[np.int64]) -> tuple[float, tuple[int, int]]:
