@@ -19,7 +19,7 @@ class CompileCalculation(ProgramCalculation):
     """Package in, compiled model out. It belongs to the device and torch version of its machine."""
 
     PARSER = "seireact.compile"
-    RETRIEVE = ("compile.log",)
+    RETRIEVE = (files.COMPILE_LOG,)
     RETRIEVE_TEMPORARY = (files.COMPILED,)
     CACHE_VERSION = 1
 

@@ -31,7 +31,7 @@ class LammpsCalculation(ProgramCalculation):
     """One structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest."""
 
     PARSER = "seireact.lammps"
-    RETRIEVE = (files.LAMMPS_INPUT, FINAL_DATA_FILE, "manifest.json")
+    RETRIEVE = (files.LAMMPS_INPUT, FINAL_DATA_FILE, files.MANIFEST)
     RETRIEVE_TEMPORARY = (files.LAMMPS_LOG,)
     CACHE_VERSION = 1
 

@@ -76,7 +76,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
         _write_stripped(frames, work / file)
     if job.parent is not None:
         # A checkpoint looks for its parent at the same place; the package made of it no longer does.
-        shutil.copyfile(folder / job.parent, work / "parent.nequip.zip")
+        shutil.copyfile(folder / job.parent, work / files.PARENT_PACKAGE)
 
     try:
         config = build_config(
@@ -86,7 +86,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
             val="val.extxyz",
             test=tests,
             shifts=job.shifts,
-            parent=None if job.parent is None else "${hydra:runtime.cwd}/parent.nequip.zip",
+            parent=None if job.parent is None else f"${{hydra:runtime.cwd}}/{files.PARENT_PACKAGE}",
             overrides=job.overrides,
         )
     except ValueError as error:

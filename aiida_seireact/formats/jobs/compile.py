@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import Job
 
 
 class CompileJob(Job):
     """Which package to compile, for whom."""
 
-    model: str = Field("model.nequip.zip", description="package to compile")
+    model: str = Field(files.PACKAGE, description="package to compile")
     target: Literal["pair_allegro", "ase", "batch"] = Field("pair_allegro", description="who will load it")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where it will run")
     modifiers: list[str] = Field([], description="nequip's accelerations, e.g. enable_TritonContracter on a GPU")
