@@ -12,6 +12,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
+from click import Command
+from click.testing import CliRunner
 
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import Job
@@ -51,6 +53,27 @@ def read_result(folder: Path) -> dict[str, Any]:
     """Return the content of ``result.json``."""
     content: dict[str, Any] = json.loads((folder / "result.json").read_text())
     return content
+
+
+def write_dump(path: Path, images: list[Atoms], columns: str = "id element xu yu zu") -> None:
+    """Write a LAMMPS text dump, a frame every 50 steps."""
+    parts = []
+    for number, atoms in enumerate(images):
+        parts.append(f"ITEM: TIMESTEP\n{number * 50}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp pp\n")
+        parts += [f"0.0 {length:.10f}\n" for length in atoms.cell.lengths()]
+        parts.append(f"ITEM: ATOMS {columns}\n")
+        for index, (symbol, place) in enumerate(zip(atoms.symbols, atoms.positions, strict=True), start=1):
+            parts.append(f"{index} {symbol} {place[0]:.8f} {place[1]:.8f} {place[2]:.8f}\n")
+    path.write_text("".join(parts))
+
+
+def call(program: Command, folder: Path, job: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
+    """Run the command of a program in ``folder``; return exit status, result and progress."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("job.json").write_text(json.dumps(job))
+        outcome = CliRunner().invoke(program, ["job.json"])
+        return outcome.exit_code, json.loads(Path("result.json").read_text()), outcome.output
 
 
 @dataclass(frozen=True)

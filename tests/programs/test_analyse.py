@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.phases import Labels
 from aiida_seireact.programs import analyse
 from aiida_seireact.science.analysis import partial_rdf
+
+from .conftest import call, write_dump
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
 VELOCITY = 0.05  # Å a frame, of the Li
@@ -32,26 +33,6 @@ def sandwich(frame: int) -> Atoms:
     atoms += Atoms(f"Li{len(lithium)}", np.add(lithium, [frame * VELOCITY, 0, 0]))
     atoms.set_cell([12, 12, 40 + 0.5 * frame])
     return atoms
-
-
-def write_dump(path: Path, images: list[Atoms], columns: str = "id element xu yu zu") -> None:
-    parts = []
-    for number, atoms in enumerate(images):
-        parts.append(f"ITEM: TIMESTEP\n{number * 50}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp pp\n")
-        parts += [f"0.0 {length:.10f}\n" for length in atoms.cell.lengths()]
-        parts.append(f"ITEM: ATOMS {columns}\n")
-        for index, (symbol, place) in enumerate(zip(atoms.symbols, atoms.positions, strict=True), start=1):
-            parts.append(f"{index} {symbol} {place[0]:.8f} {place[1]:.8f} {place[2]:.8f}\n")
-    path.write_text("".join(parts))
-
-
-def call(folder: Path, job: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
-    """Run the command in ``folder``; return exit status, result and progress."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        Path("job.json").write_text(json.dumps(job))
-        outcome = CliRunner().invoke(analyse.main, ["job.json"])
-        return outcome.exit_code, json.loads(Path("result.json").read_text()), outcome.output
 
 
 def write_labels(path: Path, names: list[str]) -> None:
@@ -89,7 +70,7 @@ JOB: dict[str, Any] = {"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0
 @pytest.fixture(scope="module")
 def done(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     status, result, progress = call(
-        folder, {**JOB, "rdf": {"pairs": [["Li", "S"], ["P", "S"]]}, "msd": {"remove_drift": False}}
+        analyse.main, folder, {**JOB, "rdf": {"pairs": [["Li", "S"], ["P", "S"]]}, "msd": {"remove_drift": False}}
     )
     assert status == 0, result
     assert "frame 8 of 8, step 350, 0 intact PS4" in progress
@@ -150,7 +131,7 @@ def test_rdf_is_the_mean_over_the_last_half(done: tuple) -> None:
 
 
 def test_defaults_take_all_pairs_and_drift_is_removed(folder: Path) -> None:
-    status, result, _ = call(folder, {"trajectory": JOB["trajectory"], "hole_every": 4})
+    status, result, _ = call(analyse.main, folder, {"trajectory": JOB["trajectory"], "hole_every": 4})
     assert status == 0, result
     with np.load(folder / "analysis.npz") as archive:
         arrays = dict(archive)
@@ -164,7 +145,7 @@ def test_defaults_take_all_pairs_and_drift_is_removed(folder: Path) -> None:
 
 def test_displacements_are_decimated_to_the_bound(folder: Path) -> None:
     job = {**JOB, "rdf": None, "labels": None, "msd": {"max_frames": 3}}
-    status, result, _ = call(folder, job)
+    status, result, _ = call(analyse.main, folder, job)
     assert status == 0, result
     assert result["outputs"]["msd"]["stride_frames"] == 3
     with np.load(folder / "analysis.npz") as archive:
@@ -202,7 +183,7 @@ def test_bad_input_is_one_sentence(folder: Path, tmp_path: Path, change: dict[st
     Frames.from_atoms([first, second[:-1]]).save(tmp_path / "changed.npz")
     first.pbc = [True, True, False]
     Frames.from_atoms([first]).save(tmp_path / "open.npz")
-    status, result, _ = call(tmp_path, {"trajectory": {"files": ["run.dump"]}, **change})
+    status, result, _ = call(analyse.main, tmp_path, {"trajectory": {"files": ["run.dump"]}, **change})
     assert status == 2
     assert result["error"]["kind"] == "invalid_input"
     assert re.search(sentence, result["error"]["message"]), result["error"]["message"]

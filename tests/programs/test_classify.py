@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from click.testing import CliRunner
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.phases import Labels, load_classifier
 from aiida_seireact.programs import classify
+
+from .conftest import call, write_dump
 
 SIGMA = 0.15
 N_FRAMES = 10
@@ -44,26 +45,6 @@ def rattled(name: str, n_frames: int, seed: int) -> list[Atoms]:
     return images
 
 
-def write_dump(path: Path, images: list[Atoms]) -> None:
-    parts = []
-    for number, atoms in enumerate(images):
-        parts.append(f"ITEM: TIMESTEP\n{number * 50}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp pp\n")
-        parts += [f"0.0 {length:.10f}\n" for length in atoms.cell.lengths()]
-        parts.append("ITEM: ATOMS id element xu yu zu\n")
-        for index, (symbol, place) in enumerate(zip(atoms.symbols, atoms.positions, strict=True), start=1):
-            parts.append(f"{index} {symbol} {place[0]:.6f} {place[1]:.6f} {place[2]:.6f}\n")
-    path.write_text("".join(parts))
-
-
-def call(folder: Path, job: dict[str, Any]) -> tuple[int, dict[str, Any], str]:
-    """Run the command in ``folder``; return exit status, result and progress."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        Path("job.json").write_text(json.dumps(job))
-        outcome = CliRunner().invoke(classify.main, ["job.json"])
-        return outcome.exit_code, json.loads(Path("result.json").read_text()), outcome.output
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of rock salt, then zinc blende; references of rock salt and of Li2S, which the run does not hold."""
@@ -85,7 +66,7 @@ JOB: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def done(folder: Path) -> dict[str, Any]:
-    status, result, progress = call(folder, JOB)
+    status, result, progress = call(classify.main, folder, JOB)
     assert status == 0, result
     assert f"descriptors: frame {2 * N_FRAMES} of {2 * N_FRAMES}, step 1000, 108 environments" in progress
     return result["outputs"]
@@ -126,7 +107,7 @@ def test_phase_named_later_needs_no_clustering(folder: Path, done: dict[str, Any
     (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
     references = {"ZB": {"files": ["zb.dump"]}}
     status, result, _ = call(
-        tmp_path, {"trajectory": JOB["trajectory"], "references": references, "classifier": "known.npz"}
+        classify.main, tmp_path, {"trajectory": JOB["trajectory"], "references": references, "classifier": "known.npz"}
     )
     assert status == 0, result
     assert result["outputs"]["clustered_anew"] is False
@@ -143,7 +124,7 @@ def test_fewer_landmarks_give_the_same_labels(folder: Path, done: dict[str, Any]
     full = Labels.load(folder / "labels.npz")
     for name in ("run.dump", "licl.dump", "li2s.npz"):
         (tmp_path / name).symlink_to(folder / name)
-    status, result, _ = call(tmp_path, {**JOB, "n_landmarks": 1205})
+    status, result, _ = call(classify.main, tmp_path, {**JOB, "n_landmarks": 1205})
     assert status == 0, result
     assert result["outputs"]["n_landmarks"] == 1205
     assert np.mean(Labels.load(tmp_path / "labels.npz").labels == full.labels) > 0.98
@@ -186,7 +167,7 @@ def test_bad_input_is_one_sentence(
     Frames.from_atoms([bulk("NaCl", "rocksalt", a=5.6, cubic=True)]).save(tmp_path / "sodium.npz")
     Frames.from_atoms([bulk("LiCl", "rocksalt", a=5.13)]).save(tmp_path / "rest.npz")
     job = {"trajectory": {"files": ["licl.dump"]}, "keep_variance": 0.999, **change}
-    status, result, _ = call(tmp_path, job)
+    status, result, _ = call(classify.main, tmp_path, job)
     assert status == 2
     assert result["error"]["kind"] == "invalid_input"
     assert re.search(sentence, result["error"]["message"]), result["error"]["message"]
@@ -194,7 +175,7 @@ def test_bad_input_is_one_sentence(
 
 def test_missing_package_is_said_with_its_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    status, result, _ = call(folder, JOB)
+    status, result, _ = call(classify.main, folder, JOB)
     assert status == 3
     assert "pip install matscipy" in result["error"]["message"]
 
