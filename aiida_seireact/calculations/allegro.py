@@ -43,6 +43,7 @@ class AllegroCalculation(ProgramCalculation):
         spec.input(
             "reference_energies",
             valid_type=orm.Dict,
+            validator=validate_energies,
             help="`energies_ev`: energy of an atom of each species, eV; `source`: where they come from.",
         )
         spec.input("parent", valid_type=PotentialData, required=False, help="A package to start from (warm start).")
@@ -77,3 +78,13 @@ class AllegroCalculation(ProgramCalculation):
             with self.inputs.parent.open(mode="rb") as source:
                 (folder / files.PARENT_PACKAGE).write_bytes(source.read())
         return job
+
+
+def validate_energies(energies: orm.Dict | None, _: Any) -> str | None:
+    """Refuse energies that are not told by species and in eV."""
+    if energies is None:
+        return None
+    values = energies.get_dict().get("energies_ev")
+    if not isinstance(values, dict) or not all(isinstance(value, int | float) for value in values.values()):
+        return "reference_energies holds `energies_ev`, a number for each species, and `source`, where they come from."
+    return None

@@ -49,7 +49,7 @@ class AseCalculation(ProgramCalculation):
             "failures",
             valid_type=orm.Dict,
             required=False,
-            help="`failures`: for each frame without a label its index, id and reason.",
+            help="`failures`: index, id, reason of frames without a label; `reports`: how relaxations and runs went.",
         )
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:

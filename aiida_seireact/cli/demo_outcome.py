@@ -39,7 +39,7 @@ def conclude(place: Folder, node: ProcessNode) -> int:
     click.echo(f"  source {place.shown}/env.sh")
     for command, text in (
         (f"verdi process show {node.pk}", "inputs, outputs, children"),
-        (f"verdi node graph generate {node.pk}", "the graph as a picture"),
+        (f"verdi node graph generate {node.pk}", "the graph as a picture; needs Graphviz"),
         (f"aiida-seireact trace {node.pk}", "any number back to the labels under it"),
         (
             f"{again(place)}{' --fresh' if data.ended_well else ''}",

@@ -153,6 +153,9 @@ def prepend_text(card: ProgramCard, environment: Environment) -> str:
     """
     named = [f"{name} {environment.versions.get(name, 'absent')}" for name in ("aiida-seireact", *card.packages)]
     lines = [f"# versions: {', '.join(named)}", "export OMP_NUM_THREADS=1"]
+    if card.name == "compile":
+        # Machine code of another processor would be taken from the cache and refused by LAMMPS for ever.
+        lines.insert(1, f"# processor: {environment.versions.get('processor', 'unknown')}")
     if card.large_arrays:
         # Without these, malloc gives large blocks back after each step, and page faults double the run time.
         lines += [

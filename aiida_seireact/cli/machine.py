@@ -76,13 +76,20 @@ class Environment:
 
 
 _PROBE = """
-import importlib.metadata, json, os, sys
+import importlib.metadata, json, os, platform, sys
 versions = {}
 for name in %(packages)r:
     try:
         versions[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         pass
+try:
+    with open("/proc/cpuinfo") as stream:
+        flags = set(next(line for line in stream if line.startswith(("flags", "Features"))).split())
+except (OSError, StopIteration):
+    flags = set()
+wide = [name for name in ("avx2", "avx512f", "asimd", "sve") if name in flags]
+versions["processor"] = " ".join([platform.machine(), *wide])
 scripts = [name for name in %(scripts)r if os.access(os.path.join(%(bin_dir)r, name), os.X_OK)]
 print(json.dumps([versions, scripts]))
 """

@@ -22,6 +22,6 @@ class AseParser(ProgramParser):
             source = f"isolated atoms of the labeller {result['calculator']['calculator']}"
             self.out("isolated_atoms", orm.Dict({"energies_ev": result["isolated_atoms_ev"], "source": source}))
             return None
-        self.out("failures", orm.Dict({"failures": result["failures"]}))
+        self.out("failures", orm.Dict({"failures": result["failures"], "reports": result.get("reports", [])}))
         self.out("frames", FramesData(Frames.load(folder / files.LABELLED)))
         return None

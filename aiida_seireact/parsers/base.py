@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from aiida import orm
@@ -35,6 +36,8 @@ def arrays_of(path: Path) -> orm.ArrayData:
 class ProgramParser(Parser):
     """Reads ``result.json``; tells apart killed, refused and failed; leaves the nodes to :meth:`make_outputs`."""
 
+    CACHE_VERSION = 1
+
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         """Attach output nodes.
 
@@ -58,7 +61,7 @@ class ProgramParser(Parser):
             return getattr(self.exit_codes, EXIT_CODES[error["kind"]]).format(message=error["message"])
         try:
             return self.make_outputs(result["outputs"], Path(retrieved_temporary_folder or "."))
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, BadZipFile) as error:
             return self.exit_codes.ERROR_OUTPUT_UNREADABLE.format(message=f"{type(error).__name__}: {error}")
 
     def last_words(self) -> str:

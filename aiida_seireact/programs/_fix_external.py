@@ -25,6 +25,10 @@ _NEIGHBOUR_MASK = 0x1FFFFFFF
 _FLAGS = {"AVX512": "avx512f", "AVX2": "avx2"}
 
 
+class FlewApart(ProgramFailed):
+    """The structure went where the model can't follow; with a stop rule that ends a run, and is a result."""
+
+
 def check_model(path: Path, species: list[str]) -> CompiledCard:
     """Return the card of a compiled model after checking that it can run here for these species.
 
@@ -161,7 +165,7 @@ class AllegroForces:
         vectors = positions[second] - positions[first]
         near = np.einsum("ij,ij->i", vectors, vectors) <= self._cutoff_squared
         if int(near.sum()) < 2:
-            raise ProgramFailed(
+            raise FlewApart(
                 f"At step {step} no two atoms are within the model's cutoff: the structure has flown apart."
             )
         # Compiled code trusts the memory layout it was made for: `edges[:, near]` would be transposed in memory.
@@ -174,7 +178,7 @@ class AllegroForces:
         local = energies.numpy().reshape(-1)[:n_local].astype(np.float64)
         energy = float(local.sum())
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise ProgramFailed(
+            raise FlewApart(
                 f"The model gave forces that are not numbers at step {step}: atoms came too close or the "
                 "model is broken."
             )

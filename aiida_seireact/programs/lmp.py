@@ -27,7 +27,7 @@ from aiida_seireact.formats.lammps_script import (
 )
 from aiida_seireact.formats.manifest import ManifestError, chunk, compress, write_manifest
 from aiida_seireact.formats.thermo import in_our_units
-from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, check_model
+from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, FlewApart, check_model
 from aiida_seireact.programs._program import Progress, execute, say
 
 PACKAGES = ("lammps", "mpich", "nequip", "nequip-allegro", "torch")
@@ -89,8 +89,9 @@ class Segment:
             self.lmp.command(command.text)
         except Exception as error:  # the library raises a bare Exception
             raise self._complaint(command, str(error), running) from error
-        if words[0] == "run":
-            self.steps_done += self._step() - before
+        finally:
+            if words[0] == "run":
+                self.steps_done += self._step() - before
         if self.forces is not None and self.forces.failure is not None:
             raise self.forces.failure
 
@@ -168,7 +169,7 @@ class Segment:
         reason = reason.strip().rstrip(".")
         if running:
             if _LOST.search(reason):
-                return ProgramFailed(
+                return FlewApart(
                     f"The structure flew apart at step {self._step()} ({reason}): the model does not know "
                     "where it went; "
                     "use a shorter time step, a stop rule, or train on such frames."
@@ -179,6 +180,16 @@ class Segment:
         return InvalidInput(
             f"LAMMPS refuses line {command.line} of the input (`{command.text.splitlines()[0]}`): {reason}."
         )
+
+    def stop_for(self, error: FlewApart) -> None:
+        """Take a structure that flew apart between two checks for stopped, if there is a stop rule at all.
+
+        :raises FlewApart: there is none.
+        """
+        if self.rule is None:
+            raise error
+        self.stopped = {"reason": "blow-up", "step": self._step(), "message": f"blow-up: {error}"}
+        self.progress(self.stopped["message"])
 
     def outputs(self) -> dict[str, Any]:
         """Return what happened; call before :meth:`close`."""
@@ -219,7 +230,10 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
     _keep_memory()
     segment = Segment(script, job, folder, log, progress)
     try:
-        segment.execute()
+        try:
+            segment.execute()
+        except FlewApart as error:
+            segment.stop_for(error)
         outputs = segment.outputs()
     finally:
         segment.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from aiida.common import AttributeDict
 from aiida.engine import (
@@ -18,6 +19,19 @@ from aiida.orm import CalcJobNode
 from aiida_seireact.calculations.base import ProgramCalculation
 
 NO_RESULT, PROGRAM_FAILED = 410, 420
+
+
+def attempt(function: Callable[..., Any], *arguments: Any, **inputs: Any) -> tuple[Any, str]:
+    """Return what a calcfunction gives and an empty string, or None and the sentence with which it refused.
+
+    The refusing process stays in the graph as excepted, with its traceback, and is never taken from the cache.
+    """
+    try:
+        return function(*arguments, **inputs), ""
+    except ValueError as error:
+        return None, str(error)
+    except (KeyError, TypeError) as error:
+        return None, f"{type(error).__name__}: {error}"
 
 
 class ProgramWorkChain(BaseRestartWorkChain):
@@ -55,6 +69,8 @@ class ProgramWorkChain(BaseRestartWorkChain):
         """The job left no result (killed, node failure): start it again."""
         if calculation.exit_status != NO_RESULT:
             return None
+        if self.ctx.iteration >= self.inputs.max_iterations.value:
+            return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
         self.report(f"{calculation.process_label} <{calculation.pk}> left no result; it starts again")
         return ProcessHandlerReport(do_break=True)
 

@@ -6,76 +6,25 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
-from aiida_seireact.calculations.allegro import AllegroCalculation
-from aiida_seireact.calculations.analyse import AnalyseCalculation
 from aiida_seireact.calculations.ase import AseCalculation
-from aiida_seireact.calculations.classify import ClassifyCalculation
-from aiida_seireact.calculations.compile import CompileCalculation
-from aiida_seireact.calculations.functions.frames import split_by_type
+from aiida_seireact.calculations.functions.frames import gather_failures, split_by_type
 from aiida_seireact.calculations.functions.react import plan_references, summarise
 from aiida_seireact.calculations.functions.structures import build_cells, sample_frames
 from aiida_seireact.calculations.functions.training import make_dataset
-from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.science.sampling import SamplingPlan
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS, find_codes
-from aiida_seireact.workchains.label import LabelWorkChain
+from aiida_seireact.workchains.label import LabelWorkChain, validate_engine
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
+from aiida_seireact.workchains.react_inputs import SETTINGS, validate_batch_size, validate_runs, validate_study
 from aiida_seireact.workchains.train import TrainWorkChain
-
-# The port of each of these is checked like that of the job it goes to: a mistake is told before anything runs.
-CHECKED_BY: dict[str, type[CalcJob]] = {
-    "relax": AseCalculation,
-    "label": AseCalculation,
-    "train": AllegroCalculation,
-    "compile": CompileCalculation,
-    "produce": LammpsCalculation,
-    "reference_md": LammpsCalculation,
-    "reference_labeller_md": AseCalculation,
-    "classify": ClassifyCalculation,
-    "analyse": AnalyseCalculation,
-}
-
-SETTINGS = {
-    "structures": "Which cells: seed, sizes of training and production cell, repetitions of the reference crystals.",
-    "relax": "Job of `seireact-label` that relaxes the training cells.",
-    "sampling": "Seed and counts of the first training set (`science.sampling.SamplingPlan`).",
-    "label": "Settings of the labels: one level of theory for the whole study.",
-    "dataset": "Force limit, fractions of training, validation and test, seed of the split.",
-    "train": "Network and schedule of training.",
-    "compile": "Target and device of the compiled model.",
-    "produce": "The production run: ensemble, temperature, pressure, steps, dumps, stop rule.",
-    "references": "Reference phases and the largest force error up to which the model makes their runs.",
-    "reference_md": "The reference runs where the model makes them.",
-    "reference_labeller_md": "The reference runs where the labeller makes them.",
-    "classify": "Descriptors, density peaks, gates.",
-    "analyse": "Quantities followed along the production run.",
-}
-
-
-def validate_runs(runs: Mapping[str, orm.Dict], context: Any) -> str | None:
-    """Refuse labeller MD with settings that its job would refuse."""
-    check = AseCalculation.spec().inputs["parameters"].validator
-    for name, parameters in runs.items():
-        if message := check(parameters, context):
-            return f"{name}: {message}"
-    return None
-
-
-def validate_sampling(parameters: orm.Dict, _: Any) -> str | None:
-    """Refuse a plan that can't be drawn."""
-    try:
-        SamplingPlan.from_dict(parameters.get_dict())
-    except (TypeError, ValueError) as error:
-        return f"This sampling plan doesn't fit: {error}."
-    return None
 
 
 class ReactWorkChain(ProtocolMixin, WorkChain):
@@ -89,11 +38,8 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
         for program in PROGRAMS:
             spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
-        for name, text in SETTINGS.items():
-            job = CHECKED_BY.get(name)
-            check = None if job is None else job.spec().inputs["parameters"].validator
+        for name, (check, text) in SETTINGS.items():
             spec.input(name, valid_type=orm.Dict, validator=check, help=text)
-        spec.inputs["sampling"].validator = validate_sampling
         spec.input_namespace(
             "labeller_md",
             valid_type=orm.Dict,
@@ -105,12 +51,18 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         spec.input(
             "isolated_atoms",
             valid_type=orm.Dict,
+            validator=AseCalculation.spec().inputs["parameters"].validator,
             required=False,
             help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; "
             "without it they are fitted to the data, and the model's card says so.",
         )
-        spec.input("engine", valid_type=orm.Str, help="Labelling engine, an entry point `seireact.label.<name>`.")
-        spec.input("batch_size", valid_type=orm.Int, help="Frames a label job.")
+        spec.input(
+            "engine",
+            valid_type=orm.Str,
+            validator=validate_engine,
+            help="Labelling engine, an entry point `seireact.label.<name>`.",
+        )
+        spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
         spec.input(
             "production",
             valid_type=FramesData,
@@ -126,6 +78,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         )
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
 
+        spec.inputs.validator = validate_study
         spec.output("summary", valid_type=orm.Dict, help="Every number of the report.")
         spec.output("dataset", valid_type=DatasetData)
         spec.output("label_failures", valid_type=orm.Dict)
@@ -145,6 +98,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             cls.analyse,
             cls.summarise,
         )
+        spec.exit_code(250, "ERROR_STAGE_REFUSED", message="Stage {stage} can't be done with these inputs: {message}")
         spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
 
     @classmethod
@@ -172,6 +126,8 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         for name, (workchain, key) in stages.items():
             inputs[name] = merge(workchain.get_protocol_inputs(protocol)[key], inputs[name])
         calculator = inputs.pop("calculator")
+        if isinstance(calculator, str):
+            calculator = {"name": calculator}
         for name in ("label", "relax", "reference_labeller_md"):
             inputs[name] = merge({"calculator": calculator}, inputs[name])
         isolated_atoms = inputs.pop("isolated_atoms")
@@ -192,9 +148,9 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
     # ------------------------------------------------------------------ structures and labels
     def build_structures(self) -> ExitCode | None:
         """Build the cells that are not given."""
-        cells, node = build_cells.run_get_node(self.inputs.structures, metadata={"call_link_label": "structures"})
-        if failure := self.failure("structures", node):
-            return failure
+        cells, refusal = attempt(build_cells, self.inputs.structures, metadata={"call_link_label": "structures"})
+        if refusal:
+            return self.refused("structures", refusal)
         self.ctx.cells = {name: node.uuid for name, node in cells.items()}
         for given, built in (("training", "to_relax"), ("production", "production")):
             if given in self.inputs:
@@ -224,14 +180,12 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
 
     def label(self) -> ToContext | ExitCode:
         """Label the first training set; beside it, short MD of the labeller from the relaxed cells."""
-        if failure := self.failure("relax", self.ctx.relax):
+        if failure := self.failure("relax", self.ctx.relax, whole=True):
             return failure
         relaxed = self.ctx.relax.outputs.frames
-        sampled, node = sample_frames.run_get_node(
-            relaxed, self.inputs.sampling, metadata={"call_link_label": "sample"}
-        )
-        if failure := self.failure("sample", node):
-            return failure
+        sampled, refusal = attempt(sample_frames, relaxed, self.inputs.sampling, metadata={"call_link_label": "sample"})
+        if refusal:
+            return self.refused("sample", refusal)
         starts = split_by_type(relaxed, metadata={"call_link_label": "sample_starts"})
         children = {
             "label": self.submit(
@@ -262,14 +216,20 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         for name in [*self.ctx.label_children, *atoms]:
             if failure := self.failure("label", self.ctx[name]):
                 return failure
-        dataset, node = make_dataset.run_get_node(
-            self.inputs.dataset, metadata={"call_link_label": "dataset"}, **self.labelled()
+        failures = gather_failures(
+            metadata={"call_link_label": "label_failures"},
+            **{name: self.ctx[name].outputs.failures for name in self.ctx.label_children},
         )
-        if failure := self.failure("dataset", node):
-            return failure
+        self.out("label_failures", failures)
+        if failures["failures"]:
+            self.report(f"{len(failures['failures'])} frames have no label; the first: {failures['failures'][0]}")
+        dataset, refusal = attempt(
+            make_dataset, self.inputs.dataset, metadata={"call_link_label": "dataset"}, **self.labelled()
+        )
+        if refusal:
+            return self.refused("dataset", refusal)
         self.ctx.dataset = dataset.uuid
         self.out("dataset", dataset)
-        self.out("label_failures", self.ctx.label.outputs.failures)
         return None
 
     def labelled(self) -> dict[str, FramesData]:
@@ -304,9 +264,14 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         if failure := self.failure("train", self.ctx.train):
             return failure
         self.out_many(self.exposed_outputs(self.ctx.train, TrainWorkChain))
-        plan = plan_references(
-            self.ctx.train.outputs.metrics, self.inputs.references, metadata={"call_link_label": "references"}
+        plan, refusal = attempt(
+            plan_references,
+            self.ctx.train.outputs.metrics,
+            self.inputs.references,
+            metadata={"call_link_label": "references"},
         )
+        if refusal:
+            return self.refused("references", refusal)
         self.out("reference_plan", plan)
         children = {"produce": self.by_model("produce", self.cell("production"), self.inputs.produce)}
         for phase, decision in sorted(plan["phases"].items()):
@@ -339,7 +304,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         references: dict[str, orm.Data] = {}
         for phase in self.ctx.phases:
             run = self.ctx[f"reference_{phase}"]
-            if failure := self.failure("references", run):
+            if failure := self.failure("references", run, whole=True):
                 return failure
             references[phase] = run.outputs.trajectory if "trajectory" in run.outputs else run.outputs.frames
         self.out_many(self.exposed_outputs(self.ctx.produce, ProduceWorkChain))
@@ -380,27 +345,39 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             return failure
         self.out_many(self.exposed_outputs(self.ctx.analyse, AnalyseWorkChain))
         train = self.ctx.train.outputs
-        self.out(
-            "summary",
-            summarise(
-                self.inputs.label,
-                orm.load_node(self.ctx.dataset),
-                train.metrics,
-                train.potential,
-                self.ctx.produce.outputs.trajectory,
-                self.ctx.classify.outputs.classification,
-                self.ctx.analyse.outputs.analysis,
-                metadata={"call_link_label": "summary"},
-                **self.labelled(),
-            ),
+        summary, refusal = attempt(
+            summarise,
+            self.inputs.label,
+            orm.load_node(self.ctx.dataset),
+            train.metrics,
+            train.potential,
+            self.ctx.produce.outputs.trajectory,
+            self.ctx.classify.outputs.classification,
+            self.ctx.analyse.outputs.analysis,
+            metadata={"call_link_label": "summary"},
+            **self.labelled(),
         )
+        if refusal:
+            return self.refused("summary", refusal)
+        self.out("summary", summary)
         return None
 
-    def failure(self, stage: str, child: orm.ProcessNode) -> ExitCode | None:
-        """Return the exit code that tells why a stage failed, or None if it did not."""
+    def refused(self, stage: str, refusal: str) -> ExitCode:
+        """Return the exit code of a stage whose calcfunction refused its input."""
+        return self.exit_codes.ERROR_STAGE_REFUSED.format(stage=stage, message=refusal)
+
+    def failure(self, stage: str, child: orm.ProcessNode, *, whole: bool = False) -> ExitCode | None:
+        """Return the exit code that tells why a stage failed, or None if it did not.
+
+        :param whole: a frame that failed fails the stage, since all that follows stands on it.
+        """
         if child.is_finished_ok:
-            return None
-        reason = child.exit_message or f"it was {child.process_state.value}"
+            lost = child.outputs.failures["failures"] if whole and "failures" in child.outputs else []
+            if not lost:
+                return None
+            reason = f"frame {lost[0]['index']}: {lost[0]['reason']}"
+        else:
+            reason = child.exit_message or f"it was {child.process_state.value}"
         return self.exit_codes.ERROR_STAGE_FAILED.format(
             stage=stage, process=child.process_label, pk=child.pk, message=reason
         )

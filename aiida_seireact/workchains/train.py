@@ -12,7 +12,7 @@ from aiida_seireact.calculations.allegro import AllegroCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.functions.training import reference_energies_from_fit
 from aiida_seireact.data.dataset import DatasetData
-from aiida_seireact.workchains.base import ProgramWorkChain
+from aiida_seireact.workchains.base import ProgramWorkChain, attempt
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
@@ -51,6 +51,9 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             cls.results,
             while_(cls.should_compile)(cls.run_compile, cls.inspect_compile),
         )
+        spec.exit_code(
+            240, "ERROR_NO_REFERENCE_ENERGIES", message="The energies of the atoms can't be fitted: {message}"
+        )
         spec.exit_code(450, "ERROR_COMPILE_FAILED", message="The model could not be compiled in <{pk}>: {message}")
 
     @classmethod
@@ -74,15 +77,18 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
         builder.options = dict(options or {})
         return builder
 
-    def choose_reference_energies(self) -> None:
+    def choose_reference_energies(self) -> ExitCode | None:
         """Take the energies given, else fit them to the data."""
-        if "reference_energies" in self.inputs:
-            self.ctx.inputs.reference_energies = self.inputs.reference_energies
-        else:
-            self.ctx.inputs.reference_energies = reference_energies_from_fit(
-                self.inputs.dataset, metadata={"call_link_label": "reference_energies"}
+        energies = self.inputs.get("reference_energies")
+        if energies is None:
+            energies, refusal = attempt(
+                reference_energies_from_fit, self.inputs.dataset, metadata={"call_link_label": "reference_energies"}
             )
-        self.out("reference_energies", self.ctx.inputs.reference_energies)
+            if refusal:
+                return self.exit_codes.ERROR_NO_REFERENCE_ENERGIES.format(message=refusal)
+        self.ctx.inputs.reference_energies = energies
+        self.out("reference_energies", energies)
+        return None
 
     def should_compile(self) -> bool:
         """Whether a compiled file is asked for and not there yet."""

@@ -9,7 +9,6 @@ from aiida_seireact.calculations.analyse import AnalyseCalculation
 from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
-from aiida_seireact.calculations.functions._refusal import REFUSED
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
@@ -48,7 +47,7 @@ def codes(*processes: type[Process]) -> set[tuple[int, str]]:
 def test_the_table_holds_our_exit_codes_and_no_other() -> None:
     rows = {(int(row[0]), row[1].strip("`")) for row in table(PAGE, "exit-codes")}
     ours = codes(*JOBS, *WORKCHAINS) - codes(CalcJob, BaseRestartWorkChain)
-    assert rows == ours | {(REFUSED, "")}
+    assert rows == ours
 
 
 def test_codes_of_aiida_core_are_told_as_they_are() -> None:

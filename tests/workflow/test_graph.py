@@ -23,13 +23,10 @@ pytestmark = pytest.mark.workflow
 
 OURS = (FramesData, DatasetData, PotentialData, TrajectoryData, PhasesData)
 
-# Data without a creator that is no input of the top process, and why it may be there.
+# Data without a creator that is no input of the top process, by class and link label, and why it may be there.
 WITHOUT_CREATOR = {
-    "RemoteData": "AiiDA makes it while a job is uploaded",
-    "Dict": "default of CompileCalculation's `parameters`, where a compile job is submitted by itself",
-    "Int": "default of BaseRestartWorkChain's `max_iterations`",
-    "Bool": "default of BaseRestartWorkChain's `clean_workdir`",
-    "Str": "default of BaseRestartWorkChain's `on_unhandled_failure`",
+    ("Int", "max_iterations"): "default of BaseRestartWorkChain",
+    ("Bool", "clean_workdir"): "default of BaseRestartWorkChain",
 }
 
 
@@ -44,12 +41,13 @@ def data_under(top: orm.WorkChainNode) -> list[orm.Data]:
 
 def test_every_node_of_ours_has_a_creator_or_enters_at_the_top(finished_loop):
     entering = {link.node.pk for link in finished_loop.base.links.get_incoming().all()}
-    orphans = [node for node in data_under(finished_loop) if node.creator is None and node.pk not in entering]
-    assert not [node for node in orphans if isinstance(node, OURS)]
-    unlisted = [
-        node for node in orphans if type(node).__name__ not in WITHOUT_CREATOR and not isinstance(node, orm.Code)
-    ]
-    assert not unlisted
+    orphans = {}
+    for process in [finished_loop, *finished_loop.called_descendants]:
+        for link in process.base.links.get_incoming(node_class=orm.Data).all():
+            node = link.node
+            if node.creator is None and node.pk not in entering and not isinstance(node, orm.Code):
+                orphans[type(node).__name__, link.link_label] = node.pk
+    assert not {key: pk for key, pk in orphans.items() if key not in WITHOUT_CREATOR}
 
 
 def test_each_kind_of_node_is_in_the_graph(finished_loop):

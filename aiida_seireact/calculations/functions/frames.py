@@ -7,13 +7,11 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 
 
 @calcfunction
-@refusing
 def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData]:
     """Cut a shard into ``batch_000``, ``batch_001``, … of at most ``batch_size`` frames, in order."""
     columns, size = frames.frames, batch_size.value
@@ -24,7 +22,6 @@ def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData
 
 
 @calcfunction
-@refusing
 def split_by_type(frames: FramesData) -> dict[str, FramesData]:
     """Return one shard for each config type."""
     columns = frames.frames
@@ -35,7 +32,6 @@ def split_by_type(frames: FramesData) -> dict[str, FramesData]:
 
 
 @calcfunction
-@refusing
 def merge_frames(**shards: FramesData) -> FramesData:
     """Join shards in the order of their link labels into one.
 
@@ -45,11 +41,19 @@ def merge_frames(**shards: FramesData) -> FramesData:
 
 
 @calcfunction
-@refusing
 def merge_failures(batch_size: orm.Int, **reports: orm.Dict) -> orm.Dict:
     """Join the failures of consecutive batches; indices then count over all frames."""
     failures: list[dict[str, Any]] = []
     for number, name in enumerate(sorted(reports)):
         for failure in reports[name].get_dict()["failures"]:
             failures.append({**failure, "index": failure["index"] + number * batch_size.value})
+    return orm.Dict({"failures": failures, "reports": []})
+
+
+@calcfunction
+def gather_failures(**reports: orm.Dict) -> orm.Dict:
+    """Join the failures of several jobs, each with the name of its job."""
+    failures = [
+        {"job": name, **failure} for name in sorted(reports) for failure in reports[name].get_dict()["failures"]
+    ]
     return orm.Dict({"failures": failures})

@@ -7,7 +7,6 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
@@ -15,7 +14,6 @@ from aiida_seireact.data.trajectory import TrajectoryData
 
 
 @calcfunction
-@refusing
 def plan_references(metrics: orm.Dict, parameters: orm.Dict) -> orm.Dict:
     """Decide for each phase whether the model is good enough to make its reference run, else the labeller does.
 
@@ -38,7 +36,6 @@ def plan_references(metrics: orm.Dict, parameters: orm.Dict) -> orm.Dict:
 
 
 @calcfunction
-@refusing
 def summarise(
     parameters: orm.Dict,
     dataset: DatasetData,

@@ -8,7 +8,6 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase import Atoms
 
-from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.science import sampling
@@ -16,7 +15,6 @@ from aiida_seireact.science.structures import argyrodite, crystal, interface_cel
 
 
 @calcfunction
-@refusing
 def build_cells(parameters: orm.Dict) -> dict[str, FramesData]:
     """Build the cells of a Li | Li6PS5Cl | Li study.
 
@@ -39,7 +37,6 @@ def build_cells(parameters: orm.Dict) -> dict[str, FramesData]:
 
 
 @calcfunction
-@refusing
 def sample_frames(relaxed: FramesData, parameters: orm.Dict) -> FramesData:
     """Draw the first training set: reactants, products and the interface, rattled, strained and expanded.
 

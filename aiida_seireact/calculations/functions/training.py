@@ -7,7 +7,6 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase.data import atomic_numbers
 
-from aiida_seireact.calculations.functions._refusal import refusing
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
@@ -16,7 +15,6 @@ from aiida_seireact.science.selection import split_by_group, unique_by_id, withi
 
 
 @calcfunction
-@refusing
 def make_dataset(parameters: orm.Dict, **shards: FramesData) -> DatasetData:
     """Filter, drop doubles, and split labelled shards into training, validation and test, by whole groups.
 
@@ -44,7 +42,6 @@ def make_dataset(parameters: orm.Dict, **shards: FramesData) -> DatasetData:
 
 
 @calcfunction
-@refusing
 def reference_energies_from_fit(dataset: DatasetData) -> orm.Dict:
     """Fit the energy of each species to the training frames (`science.reference_energies`)."""
     frames = dataset.frames("train")

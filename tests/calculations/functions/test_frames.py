@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import pytest
 from aiida import orm
 
-from aiida_seireact.calculations.functions.frames import cut_batches, merge_failures, merge_frames, split_by_type
+from aiida_seireact.calculations.functions.frames import (
+    cut_batches,
+    gather_failures,
+    merge_failures,
+    merge_frames,
+    split_by_type,
+)
 from aiida_seireact.data.frames import FramesData
 
 
@@ -28,9 +35,17 @@ def test_failures_count_over_all_batches(aiida_profile_clean):
     assert [failure["index"] for failure in merged["failures"]] == [1, 11]
 
 
-def test_unlike_settings_end_with_a_sentence_not_a_traceback(labelled, aiida_profile_clean):
-    _, node = merge_frames.run_get_node(
-        a=FramesData(labelled(1)), b=FramesData(labelled(1, seed=1, settings_hash="b" * 64))
-    )
-    assert node.exit_status == 230
-    assert "one level of theory" in node.exit_message
+def test_unlike_settings_are_refused_with_a_sentence(labelled, aiida_profile_clean):
+    with pytest.raises(ValueError, match="one level of theory"):
+        merge_frames(a=FramesData(labelled(1)), b=FramesData(labelled(1, seed=1, settings_hash="b" * 64)))
+
+
+def test_failures_of_several_jobs_keep_the_name_of_their_job(aiida_profile_clean):
+    one = orm.Dict({"failures": [{"index": 3, "structure_id": "s", "reason": "NaN"}]})
+    gathered = gather_failures(label=orm.Dict({"failures": []}), label_md_300=one)
+    assert gathered["failures"] == [{"job": "label_md_300", "index": 3, "structure_id": "s", "reason": "NaN"}]
+
+
+def test_the_source_of_a_calcfunction_is_kept_with_its_process(labelled, aiida_profile_clean):
+    _, node = split_by_type.run_get_node(FramesData(labelled(2)))
+    assert "def split_by_type" in node.get_source_code_file()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from aiida import orm
 
 from aiida_seireact.calculations.functions.structures import build_cells, sample_frames
@@ -35,7 +36,6 @@ def test_frames_of_the_interface_remember_the_relaxed_cell(aiida_profile_clean):
     assert parents == {"interface": relaxed.frames.frame_ids[0], "Li2S": ""}
 
 
-def test_an_impossible_cell_ends_with_a_sentence(aiida_profile_clean):
-    _, node = build_cells.run_get_node(orm.Dict({**CELLS, "training": {"li_layers": 7}}))
-    assert node.exit_status == 230
-    assert "li_layers must be an even number" in node.exit_message
+def test_an_impossible_cell_is_refused_with_a_sentence(aiida_profile_clean):
+    with pytest.raises(ValueError, match="li_layers must be an even number"):
+        build_cells(orm.Dict({**CELLS, "training": {"li_layers": 7}}))

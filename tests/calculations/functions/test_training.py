@@ -34,10 +34,9 @@ def test_frames_beyond_the_force_limit_stay_out(labelled, aiida_profile_clean):
     assert len(make_dataset(orm.Dict(settings), a=FramesData(frames))) == 11
 
 
-def test_too_few_groups_end_with_a_sentence(labelled, aiida_profile_clean):
-    _, node = make_dataset.run_get_node(orm.Dict(SETTINGS), a=FramesData(labelled(2)))
-    assert node.exit_status == 230
-    assert "Li2S" in node.exit_message
+def test_too_few_groups_are_refused_with_a_sentence(labelled, aiida_profile_clean):
+    with pytest.raises(ValueError, match="Config type 'Li2S' has 2 groups"):
+        make_dataset(orm.Dict(SETTINGS), a=FramesData(labelled(2)))
 
 
 def test_fitted_energies_tell_their_source(labelled, aiida_profile_clean):
