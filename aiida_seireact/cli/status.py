@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from aiida_seireact.cli.progress import Progress
+
+FOLLOW_SECONDS = 3.0
 
 COLOURS = {
     "done": "green",
@@ -28,7 +31,8 @@ COLOURS = {
 @profile_option
 @click.argument("process", metavar="PK|UUID")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
-def status(profile: str | None, process: str, as_json: bool) -> None:
+@click.option("--follow", is_flag=True, help="Stay and show each change until PROCESS has ended; Ctrl-C leaves.")
+def status(profile: str | None, process: str, as_json: bool, follow: bool) -> None:
     """Say how far PROCESS is, stage by stage; what runs now; why it waits or failed, and what to do.
 
     Any process of ours will do: a whole study (ReactWorkChain) or one of its parts.
@@ -39,7 +43,17 @@ def status(profile: str | None, process: str, as_json: bool) -> None:
     from aiida_seireact.cli.progress import progress_of
     from aiida_seireact.cli.watchdog import signs_of_trouble
 
-    progress = progress_of(load_process(process))
+    node = load_process(process)
+    progress = progress_of(node)
+    if follow and not as_json:
+        from rich.live import Live
+
+        with Live(render(progress), console=terminal(), auto_refresh=False) as live:
+            while not progress.is_terminated:
+                time.sleep(FOLLOW_SECONDS)
+                progress = progress_of(node)
+                live.update(render(progress), refresh=True)
+        return
     # Of a process that has ended, the daemon's health is no news.
     signs = [] if progress.is_terminated else [str(sign) for sign in signs_of_trouble()]
     # A paused process is told by the progress already.

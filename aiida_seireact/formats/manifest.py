@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,6 +53,30 @@ def chunk(path: str | Path) -> dict[str, Any]:
         "n_atoms": n_atoms,
         "columns": columns,
     }
+
+
+def drop_broken_end(path: str | Path) -> None:
+    """Cut a plain dump before its first frame that is not whole or has lost atoms, as a run leaves it that flew apart.
+
+    :raises ManifestError: not even its first frame is whole.
+    """
+    good, expected = 0, None
+    with Path(path).open("rb") as stream:
+        while (line := stream.readline()).startswith(b"ITEM: TIMESTEP"):
+            stream.readline(), stream.readline()
+            count = stream.readline().strip()
+            expected = count if expected is None else expected
+            if not count.isdigit() or count != expected:
+                break
+            lines = [stream.readline() for _ in range(5 + int(count))]
+            if not lines[-1].endswith(b"\n"):
+                break
+            good = stream.tell()
+        is_whole = not line
+    if not good:
+        raise ManifestError(f"{Path(path).name} holds no whole frame.")
+    if not is_whole:
+        os.truncate(path, good)
 
 
 def write_manifest(path: str | Path, chunks: Iterable[Mapping[str, Any]]) -> None:

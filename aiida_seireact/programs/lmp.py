@@ -25,7 +25,7 @@ from aiida_seireact.formats.lammps_script import (
     model_and_species,
     read_allegro_script,
 )
-from aiida_seireact.formats.manifest import ManifestError, chunk, compress, write_manifest
+from aiida_seireact.formats.manifest import ManifestError, chunk, compress, drop_broken_end, write_manifest
 from aiida_seireact.formats.thermo import in_our_units
 from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, FlewApart, check_model
 from aiida_seireact.programs._program import Progress, execute, say
@@ -53,6 +53,7 @@ class Segment:
         self.forces: AllegroForces | None = None
         self.dumps: list[str] = []
         self.stopped: dict[str, Any] | None = None
+        self.flew_apart = False
         self.reference_volume = job.reference_volume_ang3
         self.rule = None if job.stop is None else job.stop.rule()
         self.steps_asked = self.steps_done = 0
@@ -188,6 +189,7 @@ class Segment:
         """
         if self.rule is None:
             raise error
+        self.flew_apart = True
         self.stopped = {"reason": "blow-up", "step": self._step(), "message": f"blow-up: {error}"}
         self.progress(self.stopped["message"])
 
@@ -237,16 +239,21 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
         outputs = segment.outputs()
     finally:
         segment.close()
-    return {**outputs, "manifest": _manifest(segment.dumps, folder, job.compress)}
+    return {**outputs, "manifest": _manifest(segment.dumps, folder, job.compress, mend=segment.flew_apart)}
 
 
-def _manifest(dumps: list[str], folder: Path, pack: bool) -> list[dict[str, Any]]:
-    """Compress and describe the dump files; `*` in a name stands for one file a frame."""
+def _manifest(dumps: list[str], folder: Path, pack: bool, *, mend: bool = False) -> list[dict[str, Any]]:
+    """Compress and describe the dump files; `*` in a name stands for one file a frame.
+
+    :param mend: frames at the end that are cut or have lost atoms are dropped.
+    """
     dumped = [path for name in dumps for path in sorted(folder.glob(name.replace("%", "*")), key=_by_number)]
     chunks = []
     for path in dumped:
         if not path.stat().st_size:
             continue  # a segment shorter than the dump's interval
+        if mend and path.suffix != ".gz":
+            drop_broken_end(path)
         packed = compress(path) if pack and path.suffix != ".gz" else path
         try:
             chunks.append(chunk(packed))

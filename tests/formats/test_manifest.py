@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from aiida_seireact.formats.manifest import ManifestError, chunk, compress, read_manifest, verify, write_manifest
+from aiida_seireact.formats.manifest import (
+    ManifestError,
+    chunk,
+    compress,
+    drop_broken_end,
+    read_manifest,
+    verify,
+    write_manifest,
+)
 
 
 def frame(step: int, n_atoms: int = 2) -> str:
@@ -103,3 +111,19 @@ def test_foreign_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(ManifestError, match="not a manifest of schema"):
         read_manifest(tmp_path / "manifest.json")
+
+
+@pytest.mark.parametrize("end", ["", frame(30, 2), frame(30, 3)[:-2], "ITEM: TIMESTEP\n30\n"])
+def test_frames_with_lost_atoms_or_cut_ones_are_dropped_at_the_end(end: str, tmp_path: Path) -> None:
+    path = tmp_path / "traj.dump"
+    path.write_text(frame(10, 3) + frame(20, 3) + end)
+    drop_broken_end(path)
+    assert path.read_text() == frame(10, 3) + frame(20, 3)
+    assert chunk(path)["last_step"] == 20
+
+
+def test_a_dump_without_a_whole_frame_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "traj.dump"
+    path.write_text(frame(10, 3)[:-20])
+    with pytest.raises(ManifestError, match="no whole frame"):
+        drop_broken_end(path)

@@ -229,6 +229,17 @@ def test_exploding_run_is_told_with_its_step(folder: Path) -> None:
         run(folder, segment(ensemble="nve", steps=500, timestep_fs=100.0, temperature_k=1e6, tau_t_ps=1.0))
 
 
+def test_a_blow_up_between_two_checks_counts_as_stopped(folder: Path) -> None:
+    write_data(folder / "structure.data", triclinic(), SPECIES)
+    text = segment(ensemble="nve", steps=500, timestep_fs=100.0, temperature_k=1e6, tau_t_ps=1.0, dump_every=1)
+    outputs = run(folder, text, stop={}, check_every=400)
+    stop = outputs["stopped_by"]
+    assert stop["reason"] == "blow-up"
+    assert outputs["steps_done"] == stop["step"] < 400
+    assert not outputs["done"]
+    assert outputs["manifest"][0]["n_frames"] >= 1
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

@@ -92,11 +92,11 @@ def test_same_dataset_and_model_after_kills(finished_loop, small_loop, daemon, l
     assert all(node.base.caching.is_created_from_cache for node in behind)
 
 
-def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, verdi_environment, finished_loop):
+def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, verdi_environment):
     top = submit(small_loop(structures={"seed": 5}))
     wait_until(lambda: programs_of(top, "seireact-label"), 120, lambda: describe(top))
-    watch = subprocess.Popen(
-        [str(Path(sys.executable).parent / "verdi"), "process", "watch", str(top.pk)],
+    follow = subprocess.Popen(
+        [str(Path(sys.executable).parent / "aiida-seireact"), "status", "--follow", str(top.pk)],
         env=verdi_environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -105,8 +105,9 @@ def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, v
     wait_until(lambda: top.is_terminated and all(node.is_terminated for node in top.called_descendants), 60)
     assert top.is_killed
     wait_until(lambda: not programs_of(top, "seireact-label"), 30)
-    watch.send_signal(signal.SIGINT)
-    assert "killed" in watch.communicate(timeout=20)[0]
+    told = follow.communicate(timeout=30)[0]
+    assert f"ReactWorkChain <{top.pk}> is killed" in told
+    assert "relax" in told
 
 
 def test_pause_and_play_lose_nothing(small_loop, daemon, verdi, finished_loop):
