@@ -67,7 +67,7 @@ def verdi(verdi_environment: dict[str, str]) -> Callable[..., str]:
     return run
 
 
-def wait_for(node: orm.ProcessNode, seconds: float = 400.0) -> orm.ProcessNode:
+def wait_for(node: orm.ProcessNode, seconds: float = 900.0) -> orm.ProcessNode:
     """Return ``node`` when it has ended.
 
     :raises TimeoutError: it did not in time; the message holds the reports so far.

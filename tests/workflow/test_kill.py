@@ -67,14 +67,14 @@ def programs_of(top: orm.ProcessNode, name: str) -> list[psutil.Process]:
 def test_same_dataset_and_model_after_kills(finished_loop, small_loop, daemon, labels_and_training_not_cached):
     top = submit(small_loop())
 
-    wait_until(lambda: programs_of(top, "seireact-label"), 120, lambda: describe(top))
+    wait_until(lambda: programs_of(top, "seireact-label"), 300, lambda: describe(top))
     worker = next(iter(daemon.get_worker_info()["info"]))
     os.kill(int(worker), signal.SIGKILL)
 
-    trainer = wait_until(lambda: programs_of(top, "nequip-train"), 300, lambda: describe(top))[0]
+    trainer = wait_until(lambda: programs_of(top, "nequip-train"), 600, lambda: describe(top))[0]
     trainer.kill()
 
-    wait_for(top, 500)
+    wait_for(top)
     assert top.is_finished_ok, describe(top)
     assert top.outputs.dataset.content_hash == finished_loop.outputs.dataset.content_hash
     assert top.outputs.potential.model_hash == finished_loop.outputs.potential.model_hash
@@ -94,7 +94,7 @@ def test_same_dataset_and_model_after_kills(finished_loop, small_loop, daemon, l
 
 def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, verdi_environment):
     top = submit(small_loop(structures={"seed": 5}))
-    wait_until(lambda: programs_of(top, "seireact-label"), 120, lambda: describe(top))
+    wait_until(lambda: programs_of(top, "seireact-label"), 300, lambda: describe(top))
     follow = subprocess.Popen(
         [str(Path(sys.executable).parent / "aiida-seireact"), "status", "--follow", str(top.pk)],
         env=verdi_environment,
@@ -102,10 +102,10 @@ def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, v
         text=True,
     )
     verdi("process", "kill", str(top.pk))
-    wait_until(lambda: top.is_terminated and all(node.is_terminated for node in top.called_descendants), 60)
+    wait_until(lambda: top.is_terminated and all(node.is_terminated for node in top.called_descendants), 180)
     assert top.is_killed
-    wait_until(lambda: not programs_of(top, "seireact-label"), 30)
-    told = follow.communicate(timeout=30)[0]
+    wait_until(lambda: not programs_of(top, "seireact-label"), 90)
+    told = follow.communicate(timeout=90)[0]
     assert f"ReactWorkChain <{top.pk}> is killed" in told
     assert "relax" in told
 
@@ -113,10 +113,10 @@ def test_killing_the_top_ends_children_and_programs(small_loop, daemon, verdi, v
 def test_pause_and_play_lose_nothing(small_loop, daemon, verdi, finished_loop):
     top = submit(small_loop())
     verdi("process", "pause", str(top.pk))
-    wait_until(lambda: top.paused, 60, lambda: describe(top))
+    wait_until(lambda: top.paused, 180, lambda: describe(top))
     done = len(top.called)
     verdi("process", "play", str(top.pk))
-    wait_for(top, 200)
+    wait_for(top)
     assert top.is_finished_ok, describe(top)
     assert len(top.called) > done
     assert top.outputs.summary.get_dict() == finished_loop.outputs.summary.get_dict()
