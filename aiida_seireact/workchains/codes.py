@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 
-PROGRAMS = ("label", "train", "compile", "lmp", "classify", "analyse")
+PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 
 
 def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:
