@@ -25,8 +25,8 @@ class AllegroCalculation(ProgramCalculation):
 
     PARSER = "seireact.allegro"
     RETRIEVE = (files.NEQUIP_CONFIG, files.NEQUIP_LOG)
-    RETRIEVE_TEMPORARY = (files.PACKAGE, files.CURVE, files.PREDICTIONS)
-    CACHE_VERSION = 1
+    RETRIEVE_TEMPORARY = (files.PACKAGE, files.CURVE, files.PREDICTIONS, files.PARENT_PREDICTIONS)
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -56,12 +56,22 @@ class AllegroCalculation(ProgramCalculation):
             required=False,
             help="Test frames: reference and prediction.",
         )
+        spec.output(
+            "parent_metrics", valid_type=orm.Dict, required=False, help="Errors of the parent on the same test frames."
+        )
+        spec.output(
+            "parent_predictions",
+            valid_type=orm.ArrayData,
+            required=False,
+            help="Test frames: reference and prediction of the parent.",
+        )
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         dataset = self.inputs.dataset
+        known = self.inputs.parent if "parent" in self.inputs else dataset
         job: dict[str, Any] = {
             **self.inputs.parameters.get_dict(),
-            "species": dataset.species,
+            "species": known.species,
             "shifts": self.inputs.reference_energies["energies_ev"],
             "test": {},
         }

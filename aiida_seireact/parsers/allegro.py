@@ -16,7 +16,11 @@ from aiida_seireact.parsers.base import ProgramParser
 
 
 class AllegroParser(ProgramParser):
-    """Output ``potential`` carries its card; ``metrics`` the errors by config type under ``by_type`` and ``all``."""
+    """Output ``potential`` carries its card; ``metrics`` the errors by config type under ``by_type`` and ``all``,
+    ``parent_metrics`` those of the model it started from.
+    """
+
+    CACHE_VERSION = 2
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         by_type = dict(result["errors"] or {})
@@ -33,6 +37,11 @@ class AllegroParser(ProgramParser):
         self.out("curve", arrays(json.loads((folder / files.CURVE).read_text(encoding="utf-8"))))
         if result["errors"]:
             self.out("predictions", predictions(folder / files.PREDICTIONS))
+        if result["errors_before"]:
+            before = dict(result["errors_before"])
+            parent = {"all": before.pop("all"), "by_type": before, "model_hash": self.node.inputs.parent.model_hash}
+            self.out("parent_metrics", orm.Dict(parent))
+            self.out("parent_predictions", predictions(folder / files.PARENT_PREDICTIONS))
         card = {
             "kind": "allegro-package",
             "species": result["species"],

@@ -21,13 +21,14 @@ from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.formats.model import ModelFileError, PackageCard, read_package_card
-from aiida_seireact.formats.nequip_config import build_config, to_yaml
+from aiida_seireact.formats.nequip_config import build_config, build_test_config, to_yaml
 from aiida_seireact.formats.training_log import read_curve, read_predictions
 from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.science.metrics import errors_by_type
 
 WORK_FOLDER = "nequip"
+PARENT_FOLDER = "nequip_parent"
 
 EXAMPLE = """
 {
@@ -50,10 +51,10 @@ class Sets:
 
 
 def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Train an Allegro model on labelled frames, test it and package it.
+    """Train an Allegro model on labelled frames, test it and package it; with a parent, test that one before.
 
-    Writes model.nequip.zip, curve.json (errors by epoch), predictions.npz (for the test frames), config.yaml
-    and nequip.log.
+    Writes model.nequip.zip, curve.json (errors by epoch), predictions.npz and parent_predictions.npz (for the test
+    frames), config.yaml and nequip.log.
 
     :raises InvalidInput: frames without labels, or species that don't fit.
     :raises ProgramFailed: diverged, killed, out of time before the first epoch, or nequip's own error.
@@ -67,7 +68,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)  # nequip appends to what it finds
     work.mkdir()
-    for name in (files.PACKAGE, files.CURVE, files.PREDICTIONS):
+    for name in (files.PACKAGE, files.CURVE, files.PREDICTIONS, files.PARENT_PREDICTIONS):
         (folder / name).unlink(missing_ok=True)
     _write_stripped(sets.train, work / "train.extxyz")
     _write_stripped(sets.val, work / "val.extxyz")
@@ -95,6 +96,10 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     for place in (folder, work):
         (place / files.NEQUIP_CONFIG).write_text(text, encoding="utf-8")
 
+    before = None
+    if job.parent is not None and sets.tests:
+        progress("testing the parent")
+        before = _test_parent(job, config, sets, folder)
     total = int(config["trainer"]["max_epochs"])
     _train(job, total, work, folder / files.NEQUIP_LOG, progress)
     curve = read_curve(work / "csv" / "metrics.csv")
@@ -108,7 +113,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
 
     write_json(folder / files.CURVE, {name: _numbers(values) for name, values in curve.items()})
     errors = _test(sets.tests, work, folder / files.PREDICTIONS) if sets.tests else None
-    return _outputs(job, total, curve, card, errors, sets)
+    return _outputs(job, total, curve, card, {"errors": errors, "errors_before": before}, sets)
 
 
 # ---------------------------------------------------------------- input
@@ -234,6 +239,22 @@ def _card(path: Path) -> PackageCard:
         raise ProgramFailed(f"nequip-package left no usable package: {error}") from error
 
 
+def _test_parent(job: TrainJob, config: dict[str, Any], sets: Sets, folder: Path) -> dict[str, dict[str, float]]:
+    """Return the errors of the parent, with its own energies of the atoms, on the test frames."""
+    # A folder of its own: the writer of predictions appends, and the run after it writes files of the same names.
+    place = folder / PARENT_FOLDER
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    tested = build_test_config(config, package=f"${{hydra:runtime.cwd}}/../{WORK_FOLDER}/{files.PARENT_PACKAGE}")
+    data = tested["data"]
+    data["train_file_path"] = f"../{WORK_FOLDER}/{data['train_file_path']}"
+    data["test_file_path"] = [f"../{WORK_FOLDER}/{file}" for file in data["test_file_path"]]
+    (place / files.NEQUIP_CONFIG).write_text(to_yaml(tested), encoding="utf-8")
+    command = ["nequip-train", "-cp", str(place.resolve()), "-cn", files.NEQUIP_CONFIG]
+    run_script(command, place, folder / "parent.log", threads=job.num_threads)
+    return _test(sets.tests, place, folder / files.PARENT_PREDICTIONS)
+
+
 # ---------------------------------------------------------------- output
 def _test(tests: dict[str, Frames], work: Path, target: Path) -> dict[str, dict[str, float]]:
     """Collect predictions of all test files, in order, and return the errors by type and overall."""
@@ -272,7 +293,7 @@ def _outputs(
     total: int,
     curve: dict[str, NDArray[np.float64]],
     card: PackageCard,
-    errors: dict[str, dict[str, float]] | None,
+    errors: dict[str, dict[str, dict[str, float]] | None],
     sets: Sets,
 ) -> dict[str, Any]:
     best = int(np.argmin(curve["val_total"]))
@@ -281,8 +302,10 @@ def _outputs(
     early = (
         job.settings.early_stopping_patience is not None and n_epochs - 1 - best >= job.settings.early_stopping_patience
     )
+    predictions = [files.PREDICTIONS] if errors["errors"] else []
+    predictions += [files.PARENT_PREDICTIONS] if errors["errors_before"] else []
     return {
-        "files": [files.PACKAGE, files.CURVE, files.NEQUIP_CONFIG, *([files.PREDICTIONS] if errors else [])],
+        "files": [files.PACKAGE, files.CURVE, files.NEQUIP_CONFIG, *predictions],
         "model_hash": card.model_hash,
         "species": card.species,
         "r_max_ang": card.r_max_ang,
@@ -291,7 +314,7 @@ def _outputs(
         "best_epoch": int(curve["epoch"][best]),
         "done": n_epochs >= total or early,
         "validation": validation,
-        "errors": errors,
+        **errors,
         "n_frames": {
             "train": len(sets.train),
             "val": len(sets.val),

@@ -142,3 +142,90 @@ def time_blocks(md_steps: ArrayLike, block_steps: int, gap_steps: int) -> NDArra
         raise ValueError(f"MD steps start at 0, but one is {steps.min()}.")
     block, within = np.divmod(steps, block_steps + gap_steps)
     return np.where(within < block_steps, block, -1)
+
+
+def blocks_by_number(n_frames: int, n_blocks: int, gap_frames: int) -> NDArray[np.int64]:
+    """Return the time block of each of consecutive frames of one trajectory, ``(n_frames,)``, -1 in a gap.
+
+    The frames that the gaps leave are divided evenly, so that a run that ended early has its blocks too. One that is
+    too short for ``n_blocks`` blocks of a frame has as many as fit.
+
+    :param n_frames: frames of the trajectory, in their order, at least 1.
+    :param n_blocks: blocks wanted.
+    :param gap_frames: frames between two blocks that belong to none, so that neighbours in time are kept apart.
+    :raises ValueError: no frame, no block, or a negative gap.
+    """
+    if n_frames < 1 or n_blocks < 1 or gap_frames < 0:
+        raise ValueError(
+            "Time blocks need at least 1 frame and 1 block and a gap of at least 0 frames, not "
+            f"{n_frames}, {n_blocks} and {gap_frames}."
+        )
+    n_blocks = min(n_blocks, (n_frames + gap_frames) // (1 + gap_frames))
+    size, rest = divmod(n_frames - gap_frames * (n_blocks - 1), n_blocks)
+    block = np.full(n_frames, -1, dtype=np.int64)
+    start = 0
+    for number in range(n_blocks):
+        stop = start + size + (number < rest)
+        block[start:stop] = number
+        start = stop + gap_frames
+    return block
+
+
+def is_held_out(block: int, every: int) -> bool:
+    """Tell whether a time block, counted from 0, is held out: of each ``every`` consecutive ones the last is."""
+    return block % every == every - 1
+
+
+def share_quotas(asked: Mapping[str, int], capacity: Mapping[str, int], order: Sequence[str]) -> dict[str, int]:
+    """Return how many frames each source gives: what is asked of it, and what others asked of lack.
+
+    :param asked: source -> number wanted of it.
+    :param capacity: source -> number it has.
+    :param order: sources in the order in which they step in for others.
+    """
+    quota = {name: min(asked[name], capacity[name]) for name in asked}
+    missing = sum(asked.values()) - sum(quota.values())
+    for name in order:
+        extra = min(missing, capacity[name] - quota[name])
+        quota[name] += extra
+        missing -= extra
+    return quota
+
+
+def spread_evenly(count: int, capacity: Sequence[int]) -> list[int]:
+    """Return how many of ``count`` things go to each place, as evenly as their capacities allow, the first first."""
+    given = [0] * len(capacity)
+    for _ in range(min(count, sum(capacity))):
+        free = [place for place, room in enumerate(capacity) if given[place] < room]
+        given[min(free, key=lambda place: given[place])] += 1
+    return given
+
+
+def uncertain_and_different(
+    scores: ArrayLike, features: ArrayLike, count: int, *, shortlist: float = 2.0, taken: ArrayLike | None = None
+) -> list[int]:
+    """Return the indices of ``count`` frames: of the most uncertain ones those most unlike each other, ascending.
+
+    The ``shortlist × count`` frames with the highest scores are left; of these the highest is taken, then each time
+    the one farthest from all taken (farthest-point sampling: T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985)).
+
+    :param scores: ``(n_frames,)``; equal scores are told apart by the order of the frames.
+    :param features: ``(n_frames, n_features)``; their Euclidean distances are compared.
+    :param count: frames wanted; all, if there are fewer.
+    :param shortlist: from 1 (uncertainty alone) on; large: difference alone.
+    :param taken: ``(n_taken, n_features)`` of frames chosen before, from which the new ones are to differ as well.
+    """
+    places = np.asarray(features, dtype=float)
+    ranked = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
+    left = ranked[: max(count, int(np.ceil(shortlist * count)))]
+    near = np.full(len(left), np.inf)
+    for known in [] if taken is None else np.asarray(taken, dtype=float):
+        near = np.minimum(near, np.linalg.norm(places[left] - known, axis=1))
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(left)):
+        # Infinite distances, before anything is taken, leave the choice to the order of the shortlist.
+        best = int(np.argmax(near))
+        chosen.append(int(left[best]))
+        near = np.minimum(near, np.linalg.norm(places[left] - places[left[best]], axis=1))
+        near[best] = -1.0
+    return sorted(chosen)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from aiida_seireact.formats.nequip_config import TrainSettings, build_config, merge, to_yaml
+from aiida_seireact.formats.nequip_config import TrainSettings, build_config, build_test_config, merge, to_yaml
 
 SPECIES = ["Li", "P", "S", "Cl"]
 
@@ -67,6 +67,25 @@ def test_overrides_reach_any_depth() -> None:
     assert "max_epochs" not in found["trainer"]
     assert found["training_module"]["model"]["l_max"] == 3
     assert found["training_module"]["model"]["num_layers"] == 1
+
+
+def test_only_testing_a_package_needs_no_training_frames_and_no_new_energies() -> None:
+    trained = config(
+        TrainSettings(max_time_s=60),
+        test=["a.extxyz", "b.extxyz"],
+        parent="p.nequip.zip",
+        shifts=dict.fromkeys(SPECIES, 1.0),
+        overrides={"trainer": {"devices": 4}},
+    )
+    tested = build_test_config(trained, package="p.nequip.zip")
+    assert tested["run"] == ["test"]
+    assert tested["data"]["test_file_path"] == ["a.extxyz", "b.extxyz"]
+    assert not {"val_file_path", "stats_manager"} & set(tested["data"])
+    assert tested["training_module"]["model"]["_target_"] == "nequip.model.ModelFromPackage"
+    assert [item["_target_"].rpartition(".")[2] for item in tested["trainer"]["callbacks"]] == ["TestTimeXYZFileWriter"]
+    assert tested["trainer"]["devices"] == 4
+    assert "train" in trained["run"]
+    assert "stats_manager" in trained["data"]
 
 
 def test_merge_leaves_its_arguments_alone() -> None:

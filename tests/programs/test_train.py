@@ -107,6 +107,30 @@ def test_warm_start_begins_where_the_parent_ended(trained: Trained, folder: Path
         trained.outputs["validation"]["val_forces_rmse_ev_ang"], rel=1e-3
     )
     assert warm["model_hash"] != trained.outputs["model_hash"]
+    assert warm["errors_before"] is None
+
+
+@pytest.mark.slow
+def test_parent_is_tested_on_the_same_frames_with_its_own_energies_of_the_atoms(trained: Trained, folder: Path) -> None:
+    shutil.copyfile(trained.package, folder / "parent.nequip.zip")
+    settings = {"max_epochs": 1, "lr": 1e-9, "lr_min": 0.0, "ema_decay": 0.0}
+    # Other shifts move the energies of the new model by 1 eV an atom; the parent must not notice.
+    warm = train.run(
+        job(parent="parent.nequip.zip", shifts=dict.fromkeys(SPECIES, -2.0), settings=settings, test={"a": "a.extxyz"}),
+        folder,
+        quiet,
+    )
+    for key, value in trained.outputs["errors"]["a"].items():
+        assert warm["errors_before"]["a"][key] == pytest.approx(value, rel=1e-6)
+        assert warm["errors_before"]["all"][key] == warm["errors_before"]["a"][key]
+    assert warm["errors"]["a"]["energy_mae_mev_per_atom"] > 900
+    with (
+        np.load(folder / "parent_predictions.npz") as before,
+        np.load(trained.folder / "predictions.npz") as then,
+        np.load(folder / "predictions.npz") as after,
+    ):
+        np.testing.assert_allclose(before["forces"], then["forces"][:32], atol=1e-6)
+        assert before["frame_ids"].tolist() == after["frame_ids"].tolist()
 
 
 @pytest.mark.slow

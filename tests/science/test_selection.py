@@ -7,7 +7,17 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from aiida_seireact.science.selection import split_by_group, time_blocks, unique_by_id, within_force_limit
+from aiida_seireact.science.selection import (
+    blocks_by_number,
+    is_held_out,
+    share_quotas,
+    split_by_group,
+    spread_evenly,
+    time_blocks,
+    uncertain_and_different,
+    unique_by_id,
+    within_force_limit,
+)
 
 
 def dataset(n_groups: int = 20, size: int = 3, types: tuple[str, ...] = ("Li", "interface")):
@@ -120,3 +130,54 @@ def test_time_blocks_without_length_are_refused():
         time_blocks([0], 0, 0)
     with pytest.raises(ValueError, match="start at 0"):
         time_blocks([-1], 10, 0)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 5, 16, 17, 40, 60])
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_blocks_are_even_and_a_gap_apart(n_frames: int, gap: int):
+    block = blocks_by_number(n_frames, 6, gap)
+    sizes = np.bincount(block[block >= 0])
+    assert len(sizes) == min(6, (n_frames + gap) // (1 + gap))
+    assert sizes.max() - sizes.min() <= 1
+    assert (block == -1).sum() == gap * (len(sizes) - 1)
+    ends = [(np.flatnonzero(block == k)[0], np.flatnonzero(block == k)[-1]) for k in range(len(sizes))]
+    assert all(after[0] - before[1] == 1 + gap for before, after in zip(ends[:-1], ends[1:], strict=True))
+
+
+def test_every_third_block_is_held_out():
+    assert [is_held_out(block, 3) for block in range(7)] == [False, False, True, False, False, True, False]
+
+
+def test_a_run_that_gives_too_few_is_helped_by_the_others_in_their_order():
+    asked, order = {"long": 4, "short": 16}, ["short", "long"]
+    assert share_quotas(asked, {"long": 20, "short": 30}, order) == {"long": 4, "short": 16}
+    assert share_quotas(asked, {"long": 20, "short": 6}, order) == {"long": 14, "short": 6}
+    assert share_quotas(asked, {"long": 2, "short": 30}, order) == {"long": 2, "short": 18}
+    assert share_quotas(asked, {"long": 5, "short": 6}, order) == {"long": 5, "short": 6}
+
+
+def test_frames_are_spread_evenly_over_blocks():
+    assert spread_evenly(5, [4, 4, 4]) == [2, 2, 1]
+    assert spread_evenly(5, [1, 4, 4]) == [1, 2, 2]
+    assert spread_evenly(9, [1, 2]) == [1, 2]
+    assert spread_evenly(0, [3]) == [0]
+
+
+def test_the_most_uncertain_frame_is_taken_and_then_the_most_different_of_the_uncertain():
+    scores = [0.9, 0.8, 0.7, 0.6, 0.1, 0.1]
+    features = [[0.0], [0.1], [3.0], [0.2], [99.0], [98.0]]
+    # frames 4 and 5 are the most different, but known
+    assert uncertain_and_different(scores, features, 2) == [0, 2]
+    assert uncertain_and_different(scores, features, 2, shortlist=1.0) == [0, 1]
+    assert uncertain_and_different(scores, features, 2, shortlist=3.0) == [0, 4]
+
+
+def test_frames_differ_from_those_taken_before():
+    features = [[0.0], [1.0], [2.0]]
+    assert uncertain_and_different([0.0] * 3, features, 1, shortlist=9, taken=[[0.1]]) == [2]
+    assert uncertain_and_different([0.0] * 3, features, 1, shortlist=9, taken=[[0.0], [2.0]]) == [1]
+    assert uncertain_and_different([0.0] * 3, features, 9) == [0, 1, 2]
+
+
+def test_equal_frames_do_not_make_the_choice_run_in_circles():
+    assert uncertain_and_different([0.5] * 4, np.zeros((4, 2)), 3) == [0, 1, 2]

@@ -20,7 +20,7 @@ class TrainJob(Job):
     settings: TrainSettings = Field(TrainSettings(), description="network and schedule, see formats/nequip_config")
     species: list[str] | None = Field(None, description="type names in the model's order; default: as in `train`")
     shifts: dict[str, float] | None = Field(None, description="energy of each species, eV per atom")
-    parent: str | None = Field(None, description="package to start from (warm start)")
+    parent: str | None = Field(None, description="package to start from (warm start); it is tested on the same frames")
     overrides: dict[str, Any] = Field({}, description="merged into nequip's configuration, at any depth")
     num_threads: int = Field(1, ge=1, description="threads; one gives the same model twice")
 
