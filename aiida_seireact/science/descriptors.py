@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,45 +70,51 @@ class DescriptorSpec:
         return {**asdict(self), "species": list(self.species)}
 
 
-def _real_harmonics(unit: FloatArray, l_max: int) -> FloatArray:
-    """Orthonormal real spherical harmonics up to l = 3 of unit vectors, ``(n, (l_max + 1)²)``."""
-    x, y, z = unit.T
+def real_harmonics(x: Any, y: Any, z: Any, l_max: int) -> list[Any]:
+    """Orthonormal real spherical harmonics up to l = 3 of unit vectors: one ``(n,)`` for each of (l_max + 1)².
+
+    :param x, y, z: ``(n,)`` arrays of numpy or tensors of torch.
+    """
     pi = np.pi
-    columns = [np.full_like(x, np.sqrt(1 / (4 * pi)))]
+    columns = [0 * x + math.sqrt(1 / (4 * pi))]
     if l_max >= 1:
-        c1 = np.sqrt(3 / (4 * pi))
+        c1 = math.sqrt(3 / (4 * pi))
         columns += [c1 * y, c1 * z, c1 * x]
     if l_max >= 2:
-        c2 = np.sqrt(15 / (4 * pi))
+        c2 = math.sqrt(15 / (4 * pi))
         columns += [
             c2 * x * y,
             c2 * y * z,
-            np.sqrt(5 / (16 * pi)) * (3 * z**2 - 1),
+            math.sqrt(5 / (16 * pi)) * (3 * z**2 - 1),
             c2 * x * z,
             c2 / 2 * (x**2 - y**2),
         ]
     if l_max >= 3:
-        c3, c31, c32 = np.sqrt(35 / (32 * pi)), np.sqrt(21 / (32 * pi)), np.sqrt(105 / (4 * pi))
+        c3, c31, c32 = math.sqrt(35 / (32 * pi)), math.sqrt(21 / (32 * pi)), math.sqrt(105 / (4 * pi))
         columns += [
             c3 * y * (3 * x**2 - y**2),
             c32 * x * y * z,
             c31 * y * (5 * z**2 - 1),
-            np.sqrt(7 / (16 * pi)) * z * (5 * z**2 - 3),
+            math.sqrt(7 / (16 * pi)) * z * (5 * z**2 - 3),
             c31 * x * (5 * z**2 - 1),
             c32 / 2 * z * (x**2 - y**2),
             c3 * x * (x**2 - 3 * y**2),
         ]
-    return np.stack(columns, axis=1)
+    return columns
+
+
+def chebyshev_polynomials(x: Any, count: int) -> list[Any]:
+    """Return T_0 to T_(count − 1) of ``x``, an array of numpy or a tensor of torch."""
+    polynomials = [0 * x + 1, x]
+    while len(polynomials) < count:
+        polynomials.append(2 * x * polynomials[-1] - polynomials[-2])
+    return polynomials[:count]
 
 
 def _radial(distances: FloatArray, spec: DescriptorSpec) -> FloatArray:
     """Chebyshev polynomials of r/r_c times the quadratic cutoff (r − r_c)², ``(n, n_max)``."""
-    x = distances / spec.cutoff_ang
-    polynomials = [np.ones_like(x), x]
-    while len(polynomials) < spec.n_max:
-        polynomials.append(2 * x * polynomials[-1] - polynomials[-2])
-    cutoff = (distances - spec.cutoff_ang) ** 2
-    return np.asarray(np.stack(polynomials[: spec.n_max], axis=1) * cutoff[:, None])
+    polynomials = np.stack(chebyshev_polynomials(distances / spec.cutoff_ang, spec.n_max), axis=1)
+    return np.asarray(polynomials * ((distances - spec.cutoff_ang) ** 2)[:, None])
 
 
 def _channels(numbers: NDArray[Any], species: Sequence[str]) -> NDArray[np.int64]:
@@ -177,7 +184,8 @@ def b2_descriptors(
         order = np.argsort(slot, kind="stable")
         rows, slot = rows[order], slot[order]
         radial = _radial(d[rows], spec)
-        angular = _real_harmonics(vector[rows] / d[rows][:, None], spec.l_max)
+        x, y, z = (vector[rows] / d[rows][:, None]).T
+        angular = np.stack(real_harmonics(x, y, z, spec.l_max), axis=1)
         edges = (radial[:, :, None] * angular[:, None, :]).reshape(len(rows), spec.n_max * n_lm)
         expansion = np.zeros((len(some) * n_species, spec.n_max * n_lm))
         begins = np.flatnonzero(np.diff(slot, prepend=-1))
