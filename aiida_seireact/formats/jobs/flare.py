@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -54,7 +56,9 @@ class GuardSettings(Job):
 class LegSettings(Job):
     """One condition: ensemble, thresholds, and what is handed out to label."""
 
-    ensemble: Literal["nvt", "npt"] = Field("nvt", description="constant volume, or constant pressure")
+    ensemble: Literal["nvt", "npt"] = Field(
+        "nvt", description="constant volume, or constant pressure along each axis of the cell"
+    )
     temperature_k: float = Field(gt=0, description="temperature, K")
     pressure_gpa: float = Field(0.0, description="pressure of npt, GPa")
     timestep_fs: float = Field(2.0, gt=0, le=5, description="time step, fs")
@@ -93,6 +97,13 @@ class LegSettings(Job):
                 "environment that stopped the run would not be learned"
             )
         return self
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 of all settings but `steps`: a run may be made longer, otherwise it goes on as it began."""
+        content = self.model_dump(mode="json", exclude={"steps"})
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class FlareJob(Job):
