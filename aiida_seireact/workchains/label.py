@@ -147,6 +147,11 @@ def validate_engine(engine: orm.Str | None, _: Any) -> str | None:
     return f"The engine {engine.value!r} lacks the inputs {', '.join(sorted(missing))}." if missing else None
 
 
+def validate_batch_size(size: orm.Int, _: Any) -> str | None:
+    """Refuse empty batches."""
+    return None if size.value >= 1 else f"batch_size is {size.value}; a job labels at least one frame."
+
+
 def validate_batches(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse more batches than one process may collect."""
     if "frames" not in inputs or "batch_size" not in inputs:

@@ -1,0 +1,266 @@
+"""``seireact.explore``: on-the-fly learning under several conditions side by side, pooled in canonical order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+
+from aiida_seireact.calculations.ase import AseCalculation
+from aiida_seireact.calculations.flare import validate_start
+from aiida_seireact.calculations.functions.campaigns import (
+    gather_campaign_failures,
+    gather_campaigns,
+    join_conditions,
+    pool_frames,
+    prepare_campaign,
+)
+from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, ConditionSettings, LimitSettings
+from aiida_seireact.workchains.base import attempt
+from aiida_seireact.workchains.campaign import CampaignWorkChain
+from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.label import validate_batch_size, validate_engine
+from aiida_seireact.workchains.protocol import ProtocolMixin
+
+ASE_ENGINE = "seireact.label.ase"
+# A name is part of link labels and of names of arrays.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+
+
+class ExploreWorkChain(ProtocolMixin, WorkChain):
+    """Runs one campaign a condition; a slow one holds nobody, and the frames of a failed one are never used."""
+
+    PROTOCOL_FILE: ClassVar[str] = "explore.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        super().define(spec)
+        spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
+        for program in ("flare", "label"):
+            spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
+        spec.input_namespace(
+            "systems",
+            valid_type=FramesData,
+            dynamic=True,
+            validator=validate_systems,
+            help="The cells, one frame each, by the name under which conditions know them.",
+        )
+        spec.input("labelled", valid_type=FramesData, help="The first labelled frames, of which each campaign learns.")
+        spec.input_namespace(
+            "conditions",
+            valid_type=orm.Dict,
+            dynamic=True,
+            validator=validate_conditions,
+            help="By name: `system`; `seeds` (`types`, `count`, `force_limit_ev_per_ang`); `campaign` (`max_legs`); "
+            "`leg`, the settings of a `seireact-flare` job.",
+        )
+        spec.input(
+            "limits",
+            valid_type=orm.Dict,
+            validator=job_validator(LimitSettings),
+            help="`max_failed`: how many campaigns may fail.",
+        )
+        spec.input("engine", valid_type=orm.Str, validator=validate_engine, help="Labelling engine.")
+        spec.input("label", valid_type=orm.Dict, help="Settings of the labels: those of `labelled`.")
+        spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
+        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        spec.inputs.validator = validate_exploration
+        spec.output(
+            "frames",
+            valid_type=FramesData,
+            required=False,
+            help="The frames of all campaigns that came to a good end, by frame id, each once.",
+        )
+        spec.output_namespace("gps", valid_type=PotentialData, dynamic=True, help="The last GP of each condition.")
+        spec.output("campaigns", valid_type=orm.Dict, help="The numbers of every campaign, also of those that failed.")
+        spec.output("arrays", valid_type=orm.ArrayData, required=False, help="`<condition>__<array of the campaign>`.")
+        spec.output("failures", valid_type=orm.Dict, help="Frames without a label, with reason, condition and round.")
+        spec.outline(cls.run_campaigns, cls.inspect_campaigns, cls.results)
+        spec.exit_code(250, "ERROR_STAGE_REFUSED", message="Stage {stage} can't be done with these inputs: {message}")
+        spec.exit_code(
+            480,
+            "ERROR_CAMPAIGNS_FAILED",
+            message="{failed} of {all} campaigns failed, {allowed} may; the first: {name} <{pk}>: {message}",
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        systems: Mapping[str, FramesData],
+        labelled: FramesData,
+        codes: Mapping[str, orm.AbstractCode] | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder: ``fast`` explores Li | Li6PS5Cl | Li at 300 and 600 K, and Li6PS5Cl at 300 K.
+
+        :param systems: cells by name; ``fast`` knows ``interface`` and ``Li6PS5Cl``.
+        :param overrides: any value of the protocol; a condition that is null is left out.
+        """
+        inputs = cls.get_protocol_inputs(protocol, overrides)
+        builder = cls.get_builder()
+        builder.codes = dict(codes or {name: find_code(name) for name in ("flare", "label")})
+        builder.systems = dict(systems)
+        builder.labelled = labelled
+        builder.conditions = {
+            name: orm.Dict(condition) for name, condition in inputs["conditions"].items() if condition is not None
+        }
+        builder.limits = orm.Dict(inputs["limits"])
+        builder.engine = orm.Str(inputs["engine"])
+        builder.label = orm.Dict(inputs["label"])
+        builder.batch_size = orm.Int(inputs["batch_size"])
+        builder.options = dict(options or {})
+        return builder
+
+    def run_campaigns(self) -> ToContext | ExitCode:
+        """Choose what each campaign knows first, and let all go."""
+        children = {}
+        for name, condition in sorted(self.inputs.conditions.items()):
+            prepared, refusal = attempt(
+                prepare_campaign,
+                self.inputs.labelled,
+                condition,
+                metadata={"call_link_label": f"prepare_{name}"},
+            )
+            if refusal:
+                return self.exit_codes.ERROR_STAGE_REFUSED.format(stage=f"seeds of {name}", message=refusal)
+            children[name] = prepared
+        self.ctx.names = sorted(children)
+        self.report(f"campaigns: {', '.join(self.ctx.names)}")
+        return ToContext(
+            **{
+                f"campaign_{name}": self.submit(
+                    CampaignWorkChain,
+                    code=self.inputs.codes.flare,
+                    start=self.inputs.systems[self.inputs.conditions[name]["system"]],
+                    **prepared,
+                    label={
+                        "code": self.inputs.codes.label,
+                        "engine": self.inputs.engine,
+                        "parameters": self.inputs.label,
+                        "batch_size": self.inputs.batch_size,
+                    },
+                    options=dict(self.inputs.options),
+                    metadata={"call_link_label": f"campaign_{name}"},
+                )
+                for name, prepared in children.items()
+            }
+        )
+
+    def inspect_campaigns(self) -> ExitCode | None:
+        """Tell how every campaign went; end if too many failed."""
+        campaigns = {name: self.ctx[f"campaign_{name}"] for name in self.ctx.names}
+        self.out(
+            "failures",
+            gather_campaign_failures(
+                metadata={"call_link_label": "gather_failures"}, **outputs_of(campaigns, "failures")
+            ),
+        )
+        told = outputs_of(campaigns, "campaign")
+        self.out(
+            "campaigns",
+            gather_campaigns(
+                metadata={"call_link_label": "gather_campaigns"},
+                **{f"condition_{name}": self.inputs.conditions[name] for name in campaigns},
+                **{f"campaign_{name}": node for name, node in told.items()},
+            ),
+        )
+        failed = {name: campaign for name, campaign in campaigns.items() if not campaign.is_finished_ok}
+        for name, campaign in failed.items():
+            self.report(f"campaign {name} <{campaign.pk}> failed, its frames are not used: {why(campaign)}")
+        allowed = self.inputs.limits.get_dict().get("max_failed", LimitSettings().max_failed)
+        if len(failed) > allowed:
+            name, campaign = next(iter(failed.items()))
+            return self.exit_codes.ERROR_CAMPAIGNS_FAILED.format(
+                failed=len(failed),
+                all=len(campaigns),
+                allowed=allowed or "none",
+                name=name,
+                pk=campaign.pk,
+                message=why(campaign),
+            )
+        return None
+
+    def results(self) -> ExitCode | None:
+        """Pool the frames of the campaigns that came to a good end."""
+        campaigns = {name: self.ctx[f"campaign_{name}"] for name in self.ctx.names}
+        good = {name: campaign for name, campaign in campaigns.items() if campaign.is_finished_ok}
+        self.out("gps", outputs_of(good, "gp"))
+        if arrays := outputs_of(good, "arrays"):
+            self.out("arrays", join_conditions(metadata={"call_link_label": "join_arrays"}, **arrays))
+        if frames := outputs_of(good, "frames"):
+            pooled, refusal = attempt(pool_frames, metadata={"call_link_label": "pool_frames"}, **frames)
+            if refusal:
+                return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="pooling", message=refusal)
+            self.out("frames", pooled)
+            self.report(f"{len(pooled)} frames were labelled under {len(good)} conditions")
+        return None
+
+
+def outputs_of(campaigns: Mapping[str, orm.WorkChainNode], port: str) -> dict[str, orm.Data]:
+    """Return what each campaign gave out there, by condition."""
+    return {name: campaign.outputs[port] for name, campaign in campaigns.items() if port in campaign.outputs}
+
+
+def why(campaign: orm.WorkChainNode) -> str:
+    """Return why a campaign failed."""
+    return campaign.exit_message or f"it was {campaign.process_state.value}"
+
+
+def validate_systems(systems: Mapping[str, FramesData], context: Any) -> str | None:
+    """Refuse cells that no condition can start from."""
+    for name, cell in systems.items():
+        if message := validate_start(cell, context):
+            return f"{name}: {message}"
+    return None
+
+
+def validate_conditions(conditions: Mapping[str, orm.Dict], context: Any) -> str | None:
+    """Refuse settings that a campaign would refuse."""
+    if len(conditions) > MAX_CONDITIONS:
+        return (
+            f"{len(conditions)} conditions are more than one process can gather ({MAX_CONDITIONS}): "
+            "explore them in several studies."
+        )
+    check = job_validator(ConditionSettings)
+    for name, condition in conditions.items():
+        if not NAME.fullmatch(name):
+            return f"{name!r} can't be the name of a condition: use letters, digits and single underscores."
+        if message := check(condition, context):
+            return f"{name}: {message}"
+    return None
+
+
+def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
+    """Refuse settings that fit each alone but not together."""
+    conditions, systems = inputs.get("conditions", {}), inputs.get("systems", {})
+    if not conditions:
+        return "There is no condition to explore: give at least one under `conditions`."
+    labelled = inputs.get("labelled")
+    if labelled is not None and not labelled.is_labelled:
+        return "labelled: these frames have no energy, forces and stress: label them first."
+    if "engine" in inputs and "label" in inputs and inputs["engine"].value == ASE_ENGINE:
+        check = AseCalculation.spec().inputs["parameters"].validator
+        if message := check(inputs["label"], context):
+            return f"label: {message}"
+    for name, node in conditions.items():
+        condition = node.get_dict()
+        if condition["system"] not in systems:
+            return (
+                f"Condition {name!r} is of system {condition['system']!r}, but there is only "
+                f"{', '.join(sorted(systems)) or 'none'}: give that cell under `systems`."
+            )
+        types = set(labelled.base.attributes.get("config_types")) if labelled is not None else set()
+        if labelled is not None and not types & set(condition["seeds"]["types"]):
+            return (
+                f"Condition {name!r} learns first from frames of type {' or '.join(condition['seeds']['types'])}, "
+                f"but labelled are {', '.join(sorted(types))}."
+            )
+    return None
