@@ -11,6 +11,8 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.science.descriptors import DescriptorSpec, b2_descriptors
+from aiida_seireact.science.sparse_gp import SparseGP
 
 pytest_plugins = "aiida.tools.pytest_fixtures"
 
@@ -45,5 +47,95 @@ def labelled(labelled_atoms: Callable[..., list[Atoms]]) -> Callable[..., Frames
 
     def make(count: int = 4, *, settings_hash: str = "a" * 64, **kwargs: object) -> Frames:
         return Frames.from_atoms(labelled_atoms(count, **kwargs), settings_hash=settings_hash)
+
+    return make
+
+
+@pytest.fixture
+def sparse_gp() -> Callable[..., SparseGP]:
+    """Return a factory of Gaussian processes that know the environments of a structure, with made-up weights."""
+
+    def make(
+        known: Atoms,
+        *,
+        species: tuple[str, ...] = ("Li", "P", "S", "Cl"),
+        n_max: int = 3,
+        l_max: int = 2,
+        power: int = 2,
+        seed: int = 0,
+        frame_ids: tuple[str, ...] = ("f" * 64,),
+        settings_hash: str = "a" * 64,
+    ) -> SparseGP:
+        rng = np.random.default_rng(seed)
+        sigma, jitter = 1.5, 1e-8
+        descriptors, alpha, inverse_cholesky = [], [], []
+        for symbol in species:
+            spec = DescriptorSpec(species=species, cutoff_ang=4.5, n_max=n_max, l_max=l_max, centre=symbol)
+            rows = np.zeros((0, spec.n_features))
+            if symbol in known.get_chemical_symbols():
+                rows, _ = b2_descriptors(known.positions, known.numbers, known.cell.array, known.pbc, spec)
+            rows = rows.astype(np.float64)
+            rows /= np.linalg.norm(rows, axis=1)[:, None]
+            kernel = sigma**2 * (rows @ rows.T) ** power + jitter * np.eye(len(rows))
+            descriptors.append(rows)
+            alpha.append(rng.normal(size=len(rows)))
+            inverse_cholesky.append(np.linalg.inv(np.linalg.cholesky(kernel)))
+        n_atoms = sum(len(rows) for rows in descriptors)
+        return SparseGP(
+            species=species,
+            cutoff_ang=4.5,
+            n_max=n_max,
+            l_max=l_max,
+            power=power,
+            sigma=sigma,
+            noises=(0.5, 0.1, 0.005),
+            jitter=jitter,
+            energies_ev=-np.arange(1.0, len(species) + 1),
+            descriptors=tuple(descriptors),
+            alpha=tuple(alpha),
+            inverse_cholesky=tuple(inverse_cholesky),
+            frame_ids=frame_ids,
+            sparse_atoms=(tuple(range(n_atoms)), *[()] * (len(frame_ids) - 1)),
+            settings_hash=settings_hash,
+        )
+
+    return make
+
+
+@pytest.fixture
+def gp_that_knows() -> Callable[..., SparseGP]:
+    """Return a factory of processes that know the environments of some atoms, and predict no energy."""
+
+    def make(images: list[Atoms], species: tuple[str, ...], *, power: int = 2) -> SparseGP:
+        shape = {"cutoff_ang": 4.0, "n_max": 3, "l_max": 2}
+        rows, alpha, inverse = [], [], []
+        for symbol in species:
+            spec = DescriptorSpec(species=species, centre=symbol, **shape)
+            found = [
+                b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0].astype(float)
+                for atoms in images
+                if symbol in atoms.get_chemical_symbols()
+            ]
+            points = np.concatenate([*found, np.zeros((0, spec.n_features))])
+            points /= np.linalg.norm(points, axis=1, keepdims=True)
+            kernel = (points @ points.T) ** power + 1e-6 * np.eye(len(points))
+            rows.append(points)
+            alpha.append(np.zeros(len(points)))
+            inverse.append(np.linalg.inv(np.linalg.cholesky(kernel)))
+        return SparseGP(
+            species=species,
+            **shape,
+            power=power,
+            sigma=1.0,
+            noises=(0.1, 0.1, 0.1),
+            jitter=1e-6,
+            energies_ev=np.zeros(len(species)),
+            descriptors=tuple(rows),
+            alpha=tuple(alpha),
+            inverse_cholesky=tuple(inverse),
+            frame_ids=("all",),
+            sparse_atoms=(tuple(range(sum(len(part) for part in alpha))),),
+            settings_hash="a" * 64,
+        )
 
     return make

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -197,3 +197,22 @@ def b2_descriptors(
             part = c[:, :, ell**2 : (ell + 1) ** 2]
             block[:, :, ell] = (part @ part.transpose(0, 2, 1))[:, upper[0], upper[1]]
     return found, centres
+
+
+def mean_descriptors(
+    positions: ArrayLike, numbers: ArrayLike, cell: ArrayLike, pbc: ArrayLike, spec: DescriptorSpec
+) -> FloatArray:
+    """Return the B2 descriptors averaged over the atoms of each species, ``(n_species, n_features)``.
+
+    One matrix for a frame, whatever its size: frames of one run are compared by it. The centre of the spec is not used;
+    a species of which there is no atom has zeros.
+
+    :raises DescriptorError: as :func:`b2_descriptors`.
+    """
+    present = set(np.unique(np.asarray(numbers)).tolist())
+    means = np.zeros((len(spec.species), spec.n_features))
+    for row, symbol in enumerate(spec.species):
+        if atomic_numbers[symbol] in present:
+            found, _ = b2_descriptors(positions, numbers, cell, pbc, replace(spec, centre=symbol))
+            means[row] = found.mean(axis=0, dtype=np.float64)
+    return means

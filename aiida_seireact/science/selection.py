@@ -229,3 +229,17 @@ def uncertain_and_different(
         near = np.minimum(near, np.linalg.norm(places[left] - places[left[best]], axis=1))
         near[best] = -1.0
     return sorted(chosen)
+
+
+def equally_weighted(features: ArrayLike) -> NDArray[np.float64]:
+    """Return features of frames as vectors ``(n_frames, n_parts × n_features)`` in which each part counts alike.
+
+    Each part is divided by the root mean square distance of its frames from their mean; one that never changes is 0.
+
+    :param features: ``(n_frames, n_parts, n_features)``, a part for example for each species.
+    """
+    values = np.array(features, dtype=float)
+    values -= values.mean(axis=0)
+    spread = np.sqrt((values**2).sum(axis=2).mean(axis=0))
+    scaled = np.divide(values, spread[:, None], out=np.zeros_like(values), where=spread[:, None] > 0)
+    return np.asarray(scaled.reshape(len(values), -1))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, b2_descriptors, mean_descriptors
 
 SPEC = DescriptorSpec(cutoff_ang=5.0, n_max=3, l_max=3)
 
@@ -152,3 +154,19 @@ def test_equal_to_flare(settings: dict) -> None:
     assert sorted(rows) == centres.tolist()
     scale = np.abs(expected).max()
     assert np.abs(found[np.argsort(np.argsort(rows))] - expected).max() < 1e-6 * scale  # float32 here
+
+
+def test_mean_descriptors_have_a_row_for_each_species_whatever_the_size_of_the_cell() -> None:
+    atoms = bulk("LiCl", "rocksalt", a=5.13, cubic=True)
+    atoms.rattle(0.1, seed=0)
+    spec = DescriptorSpec(species=("Li", "S", "Cl"), centre="S", cutoff_ang=5.0, n_max=3, l_max=2)
+
+    def means(atoms: Atoms) -> np.ndarray:
+        return mean_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)
+
+    found = means(atoms)
+    assert found.shape == (3, spec.n_features)
+    assert (found[1] == 0).all()
+    own = b2(atoms, replace(spec, centre="Cl"))
+    np.testing.assert_allclose(found[2], own.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(means(atoms.repeat((2, 1, 1))), found, rtol=1e-5)

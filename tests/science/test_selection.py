@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from aiida_seireact.science.selection import (
     blocks_by_number,
+    equally_weighted,
     is_held_out,
     share_quotas,
     split_by_group,
@@ -141,7 +143,7 @@ def test_blocks_are_even_and_a_gap_apart(n_frames: int, gap: int):
     assert sizes.max() - sizes.min() <= 1
     assert (block == -1).sum() == gap * (len(sizes) - 1)
     ends = [(np.flatnonzero(block == k)[0], np.flatnonzero(block == k)[-1]) for k in range(len(sizes))]
-    assert all(after[0] - before[1] == 1 + gap for before, after in zip(ends[:-1], ends[1:], strict=True))
+    assert all(after[0] - before[1] == 1 + gap for before, after in pairwise(ends))
 
 
 def test_every_third_block_is_held_out():
@@ -181,3 +183,10 @@ def test_frames_differ_from_those_taken_before():
 
 def test_equal_frames_do_not_make_the_choice_run_in_circles():
     assert uncertain_and_different([0.5] * 4, np.zeros((4, 2)), 3) == [0, 1, 2]
+
+
+def test_each_part_of_the_features_counts_alike():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 3, 4)) * np.array([1e-3, 10.0, 0.0])[:, None] + 5.0
+    scaled = equally_weighted(features).reshape(50, 3, 4)
+    np.testing.assert_allclose((scaled**2).sum(axis=2).mean(axis=0), [1.0, 1.0, 0.0], rtol=1e-6, atol=1e-12)

@@ -1,0 +1,58 @@
+"""The job file of ``seireact-select``."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.jobs.frame_files import FrameFiles
+
+
+class RunChoice(FrameFiles):
+    """One run, and how many frames are wanted of it."""
+
+    learned: int = Field(ge=0, description="frames wanted to learn from")
+    held_out: int = Field(ge=0, description="frames wanted to hold out")
+    start_id: str = Field("", description="frame id of the frame the run started from; goes into the frames chosen")
+
+
+class DifferenceSettings(Job):
+    """Descriptor by which frames are unlike each other: B2, averaged over the atoms of each species."""
+
+    cutoff_ang: float = Field(5.0, gt=0, description="reach, Å")
+    n_max: int = Field(4, ge=1, description="radial functions a species")
+    l_max: int = Field(2, ge=0, le=3, description="largest angular momentum")
+
+
+class SelectJob(Job):
+    """What a model has run, who judges it, and which frames are taken."""
+
+    runs: dict[str, RunChoice] = Field(min_length=1, description="runs by name, each with its files and numbers")
+    gps: dict[str, str] = Field(
+        {}, description="sparse Gaussian processes (.npz) by name; an environment that one of them knows is known"
+    )
+    n_blocks: int = Field(6, ge=2, description="time blocks of a run")
+    gap_frames: int = Field(2, ge=0, description="frames between two blocks that are not taken")
+    held_out_every: int = Field(3, ge=2, description="of so many consecutive blocks the last is held out")
+    shortlist: float = Field(
+        2.0, ge=1, description="the most uncertain frames of a block, as a multiple of those taken, are compared"
+    )
+    difference: DifferenceSettings = Field(DifferenceSettings(), description="what makes frames unlike each other")
+    min_distance_ang: float = Field(1.0, ge=0, description="frames with two atoms closer are not taken, Å")
+    min_learned: int = Field(1, ge=1, description="fewer frames to learn from are refused")
+    min_held_out: int = Field(1, ge=1, description="fewer frames to hold out are refused")
+
+    @model_validator(mode="after")
+    def _a_block_is_held_out(self) -> SelectJob:
+        if self.n_blocks < self.held_out_every:
+            raise ValueError(
+                f"of {self.n_blocks} blocks none is held out where held_out_every is {self.held_out_every}: "
+                "take more blocks or a smaller number"
+            )
+        for part in ("learned", "held_out"):
+            asked = sum(getattr(run, part) for run in self.runs.values())
+            if asked < getattr(self, f"min_{part}"):
+                raise ValueError(
+                    f"the runs are asked for {asked} frames {part}, less than min_{part} {getattr(self, f'min_{part}')}"
+                )
+        return self

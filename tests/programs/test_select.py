@@ -1,0 +1,212 @@
+"""seireact-select on a crystal that melts: what is uncertain is taken, blocks stay apart, short runs are helped."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from click.testing import CliRunner
+
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.select import SelectJob
+from aiida_seireact.formats.sgp import save_gp
+from aiida_seireact.programs import select
+from aiida_seireact.science.sparse_gp import SparseGP
+
+from .conftest import call, write_dump
+
+
+def melting(n_frames: int, *, repeat: int = 1, seed: int = 0) -> list[Atoms]:
+    """LiCl, every atom on its way: frame k is rattled by 0.02 Å more than frame k - 1, so its atoms are less known."""
+    rng = np.random.default_rng(seed)
+    start = bulk("LiCl", "rocksalt", a=5.13, cubic=True).repeat((repeat, 1, 1))
+    start = start[np.argsort(start.numbers, kind="stable")]
+    images = []
+    for number in range(n_frames):
+        atoms = start.copy()
+        atoms.positions += 0.02 * number * rng.normal(size=(len(atoms), 3))
+        images.append(atoms)
+    return images
+
+
+JOB: dict[str, Any] = {
+    "runs": {
+        "small": {"files": ["small.dump"], "skip_first": 1, "learned": 8, "held_out": 4},
+        "large": {"files": ["large.npz"], "skip_first": 1, "learned": 2, "held_out": 1, "start_id": "e" * 64},
+    },
+    "gps": {"cold": "cold.npz", "lithium": "lithium.npz"},
+    "gap_frames": 1,
+    "min_distance_ang": 0.1,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, gp_that_knows: Callable[..., SparseGP]) -> Path:
+    """A run of 8 atoms as a dump, one of 16 atoms as frames, a process of the cold crystal and one of lithium alone."""
+    write_dump(tmp_path / "small.dump", melting(31))
+    images = melting(21, repeat=2, seed=1)
+    for number, atoms in enumerate(images):
+        atoms.info["md_step"] = 10 * number
+    Frames.from_atoms(images).save(tmp_path / "large.npz")
+    save_gp(tmp_path / "cold.npz", gp_that_knows(melting(3), ("Li", "Cl")))
+    save_gp(tmp_path / "lithium.npz", gp_that_knows([bulk("Li", "bcc", a=3.44).repeat(2)], ("Li",)))
+    return tmp_path
+
+
+def selected(folder: Path) -> tuple[Frames, dict[str, np.ndarray]]:
+    with np.load(folder / "selection.npz", allow_pickle=False) as rows:
+        return Frames.load(folder / "selected.npz"), {name: rows[name] for name in rows.files}
+
+
+def test_numbers_are_those_asked_and_both_files_agree(folder: Path) -> None:
+    status, result, progress = call(select.main, folder, JOB)
+    assert status == 0, result
+    told = result["outputs"]
+    frames, rows = selected(folder)
+    assert (told["n_chosen"], told["n_learned"], told["n_held_out"]) == (len(frames), 10, 5)
+    assert told["runs"]["small"]["chosen"] == {"learned": 8, "held_out": 4}
+    assert rows["chosen"].sum() == len(frames)
+    # dump of 8 decimals, wrapped into the cell: the very positions that a label will belong to
+    assert [rows["frame_ids"][i] for i in np.flatnonzero(rows["chosen"])] == frames.frame_ids
+    assert rows["md_step"][rows["chosen"]].tolist() == frames.md_step.tolist()
+    assert set(frames.config_type) == {"augment-small", "augment-large"}
+    assert set(frames.parent_id[frames.config_type == "augment-large"]) == {"e" * 64}
+    assert not frames.is_labelled
+    assert "small: frame 30 of 30, step 1500, largest uncertainty 0." in progress
+    frames.validate(min_distance_ang=0.1)
+
+
+def test_time_blocks_are_never_split_and_a_gap_apart(folder: Path) -> None:
+    _, result, _ = call(select.main, folder, JOB)
+    frames, rows = selected(folder)
+    for name, told in result["outputs"]["runs"].items():
+        assert [block["part"] for block in told["blocks"]] == ["learned", "learned", "held_out"] * 2
+        assert sum(block["n_chosen"] for block in told["blocks"]) == sum(told["chosen"].values())
+        of_run = rows["run"] == name
+        block, part = rows["block"][of_run], rows["part"][of_run]
+        assert (part[block == -1] == "").all()
+        assert not rows["chosen"][of_run][block == -1].any()
+        changes = np.flatnonzero(np.diff(block) != 0)
+        assert -1 in block[changes] or -1 in block[changes + 1]
+        groups = {entry["group"]: entry for entry in told["blocks"]}
+        mine = frames.config_type == f"augment-{name}"
+        for group, step in zip(frames.group[mine], frames.md_step[mine], strict=True):
+            assert groups[group]["first_step"] <= step <= groups[group]["last_step"]
+    assert "of every 3 blocks the last is held out" in result["outputs"]["block_rule"]
+
+
+def test_the_most_uncertain_frame_of_each_block_is_among_those_taken(folder: Path) -> None:
+    call(select.main, folder, JOB)
+    _, rows = selected(folder)
+    small = rows["run"] == "small"
+    # The cold process knows the first frames; lithium's lacks the chlorine that every environment holds.
+    assert rows["max_std"][small][0] < 0.15 < rows["max_std"][small][-1] <= 1.0
+    assert (rows["mean_std"] <= rows["max_std"]).all()
+    for block in range(6):
+        places = np.flatnonzero(small & (rows["block"] == block))
+        assert rows["chosen"][places[np.argmax(rows["max_std"][places])]]
+
+
+def test_a_run_that_ended_early_is_helped_by_the_other_one(folder: Path) -> None:
+    write_dump(folder / "small.dump", melting(8))
+    status, result, _ = call(select.main, folder, {**JOB, "min_learned": 8, "min_held_out": 4})
+    assert status == 0, result
+    runs = result["outputs"]["runs"]
+    # 7 frames: 4 blocks of 1, gaps between; three are learned, one is held out; the large run gives what lacks
+    assert runs["small"]["chosen"] == {"learned": 3, "held_out": 1}
+    assert runs["large"]["chosen"] == {"learned": 7, "held_out": 4}
+    assert runs["small"]["asked"] == {"learned": 8, "held_out": 4}
+
+
+def test_without_processes_frames_are_chosen_by_difference_alone_and_that_is_said(folder: Path) -> None:
+    status, result, _ = call(select.main, folder, {**JOB, "gps": {}})
+    assert status == 0, result
+    assert result["outputs"]["criterion"].startswith("unlike each other")
+    _, rows = selected(folder)
+    assert np.isnan(rows["max_std"]).all()
+    assert rows["chosen"].sum() == 15
+
+
+def test_same_runs_give_the_same_bytes(folder: Path) -> None:
+    call(select.main, folder, JOB)
+    once = [(folder / name).read_bytes() for name in ("selected.npz", "selection.npz")]
+    outputs = json.loads((folder / "result.json").read_text())["outputs"]
+    _, again, _ = call(select.main, folder, JOB)
+    assert [(folder / name).read_bytes() for name in ("selected.npz", "selection.npz")] == once
+    assert again["outputs"] == outputs
+
+
+def test_another_run_has_other_groups(folder: Path) -> None:
+    call(select.main, folder, JOB)
+    before = set(selected(folder)[0].group)
+    write_dump(folder / "small.dump", melting(31, seed=7))
+    call(select.main, folder, JOB)
+    after = set(selected(folder)[0].group)
+    assert before & after == {group for group in before if "large" in group}
+
+
+def test_frames_with_atoms_on_each_other_are_passed_over(folder: Path) -> None:
+    images = melting(31)
+    for atoms in images[10:]:
+        atoms.positions[0] = atoms.positions[1] + 0.01
+    write_dump(folder / "small.dump", images)
+    _, result, _ = call(select.main, folder, JOB)
+    assert result["outputs"]["runs"]["small"]["n_too_close"] == 21
+    _, rows = selected(folder)
+    assert not rows["chosen"][rows["too_close"]].any()
+    assert np.isnan(rows["max_std"][rows["too_close"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"min_learned": 11}, "asked for 10 frames learned, less than min_learned 11"),
+        ({"min_learned": 10, "runs": {"small": {**JOB["runs"]["small"], "learned": 99}}}, None),
+        (
+            {"min_learned": 30, "runs": {"small": {**JOB["runs"]["small"], "learned": 99}}},
+            r"only 17 frames for the part learned, at least 30 are needed \(small has 17\)",
+        ),
+        ({"held_out_every": 7}, "of 6 blocks none is held out where held_out_every is 7"),
+        ({"held_out_every": 1}, "held_out_every"),
+        ({"gps": {"cold": "large.npz"}}, "large.npz is not a file of a Gaussian process"),
+        ({"gps": {"cold": "none.npz"}}, "There is no file .*none.npz"),
+        ({"runs": {}}, "runs"),
+        ({"runs": {"x": {"files": ["none.dump"], "learned": 1, "held_out": 1}}}, "There is no dump file"),
+        ({"runs": {"x": {"files": ["cut.dump"], "learned": 1, "held_out": 1}}}, "cut off in"),
+        ({"runs": {"x": {"files": ["mixed.npz"], "learned": 1, "held_out": 1}}}, "x, step 1: the atoms are not those"),
+        ({"shortlists": 3}, "shortlists"),
+    ],
+)
+def test_bad_input_is_one_sentence(folder: Path, change: dict[str, Any], sentence: str | None) -> None:
+    text = (folder / "small.dump").read_text()
+    (folder / "cut.dump").write_text(text[: len(text) // 2])
+    Frames.from_atoms([*melting(1), *melting(1, repeat=2)]).save(folder / "mixed.npz")
+    status, result, _ = call(select.main, folder, {**JOB, **change})
+    if sentence is None:
+        assert status == 0
+        return
+    assert status == 2
+    assert result["error"]["kind"] == "invalid_input"
+    assert re.search(sentence, result["error"]["message"]), result["error"]["message"]
+
+
+def test_missing_package_is_said_with_its_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    status, result, _ = call(select.main, folder, JOB)
+    assert status == 3
+    assert "pip install 'aiida-seireact[select]'" in result["error"]["message"]
+
+
+def test_help_shows_an_example_that_is_a_valid_job() -> None:
+    SelectJob.model_validate_json(select.EXAMPLE)
+    shown = CliRunner().invoke(select.main, ["--help"]).output
+    assert "Li6PS5Cl_300.npz" in shown
+    assert "held_out_every" in shown
