@@ -25,7 +25,7 @@ class FlareParser(ProgramParser):
     """Output ``leg`` holds what the program tells; file names are left out, since the nodes are those files."""
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
-        named = {name: result.pop(name, None) for name in (*FRAMES, *ARRAYS, "gp")}
+        named = result.pop("files")
         gp = load_gp(folder / files.SGP)
         if gp.content_hash != result["gp_hash"]:
             raise ValueError(f"{files.SGP} holds another GP than the result tells of.")

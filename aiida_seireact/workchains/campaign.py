@@ -171,9 +171,8 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         self.report(
             f"leg {number} ended at step {facts['step']}: {facts['status']}; {facts['n_asked']} frames to label"
         )
-        self.ctx.going = facts["status"] == "unsure" and number < self.inputs.campaign.get_dict().get(
-            "max_legs", CampaignSettings().max_legs
-        )
+        max_legs = CampaignSettings.model_validate(self.inputs.campaign.get_dict()).max_legs
+        self.ctx.going = facts["status"] == "unsure" and number < max_legs
         if "asked" not in leg.outputs:
             return None
         return ToContext(

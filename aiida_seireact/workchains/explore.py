@@ -175,7 +175,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         failed = {name: campaign for name, campaign in campaigns.items() if not campaign.is_finished_ok}
         for name, campaign in failed.items():
             self.report(f"campaign {name} <{campaign.pk}> failed, its frames are not used: {why(campaign)}")
-        allowed = self.inputs.limits.get_dict().get("max_failed", LimitSettings().max_failed)
+        allowed = LimitSettings.model_validate(self.inputs.limits.get_dict()).max_failed
         if len(failed) > allowed:
             name, campaign = next(iter(failed.items()))
             return self.exit_codes.ERROR_CAMPAIGNS_FAILED.format(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.explore import CampaignSettings, SeedSettings
+from aiida_seireact.formats.jobs.explore import CampaignSettings, ConditionSettings, SeedSettings
+from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.science.selection import unique_by_id, within_force_limit
 
 OF_A_LEG = (
@@ -25,7 +26,9 @@ OF_A_LEG = (
     "leg_steps",
     "asked_step",
     "n_asked",
+    "went_on_unsure",
     "n_frames_learned",
+    "n_frames_added",
     "n_sparse",
     "n_sparse_added",
     "optimised",
@@ -101,13 +104,14 @@ def summarise_campaign(campaign: orm.Dict, parameters: orm.Dict, **parts: orm.Da
     rows: list[dict[str, Any]] = []
     for number, facts in enumerate(ordered(parts, "leg"), 1):
         lost = parts.get(f"failures_{number:03d}")
-        legs.append({key: facts[key] for key in OF_A_LEG if key in facts.get_dict()})
+        legs.append({key: facts[key] for key in OF_A_LEG})
         legs[-1]["n_labelled"] = facts["n_asked"] - len(lost["failures"]) if lost is not None else 0
         rows += [{"leg": number, **row} for row in facts["canary"]]
     last = legs[-1] if legs else {}
-    max_legs = campaign.get_dict().get("max_legs", CampaignSettings().max_legs)
+    settings = LegSettings.model_validate(parameters.get_dict())
+    max_legs = CampaignSettings.model_validate(campaign.get_dict()).max_legs
     n_reports = len(ordered(parts, "failures"))
-    status, ended_by = ending(legs, n_reports, max_legs, parameters["steps"])
+    status, ended_by = ending(legs, n_reports, max_legs, settings.steps)
     if (reason := why_it_failed(parts)) is not None:
         status, ended_by = "failed", f"it failed: {reason}"
     errors, norms = (
@@ -118,8 +122,8 @@ def summarise_campaign(campaign: orm.Dict, parameters: orm.Dict, **parts: orm.Da
         {
             "status": status,
             "ended_by": ended_by,
-            "ensemble": parameters["ensemble"] if "ensemble" in parameters.get_dict() else None,
-            "temperature_k": parameters["temperature_k"],
+            "ensemble": settings.ensemble,
+            "temperature_k": settings.temperature_k,
             "n_legs": len(legs),
             "steps": last.get("step", 0),
             "label_steps": [leg["asked_step"] for leg in legs if leg["status"] == "unsure"],
@@ -243,11 +247,11 @@ def gather_campaigns(**parts: orm.Dict) -> orm.Dict:
     """
     conditions: dict[str, Any] = {}
     for key in sorted(name for name in parts if name.startswith("condition_")):
-        name, given = key.removeprefix("condition_"), parts[key].get_dict()
+        name, given = key.removeprefix("condition_"), ConditionSettings.model_validate(parts[key].get_dict())
         campaign = parts.get(f"campaign_{name}")
         conditions[name] = {
-            **(unknown_end(given["leg"]) if campaign is None else campaign.get_dict()),
-            "system": given["system"],
+            **(unknown_end(given.leg) if campaign is None else campaign.get_dict()),
+            "system": given.system,
         }
     atoms = np.array([campaign["canary_atoms"] for campaign in conditions.values()], dtype=float)
     errors = np.array([campaign["canary_force_rmse_ev_per_ang"] or 0.0 for campaign in conditions.values()])
@@ -263,13 +267,13 @@ def gather_campaigns(**parts: orm.Dict) -> orm.Dict:
     )
 
 
-def unknown_end(leg: Mapping[str, Any]) -> dict[str, Any]:
+def unknown_end(leg: LegSettings) -> dict[str, Any]:
     """Return the numbers of a campaign that left none."""
     return {
         "status": "failed",
         "ended_by": "it failed: it was killed, or an exception in AiiDA ended it",
-        "ensemble": leg.get("ensemble"),
-        "temperature_k": leg["temperature_k"],
+        "ensemble": leg.ensemble,
+        "temperature_k": leg.temperature_k,
         **dict.fromkeys(("n_legs", "steps", "n_asked", "n_labels", "n_sparse", "canary_atoms"), 0),
         **dict.fromkeys(("canary_force_rmse_ev_per_ang", "canary_force_rms_ev_per_ang")),
         "label_steps": [],

@@ -1,0 +1,129 @@
+"""Learning in miniature: copper and aluminium by EMT, in seconds, with the real programs in this process."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats.jobs.label import CalculatorSettings
+from aiida_seireact.programs.calculators import load_labeller
+
+EMT_LABELS = {"task": "label", "calculator": {"name": "emt"}}
+# Unsure every few steps: a small kernel, few first frames, a hot start.
+HOT: dict[str, Any] = {
+    "temperature_k": 900.0,
+    "steps": 60,
+    "timestep_fs": 2.0,
+    "call_threshold": 0.012,
+    "learn_threshold": 0.005,
+    "label_every": 5,
+    "gap_steps": 3,
+    "gp": {"cutoff_ang": 4.0, "n_max": 3, "l_max": 2, "first_atoms": 2, "optimise_at": []},
+}
+
+# A labeller that breaks on some frames, as an electronic structure that does not converge.
+MOODY = """
+from itertools import count
+
+from ase.calculators.emt import EMT
+
+
+CALLS = count()
+
+
+class Moody(EMT):
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        if {condition}:
+            raise RuntimeError("the electrons did not converge")
+        super().calculate(atoms, properties, system_changes)
+
+
+def make():
+    return Moody()
+"""
+
+
+def alloy(volume_ratio: float = 1.0, *, seed: int = 0, rattle_ang: float = 0.05) -> Atoms:
+    """Return 8 rattled atoms of Cu3Al."""
+    atoms = bulk("Cu", a=3.7, cubic=True).repeat((2, 1, 1))
+    atoms.symbols[[0, 4]] = "Al"
+    atoms.set_cell(atoms.cell * volume_ratio ** (1 / 3), scale_atoms=True)
+    atoms.rattle(rattle_ang, seed=seed)
+    atoms.info.update(config_type="alloy", group=f"alloy-{seed}")
+    return atoms
+
+
+@pytest.fixture(scope="module")
+def this_machine(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory) -> orm.Computer:
+    """Return this machine as a computer that is never waited for; one a module, since tests empty the profile."""
+    computer = orm.Computer(
+        label=f"learning-{secrets.token_hex(4)}",
+        hostname="localhost",
+        transport_type="core.local",
+        scheduler_type="core.direct",
+        workdir=str(tmp_path_factory.mktemp("scratch")),
+    ).store()
+    computer.set_minimum_job_poll_interval(0)
+    computer.configure(safe_interval=0, use_login_shell=False)
+    return computer
+
+
+@pytest.fixture(scope="module")
+def program_code(this_machine: orm.Computer) -> Callable[..., orm.InstalledCode]:
+    """Return a factory of codes of our programs, as installed beside this Python."""
+
+    def make(program: str, prepend_text: str = "") -> orm.InstalledCode:
+        return orm.InstalledCode(
+            label=f"seireact-{program}",
+            computer=this_machine,
+            filepath_executable=str(Path(sys.executable).parent / f"seireact-{program}"),
+            prepend_text=f"export OMP_NUM_THREADS=1\n{prepend_text}",
+        ).store()
+
+    return make
+
+
+def labelled(images: Iterable[Atoms], settings_hash: str = "") -> FramesData:
+    """Return frames with labels of EMT."""
+    images = list(images)
+    for atoms in images:
+        atoms.calc = EMT()
+        atoms.get_stress()
+    settings_hash = settings_hash or load_labeller(CalculatorSettings(name="emt")).settings_hash
+    return FramesData.from_ase(images, labels="required", settings_hash=settings_hash)
+
+
+def strained(count: int = 8) -> list[Atoms]:
+    """Return frames of the alloy from 0.92 to 1.1 of its volume."""
+    return [alloy(ratio, seed=seed) for seed, ratio in enumerate(np.linspace(0.92, 1.1, count))]
+
+
+@pytest.fixture
+def moody_labeller(
+    tmp_path: Path, program_code: Callable[..., orm.InstalledCode], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], dict[str, Any]]:
+    """Return a factory of `code`, `parameters` and `settings_hash` of an EMT that fails where `condition` holds."""
+
+    def make(condition: str) -> dict[str, Any]:
+        name = f"moody_{secrets.token_hex(4)}"
+        (tmp_path / f"{name}.py").write_text(MOODY.format(condition=condition), encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        settings = {"name": f"{name}:make", "allow_import": True}
+        return {
+            "code": program_code("label", f"export PYTHONPATH={tmp_path}"),
+            "parameters": {"task": "label", "calculator": settings},
+            "settings_hash": load_labeller(CalculatorSettings(**settings)).settings_hash,
+        }
+
+    return make

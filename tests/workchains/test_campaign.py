@@ -1,0 +1,147 @@
+"""One condition with the real FLARE: it asks, is answered, learns, and tells how it went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
+
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.campaign import CampaignWorkChain
+from tests.workchains.conftest import EMT_LABELS, HOT, alloy, labelled, strained
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def campaign(program_code):
+    """Return a factory of inputs: a run of the alloy that is unsure every few steps."""
+    flare, label = program_code("flare"), program_code("label")
+
+    def make(*, leg: dict[str, Any] | None = None, seeds: FramesData | None = None, **labeller: Any) -> dict[str, Any]:
+        return {
+            "code": flare,
+            "start": FramesData.from_ase([alloy(rattle_ang=0.0)]),
+            "seeds": seeds or labelled(strained()),
+            "parameters": orm.Dict({**HOT, **(leg or {})}),
+            "campaign": orm.Dict({"max_legs": 3}),
+            "label": {
+                "code": labeller.get("code", label),
+                "parameters": orm.Dict(labeller.get("parameters", EMT_LABELS)),
+            },
+        }
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def finished(campaign):
+    """Return a campaign that came to a good end."""
+    with enable_caching():
+        _, node = run_get_node(CampaignWorkChain, **campaign())
+    assert node.is_finished_ok, node.exit_message
+    return node
+
+
+def test_each_call_by_the_threshold_is_told_with_its_step(finished):
+    told = finished.outputs.campaign
+    assert told["status"] == "unsure"
+    assert told["ended_by"] == f"all 3 legs are used, and at step {told['steps']} of 60 it still asked for a label"
+    assert len(told["label_steps"]) == told["n_legs"] == 3
+    assert told["label_steps"] == sorted(told["label_steps"])
+    assert [leg["first_step"] for leg in told["legs"]][1:] == [leg["step"] for leg in told["legs"]][:-1]
+    assert 0 < told["canary_force_rmse_ev_per_ang"] < told["canary_force_rms_ev_per_ang"]
+
+
+def test_every_frame_asked_for_is_labelled_and_pooled_by_its_id(finished):
+    frames, told = finished.outputs.frames.frames, finished.outputs.campaign
+    assert len(frames) == told["n_asked"] == told["n_labels"]
+    assert frames.frame_ids == sorted(frames.frame_ids)
+    assert set(told["label_steps"]) <= set(frames.md_step.tolist())
+    assert set(frames.config_type.tolist()) == {"alloy"}
+    assert set(frames.parent_id.tolist()) == set(finished.inputs.start.frames.frame_ids)
+
+
+def test_the_frame_it_was_unsure_of_is_learned_and_the_others_measured(finished):
+    told = finished.outputs.campaign
+    assert [leg["n_frames_added"] for leg in told["legs"]] == [8, 1, 1]
+    assert {row["md_step"] for row in told["canary"] if row["learned"]} == set(told["label_steps"][:-1])
+    assert finished.outputs.gp.card["dataset_hash"] != finished.inputs.seeds.content_hash
+    assert finished.outputs.gp.kind == "sgp"
+
+
+def test_arrays_tell_the_leg_of_each_row(finished):
+    arrays, told = finished.outputs.arrays, finished.outputs.campaign
+    step, leg = arrays.get_array("trace_step"), arrays.get_array("trace_leg")
+    assert [step[leg == number].max() for number in (1, 2, 3)] == told["label_steps"]
+    errors = arrays.get_array("canary_force_error")
+    assert np.sqrt(np.mean(errors**2) / 3) == pytest.approx(told["canary_force_rmse_ev_per_ang"])
+    assert len(errors) == told["canary_atoms"] == 8 * len(told["canary"])
+
+
+def test_nothing_in_its_graph_is_without_origin(finished):
+    entering = {link.node.pk for link in finished.base.links.get_incoming().all()}
+    defaults = {"max_iterations", "clean_workdir"}
+    orphans = [
+        (process.process_label, link.link_label)
+        for process in finished.called_descendants
+        for link in process.base.links.get_incoming(node_class=orm.Data).all()
+        if link.node.creator is None and link.node.pk not in entering and link.link_label not in defaults
+    ]
+    assert not [item for item in orphans if item[1] != "code"]
+
+
+def test_a_second_run_is_answered_from_the_cache(campaign, finished):
+    with enable_caching():
+        _, again = run_get_node(CampaignWorkChain, **campaign())
+    ran = [
+        node.process_label
+        for node in again.called_descendants
+        if isinstance(node, orm.CalculationNode) and not node.base.caching.is_created_from_cache
+    ]
+    assert not ran
+    assert again.outputs.frames.content_hash == finished.outputs.frames.content_hash
+    assert again.outputs.campaign.get_dict() == finished.outputs.campaign.get_dict()
+
+
+def test_another_seed_is_another_run(campaign, finished):
+    _, other = run_get_node(CampaignWorkChain, **campaign(leg={"seed": 5, "steps": 6, "label_every": 3, "gap_steps": 0}))
+    assert other.is_finished_ok
+    assert not set(other.outputs.frames.frames.structure_ids) & set(finished.outputs.frames.frames.structure_ids)
+
+
+def test_without_the_label_it_needs_a_campaign_ends_with_the_reason(campaign, moody_labeller):
+    moody = moody_labeller("next(CALLS) >= 1")
+    seeds = labelled(strained(), moody.pop("settings_hash"))
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, **moody))
+    assert node.exit_status == 470
+    assert "the electrons did not converge" in node.exit_message
+    assert "frames" not in outputs
+    assert outputs["failures"]["failures"][0]["job"] == "round_001"
+    told = outputs["campaign"]
+    assert told["status"] == "failed"
+    assert "the frame it was unsure of has no label: " in told["ended_by"]
+    assert told["n_legs"] == 1
+    assert told["n_labels"] == 1
+
+
+def test_labels_of_another_level_of_theory_end_a_campaign(campaign):
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=labelled(strained(), "b" * 64)))
+    assert node.exit_status == 260
+    assert "The seeds were labelled with settings bbbbbbbbbbbb" in node.exit_message
+    assert outputs["campaign"]["ended_by"].endswith("of another level of theory than the first ones")
+
+
+def test_a_labeller_that_fails_altogether_ends_a_campaign_with_its_words(campaign, moody_labeller):
+    moody = moody_labeller("True")
+    seeds = labelled(strained(), moody.pop("settings_hash"))
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, **moody))
+    assert node.exit_status == 460
+    assert "label of leg 1" in node.exit_message
+    assert "Not one of" in node.exit_message
+    assert "frames" not in outputs
+    assert "the electrons did not converge" in outputs["campaign"]["ended_by"]
