@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -100,3 +102,9 @@ def test_changed_arrays_are_noticed(tmp_path: Path, sparse_gp: MakeGP) -> None:
     rewritten(path, energies_ev=np.zeros(3))
     with pytest.raises(SgpError, match="SparseGPError: energies_ev must be float64"):
         load_gp(path)
+
+
+def test_reading_a_process_needs_no_torch() -> None:
+    # AiiDA's side reads the file too, and has none.
+    code = "import sys, aiida_seireact.formats.sgp; sys.exit('torch' in sys.modules or 'matscipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
