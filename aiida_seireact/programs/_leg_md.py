@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -150,7 +150,8 @@ def run_leg(
     """Run MD from `first_step` until the calculator is unsure, a guard ends it, or `settings.steps` are made.
 
     :param atoms: positions, cell and momenta to go on from; changed in place, unwrapped.
-    :param calculator: gives energy, forces, stress and ``results["stds"]``, ``(n_atoms,)`` between 0 and 1.
+    :param calculator: gives energy, forces, stress and, ``(n_atoms,)`` each, ``results["stds"]`` between 0 and 1 and
+        ``results["neighbours"]``, as `SparseGPCalculator` does.
     :param reference_volume_ang3: volume that the guard compares with.
     :param resumed: whether an earlier leg ended here; its last frame is not given again.
     :param cell: state of the barostat; None at the start of a run.
@@ -170,8 +171,10 @@ def run_leg(
     status: Status | None = None
     message = ""
     while True:
-        stds = _note(trace, step, atoms, calculator)
-        unsure = bool(stds.max() > settings.call_threshold)
+        row = _row(step, atoms)
+        for name, value in row.items():
+            trace[name].append(value)
+        unsure = row["max_std"] > settings.call_threshold
         excused = unsure and just_learned and step == first_step
         went_on_unsure |= excused
         # The leg before gave its last frame, which is the first of this one.
@@ -179,11 +182,11 @@ def run_leg(
         regular = settings.label_every > 0 and step % settings.label_every == 0
         hand_out = fresh and regular and step - first_step >= settings.gap_steps
         thorough = unsure or hand_out or step % DISTANCE_EVERY == 0
-        reason = _guarded(atoms, settings.guard, reference_volume_ang3, with_distance=thorough)
+        reason = _guarded(atoms, row, settings.guard, reference_volume_ang3, with_distance=thorough)
         if reason:
             status, message = "stopped", f"Stopped at MD step {step}: {reason}."
         elif unsure and not excused:
-            status, message = "unsure", _unsure(step, atoms, stds, settings.call_threshold)
+            status, message = "unsure", _unsure(atoms, row, settings.call_threshold)
         elif step >= settings.steps:
             status, message = "done", f"All {settings.steps} MD steps are done."
         if status != "stopped":
@@ -194,7 +197,7 @@ def run_leg(
         if status is not None:
             break
         if step % PROGRESS_EVERY == 0:
-            progress(f"MD step {step} of {settings.steps}: largest uncertainty {stds.max():.3f}")
+            progress(f"MD step {step} of {settings.steps}: largest uncertainty {row['max_std']:.3f}")
         dynamics.step()  # type: ignore[no-untyped-call]
         step += 1
     progress(message)
@@ -214,52 +217,57 @@ def run_leg(
     )
 
 
-def _unsure(step: int, atoms: Atoms, stds: FloatArray, threshold: float) -> str:
-    atom = int(stds.argmax())
+def _unsure(atoms: Atoms, row: Mapping[str, float], threshold: float) -> str:
+    atom = int(row["max_std_atom"])
     return (
-        f"Unsure at MD step {step}: the uncertainty of atom {atom} ({atoms.symbols[atom]}) is {stds[atom]:.3f}, above "
-        f"{threshold:g}."
+        f"Unsure at MD step {int(row['step'])}: the uncertainty of atom {atom} ({atoms.symbols[atom]}) is "
+        f"{row['max_std']:.3f}, above {threshold:g}."
     )
 
 
-def _note(trace: dict[str, list[float]], step: int, atoms: Atoms, calculator: Any) -> FloatArray:
-    """Add a row to the trace; return the uncertainties."""
-    energy = atoms.get_potential_energy()
-    stds = np.asarray(calculator.results["stds"], dtype=np.float64)
-    row = {
+def _row(step: int, atoms: Atoms) -> dict[str, float]:
+    """Return what the trace keeps of a step.
+
+    The results are read from the calculator, which has just computed them for these positions: each question to the
+    atoms would first compare all positions with those computed last.
+    """
+    results = atoms.calc.results
+    stds = results["stds"]
+    return {
         "step": step,
-        "max_std": stds.max(),
-        "mean_std": stds.mean(),
+        "max_std": float(stds.max()),
+        "mean_std": float(stds.mean()),
         "max_std_atom": int(stds.argmax()),
-        "temperature_k": atoms.get_temperature(),
-        "volume_ang3": atoms.get_volume(),
-        "potential_energy_ev": energy,
+        "temperature_k": float(atoms.get_temperature()),
+        "volume_ang3": float(atoms.get_volume()),
+        "potential_energy_ev": float(results["energy"]),
     }
-    for name, value in row.items():
-        trace[name].append(float(value))
-    return stds
 
 
-def _guarded(atoms: Atoms, guard: GuardSettings, reference_volume_ang3: float, *, with_distance: bool) -> str | None:
+def _guarded(
+    atoms: Atoms, row: Mapping[str, float], guard: GuardSettings, reference_volume_ang3: float, *, with_distance: bool
+) -> str | None:
     """Return why the run must end, or None."""
-    energy, temperature = atoms.get_potential_energy(), atoms.get_temperature()
-    if not (np.isfinite(energy) and np.isfinite(temperature) and np.isfinite(atoms.get_forces()).all()):
+    temperature = row["temperature_k"]
+    results = atoms.calc.results
+    finite = np.isfinite([row["potential_energy_ev"], temperature, row["max_std"]]).all()
+    if not (finite and np.isfinite(results["forces"]).all()):
         return "nan: energy, forces or velocities are not numbers any more"
-    ratio = atoms.get_volume() / reference_volume_ang3
+    ratio = row["volume_ang3"] / reference_volume_ang3
     if not guard.volume_ratio_min <= ratio <= guard.volume_ratio_max:
-        return (
-            f"volume: {ratio:.3f} of that at the start, allowed {guard.volume_ratio_min:g} to "
-            f"{guard.volume_ratio_max:g}"
-        )
+        allowed = f"{guard.volume_ratio_min:g} to {guard.volume_ratio_max:g}"
+        return f"volume: {ratio:.3f} of that at the start, allowed {allowed}"
     if temperature > guard.temperature_max_k:
         return f"temperature: {temperature:.0f} K, allowed up to {guard.temperature_max_k:g} K"
+    alone = np.flatnonzero(results["neighbours"] == 0)
+    if len(alone):
+        # Nothing can be learned about it: the run would ask for a label at each step.
+        return f"alone: atom {alone[0]} ({atoms.symbols[alone[0]]}) has no neighbour within the reach of the descriptor"
     if with_distance:
         distance, (first, second) = smallest_distance(atoms.positions, atoms.cell.array, atoms.pbc)
         if distance < guard.distance_min_ang:
-            return (
-                f"distance: atoms {first} and {second} are {distance:.2f} Å apart, allowed from "
-                f"{guard.distance_min_ang:g} Å"
-            )
+            limit = f"{guard.distance_min_ang:g}"
+            return f"distance: atoms {first} and {second} are {distance:.2f} Å apart, allowed from {limit} Å"
     return None
 
 
