@@ -10,113 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from aiida.common import timezone
-from aiida.orm import CalcJobNode, Dict, ProcessNode, QueryBuilder, WorkflowNode, load_node
+from aiida.orm import CalcJobNode, Dict, ProcessNode, QueryBuilder, load_node
 
+from aiida_seireact.cli.conditions import ConditionNow, conditions_now
+from aiida_seireact.cli.family import (
+    LABELLING,
+    STAGES,
+    TOP_PROCESS,
+    TRAINING,
+    Member,
+    family_of,
+    stage_name,
+    stages_of,
+)
 from aiida_seireact.data.frames import FramesData
 
-STAGES = (
-    "structures",
-    "relax",
-    "sample",
-    "label",
-    "dataset",
-    "train",
-    "produce",
-    "references",
-    "classify",
-    "analyse",
-    "summary",
-)
-# Children whose call link does not begin with the name of their stage.
-OTHER_LABELS = {
-    "reference": "references",
-    "reference_energies": "reference energies",
-    "cut_batches": "label",
-    "batch": "label",
-    "compile": "compile",
-}
-TOP_PROCESS = "ReactWorkChain"
-LABELLING = "aiida.calculations:seireact.ase"
-TRAINING = "aiida.calculations:seireact.allegro"
-
-COLUMNS = (
-    "id",
-    "uuid",
-    "ctime",
-    "mtime",
-    "node_type",
-    "process_type",
-    "attributes.process_label",
-    "attributes.process_state",
-    "attributes.process_status",
-    "attributes.exit_status",
-    "attributes.exit_message",
-    "attributes.exception",
-    "attributes.paused",
-    "extras._aiida_cached_from",
-)
-
-
-@dataclass(frozen=True)
-class Member:
-    """One process of a family: the top or something it called."""
-
-    pk: int
-    uuid: str
-    ctime: datetime
-    mtime: datetime
-    node_type: str
-    process_type: str
-    name: str
-    process_state: str
-    process_status: str
-    exit_status: int | None
-    exit_message: str
-    exception: str
-    paused: bool
-    from_cache: bool
-    caller: int | None
-    call_label: str
-
-    @property
-    def is_terminated(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self.process_state in ("finished", "excepted", "killed")
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether it ended well."""
-        return self.process_state == "finished" and self.exit_status == 0
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether it ended, but not well."""
-        return self.is_terminated and not self.is_ok
-
-    @property
-    def is_job(self) -> bool:
-        """Whether it runs a program."""
-        return "calcjob" in self.node_type
-
-    @property
-    def state(self) -> str:
-        """``done``, ``failed``, ``killed``, ``paused``, ``running`` or ``waiting``."""
-        if self.is_ok:
-            return "done"
-        if self.process_state == "killed":
-            return "killed"
-        if self.is_terminated:
-            return "failed"
-        if self.paused:
-            return "paused"
-        return "waiting" if self.process_state in ("created", "") else "running"
-
-    @property
-    def reason(self) -> str:
-        """What it says of its end, or of what it waits for."""
-        if self.process_state == "excepted":
-            return (self.exception.strip().splitlines() or ["it raised an exception"])[-1]
-        return self.exit_message or self.process_status
+LABEL_STAGES = ("label", "explore", "augment")
+"""Stages whose labels are learned from; relaxations and reference runs label too, but teach nothing."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +67,8 @@ class Progress:
     message: str
     seconds: float
     stages: tuple[Stage, ...]
+    conditions: tuple[ConditionNow, ...]
+    """On-the-fly learning, condition by condition."""
     jobs: tuple[JobNow, ...]
     n_processes: int
     n_failed: int
@@ -189,7 +101,7 @@ def progress_of(node: ProcessNode) -> Progress:
     labelling = [
         member
         for member in members
-        if member.process_type == LABELLING and (top.name != TOP_PROCESS or stage_of.get(member.pk) == "label")
+        if member.process_type == LABELLING and (top.name != TOP_PROCESS or stage_of.get(member.pk) in LABEL_STAGES)
     ]
     labelled_now = (re.search(r"(\d+) labelled", job.last_line) for job in jobs if job.pk in {m.pk for m in labelling})
     return Progress(
@@ -200,7 +112,8 @@ def progress_of(node: ProcessNode) -> Progress:
         exit_status=top.exit_status,
         message=top.reason,
         seconds=_seconds([top], now),
-        stages=_stages(top, children, stage_of, now),
+        stages=_stages(top, children, stage_of, stages_of(node), now),
+        conditions=conditions_now(members),
         jobs=jobs,
         n_processes=len(members),
         n_failed=sum(member.is_failed for member in members),
@@ -213,76 +126,6 @@ def progress_of(node: ProcessNode) -> Progress:
     )
 
 
-def family_of(node: ProcessNode) -> list[Member]:
-    """Return a process and all it called, level by level, each level in order of creation."""
-    first = QueryBuilder(backend=node.backend).append(ProcessNode, filters={"id": node.pk}, project=list(COLUMNS))
-    members = [_member(row, None, "") for row in first.all()]
-    callers = [node.pk]
-    while callers:
-        query = QueryBuilder(backend=node.backend)
-        query.append(WorkflowNode, filters={"id": {"in": callers}}, project="id", tag="caller")
-        query.append(
-            ProcessNode,
-            with_incoming="caller",
-            edge_filters={"type": {"in": ["call_calc", "call_work"]}},
-            edge_project="label",
-            project=list(COLUMNS),
-            tag="called",
-        )
-        rows = query.order_by({"called": "id"}).all()
-        level = [_member(row[1 : 1 + len(COLUMNS)], row[0], row[-1]) for row in rows]
-        members += level
-        callers = [member.pk for member in level if not member.node_type.startswith("process.calculation")]
-    return members
-
-
-def _member(row: Sequence[Any], caller: int | None, call_label: str) -> Member:
-    (
-        pk,
-        uuid,
-        ctime,
-        mtime,
-        node_type,
-        process_type,
-        name,
-        state,
-        status,
-        code,
-        message,
-        exception,
-        paused,
-        cached,
-    ) = row
-    return Member(
-        pk=pk,
-        uuid=uuid,
-        ctime=ctime,
-        mtime=mtime,
-        node_type=node_type,
-        process_type=process_type or "",
-        name=name or "",
-        process_state=state or "",
-        process_status=status or "",
-        exit_status=code,
-        exit_message=message or "",
-        exception=exception or "",
-        paused=bool(paused),
-        from_cache=cached is not None,
-        caller=caller,
-        call_label=call_label,
-    )
-
-
-def stage_name(label: str, process: str) -> str:
-    """Return the stage a child belongs to, by its call link; the process's own name where it has no label."""
-    if label in ("", "CALL"):
-        return process
-    for prefix in sorted((*STAGES, *OTHER_LABELS), key=len, reverse=True):
-        if label == prefix or label.startswith(f"{prefix}_"):
-            return OTHER_LABELS.get(prefix, prefix)
-    return label
-
-
 def _stages_of_members(top: Member, children: Iterable[Member]) -> dict[int, str]:
     """Return the stage of every child by PK; grandchildren belong to the stage of their caller."""
     stages: dict[int, str] = {}
@@ -292,9 +135,11 @@ def _stages_of_members(top: Member, children: Iterable[Member]) -> dict[int, str
     return stages
 
 
-def _stages(top: Member, children: Sequence[Member], stage_of: dict[int, str], now: datetime) -> tuple[Stage, ...]:
+def _stages(
+    top: Member, children: Sequence[Member], stage_of: dict[int, str], to_come: Sequence[str], now: datetime
+) -> tuple[Stage, ...]:
     begun = list(dict.fromkeys(stage_of[child.pk] for child in children if child.caller == top.pk))
-    known = [name for name in STAGES if name in begun or top.name == TOP_PROCESS]
+    known = [name for name in STAGES if name in to_come or name in begun] if to_come else []
     found = []
     for name in [*known, *(name for name in begun if name not in known)]:
         below = [child for child in children if stage_of[child.pk] == name]

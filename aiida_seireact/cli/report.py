@@ -59,7 +59,8 @@ def write_report(node: ProcessNode, folder: Path) -> tuple[ReportData, list[Path
 
 def key_numbers(data: ReportData) -> list[str]:
     """Return the lines a person wants to see first in the terminal."""
-    from aiida_seireact.cli.render.html import duration, labeller_name, number, percent, stand_in, stop_message
+    from aiida_seireact.cli.render.runs import stop_message
+    from aiida_seireact.cli.render.words import counted, duration, labeller_name, number, percent, stand_in
 
     content = data.content
     state = (
@@ -73,12 +74,24 @@ def key_numbers(data: ReportData) -> list[str]:
             f"labels      {number(content['n_label_calls'])} frames by {labeller_name(data.labeller) or 'the labeller'}"
             f", {number(content.get('n_frames'))} of them in the dataset"
         )
+    if data.exploration is not None:
+        lines.append(
+            f"exploration {counted(content.get('n_flare_legs') or 0, 'leg')}, "
+            f"{counted(data.exploration.n_calls, 'call')} for a label; force error on new labels before learning them "
+            f"{number(content.get('canary_force_rmse'))} eV/Å"
+        )
     error, rms = content.get("force_rmse_ev_per_ang"), content.get("force_rms_ev_per_ang")
     if error is not None and rms:
         lines.append(
             f"model       force error {number(error)} eV/Å, {percent(error / rms)} of the rms force; "
             f"energy {number(content.get('energy_rmse_mev_per_atom'))} meV/atom; stress "
             f"{number(content.get('stress_rmse_gpa'))} GPa (held-out frames)"
+        )
+    if content.get("augmented_force_rmse_before") is not None:
+        lines.append(
+            f"augmented   {number(content.get('n_augmented_frames'))} frames of its own runs; force error on those "
+            f"held out {number(content['augmented_force_rmse_before'])} → "
+            f"{number(content['augmented_force_rmse_after'])} eV/Å"
         )
     if content.get("md_steps"):
         lines.append(f"production  {number(content.get('md_atoms'))} atoms, {number(content['md_steps'])} steps")

@@ -13,6 +13,7 @@ from aiida_seireact.cli._profile import load, load_process, profile_option, term
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from aiida_seireact.cli.conditions import ConditionNow
     from aiida_seireact.cli.progress import Progress
 
 FOLLOW_SECONDS = 3.0
@@ -100,6 +101,8 @@ def render(progress: Progress) -> RenderableType:
                 escape(stage.message),
             )
         parts.append(table)
+    for condition in progress.conditions:
+        parts.append(Text(f"learning {condition_text(condition)}"))
     for job in progress.jobs:
         line = f": {job.last_line}" if job.last_line else ""
         parts.append(Text(f"now: {job.process} <{job.pk}> {job.state}, {duration(job.seconds)}{line}"))
@@ -108,6 +111,15 @@ def render(progress: Progress) -> RenderableType:
     parts += [Text(cause, "red") for cause in progress.causes]
     parts += [Text(f"→ {line}") for line in progress.advice]
     return Group(*parts)
+
+
+def condition_text(condition: ConditionNow) -> str:
+    """Return how far a condition of on-the-fly learning is, in words."""
+    steps = f" of {condition.steps}" if condition.steps is not None else ""
+    return (
+        f"{condition.name}: {condition.state}, step {condition.step}{steps} after {condition.n_legs} "
+        f"leg{'' if condition.n_legs == 1 else 's'}, {condition.n_calls} ended by a call for a label"
+    )
 
 
 def errors_text(errors: dict[str, float]) -> str:

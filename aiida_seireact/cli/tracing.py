@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from aiida.common.links import LinkType
 from aiida.orm import AbstractCode, CalcJobNode, CalculationNode, Data, Dict, Node, ProcessNode, WorkflowNode
 
-from aiida_seireact.cli.progress import LABELLING
+from aiida_seireact.cli.family import LABELLING
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData

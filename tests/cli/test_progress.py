@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from plumpy.process_states import ProcessState
 
-from aiida_seireact.cli.progress import family_of, last_line, progress_of, stage_name
+from aiida_seireact.cli.family import family_of, stage_name
+from aiida_seireact.cli.progress import last_line, progress_of
 
 from .conftest import add_job, finish, workchain
 
@@ -45,7 +46,7 @@ def test_stages_of_a_running_study(study):
     assert not progress.is_terminated
     assert list(state_of(progress)) == [
         *("structures", "relax", "sample", "label", "dataset", "train"),
-        *("produce", "references", "classify", "analyse", "summary"),
+        *("references", "produce", "classify", "analyse", "summary"),
     ]
     assert state_of(progress)["label"] == "done"
     assert state_of(progress)["train"] == "running"

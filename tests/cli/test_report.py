@@ -36,6 +36,8 @@ ASKED_KEYS = {
     ),
     *("n_label_calls", "n_frames", "frames_by_type", "dataset_hash", "model_hash", "errors_by_type"),
     *("energy_rmse_mev_per_atom", "force_rmse_ev_per_ang", "force_rms_ev_per_ang", "stress_rmse_gpa"),
+    *("n_flare_legs", "flare_label_steps", "canary_force_rmse", "n_augmented_frames"),
+    *("augmented_force_rmse_before", "augmented_force_rmse_after"),
     *("md_steps", "md_atoms", "ps4_intact_start", "ps4_intact_end", "phase_fractions", "production_stopped_by"),
 }
 
@@ -258,7 +260,7 @@ def test_summary_has_every_key_asked_for_and_its_numbers_from_the_summary_node(f
 
 def test_what_is_drawn_comes_from_labels_dump_and_analysis(finished):
     data = gather(finished)
-    times, shares, of = data.fractions
+    times, shares, of = data.run.fractions
     assert times == pytest.approx([0.1, 0.2])
     assert of == FRACTIONS["of"]
     assert {name: values.tolist() for name, values in shares.items()} == {
@@ -266,16 +268,16 @@ def test_what_is_drawn_comes_from_labels_dump_and_analysis(finished):
         "Li2S": [0.5, 0.0],
         "unknown": [0.0, 0.5],
     }
-    z, panels, _ = data.profile
+    z, panels, _ = data.run.profile
     assert z == pytest.approx([1, 3, 5, 7])
     assert panels["start"]["Li"].tolist() == [1, 0, 0, 0]
     assert panels["end"]["unknown"].tolist() == [0, 0, 0, 1]
-    assert list(data.picture) == ["start, 0.1 ps", "end, 0.2 ps"]
-    assert data.picture["start, 0.1 ps"].phases.tolist() == ["Li", "Li2S", ""]
-    assert data.picture["end, 0.2 ps"].symbols.tolist() == ["Li", "Li", "S"]
-    assert data.ps4[1].tolist() == [16, 4, 1]
-    assert [len(values) for values in data.thickness[1].values()] == [3, 3]
-    assert data.displacements[1]["Li"].tolist() == [3.0] * 4
+    assert list(data.run.picture) == ["start, 0.1 ps", "end, 0.2 ps"]
+    assert data.run.picture["start, 0.1 ps"].phases.tolist() == ["Li", "Li2S", ""]
+    assert data.run.picture["end, 0.2 ps"].symbols.tolist() == ["Li", "Li", "S"]
+    assert data.run.ps4[1].tolist() == [16, 4, 1]
+    assert [len(values) for values in data.run.thickness[1].values()] == [3, 3]
+    assert data.run.displacements[1]["Li"].tolist() == [3.0] * 4
     assert data.missing == {}
 
 
@@ -309,7 +311,7 @@ def test_page_fetches_nothing_escapes_names_and_gives_every_figure_words(finishe
     assert "@import" not in text
     assert "url(" not in text.replace("url(#", "")
     assert len(page.ids) == len(set(page.ids))
-    assert text.count("<svg") == 12
+    assert text.count("<svg") == 13
     assert len(re.findall(r'<svg[^>]*role="img"[^>]*aria-label="[^"]{20,}', text)) == text.count("<svg")
     assert "<b>odd</b>" not in text
     for needed in ("currentColor", 'name="viewport"', "prefers-color-scheme: dark"):

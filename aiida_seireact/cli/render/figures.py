@@ -1,90 +1,21 @@
-"""Figures of the report: arrays in, a matplotlib Figure out. No pyplot, no file, no graph.
-
-Every figure has a transparent background and draws its text and axes in :data:`INK`, which the page replaces by its
-own text colour, so that one drawing serves light and dark screens. Colours: Okabe and Ito, told apart by all common
-forms of colour vision (https://jfly.uni-koeln.de/color); marks differ too where there are more kinds than colours.
-"""
+"""Figures of a model and of a run: arrays in, a matplotlib Figure out. No pyplot, no file, no graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
-from typing import Any, ParamSpec
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
-from numpy.typing import ArrayLike, NDArray
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
-P = ParamSpec("P")
-
-INK = "#1b1e22"
-"""Replaced by the text colour of the page."""
-MUTED = "#8a9099"
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d31", "#7f7f7f")
-MARKERS = ("o", "s", "^", "D", "v", "P")
-PHASE_COLOURS = {
-    "Li": "#8a9099",
-    "Li6PS5Cl": "#0072b2",
-    "Li2S": "#e69f00",
-    "LiCl": "#009e73",
-    "Li3P": "#d55e00",
-    "unknown": "#cc79a7",
-}
-SPECIES_SIZE = {"Li": 1.0, "P": 1.05, "S": 1.35, "Cl": 1.4}
-"""Drawn radius against that of Li: lithium first, since its colour is what the picture is about."""
-
-STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": MUTED,
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.6,
-}
+from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, limits, looks, phase_colours, plain_log, span, styled
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw under our style whatever the user's matplotlib is set to."""
-
-    @wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, "backend": "agg", **STYLE}
-        with matplotlib.rc_context(settings):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-def phase_colours(names: Sequence[str]) -> dict[str, str]:
-    """Return one colour a phase; phases without a colour of their own take what is left of the palette."""
-    spare = (colour for colour in cycle(PALETTE) if colour not in PHASE_COLOURS.values())
-    return {name: PHASE_COLOURS[name] if name in PHASE_COLOURS else next(spare) for name in names}
-
-
-@_styled
+@styled
 def parity(
     reference: ArrayLike,
     predicted: ArrayLike,
@@ -106,13 +37,13 @@ def parity(
         x, y = x - x.mean(), y - np.asarray(reference, dtype=float).mean()
     figure = Figure(figsize=(4.6, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    low, high = _span(np.concatenate([x, y]))
+    low, high = span(np.concatenate([x, y]))
     axes.plot([low, high], [low, high], color=INK, linewidth=0.8, alpha=0.6, zorder=1)
     names = sorted(set(labels.tolist()))
-    looks = list(islice(zip(cycle(PALETTE), _marker_cycle(), strict=False), len(names)))
+    marks = list(islice(looks(), len(names)))
     # The largest kind is drawn first, else it hides the others.
     for name in sorted(names, key=lambda name: -int((labels == name).sum())):
-        colour, marker = looks[names.index(name)]
+        colour, marker = marks[names.index(name)]
         mine = labels == name
         size = 22 if mine.sum() < 200 else 9
         axes.scatter(
@@ -131,7 +62,7 @@ def parity(
     return figure
 
 
-@_styled
+@styled
 def training_curve(epoch: ArrayLike, panels: Mapping[str, ArrayLike], *, best: float | None = None) -> Figure:
     """Errors on the validation frames, and the training loss, against the epoch.
 
@@ -148,7 +79,7 @@ def training_curve(epoch: ArrayLike, panels: Mapping[str, ArrayLike], *, best: f
         axes.plot(x, y, color=PALETTE[number % len(PALETTE)])
         if (y[np.isfinite(y)] > 0).all() and np.isfinite(y).any():
             axes.set_yscale("log")
-            _plain_log(axes)
+            plain_log(axes.yaxis)
         if best is not None:
             axes.axvline(best, color=MUTED, linestyle=":", linewidth=1.0)
             if number == 0:
@@ -162,7 +93,7 @@ def training_curve(epoch: ArrayLike, panels: Mapping[str, ArrayLike], *, best: f
     return figure
 
 
-@_styled
+@styled
 def time_series(
     time_ps: ArrayLike, series: Mapping[str, ArrayLike], *, marks: Mapping[str, float] | None = None
 ) -> Figure:
@@ -184,50 +115,67 @@ def time_series(
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.grid(True)
         axes.tick_params(labelbottom=number == len(series) - 1)
-        axes.set_xlim(_limits(x))
+        axes.set_xlim(limits(x))
     if first is not None:
         figure.axes[-1].set_xlabel("time (ps)")
     return figure
 
 
-@_styled
-def counts_in_time(time_ps: ArrayLike, counts: ArrayLike, *, total: int, label: str) -> Figure:
-    """Step curve of a count (intact PS4) against time.
+@styled
+def counts_in_time(runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, total: int, label: str) -> Figure:
+    """Step curves of a count (intact PS4) against time; the last run stands out.
 
+    :param runs: for each run's name the times in ps and the counts, ``(n,)`` each.
     :param total: number there could be at most; the upper end of the axis.
     """
     figure = Figure(figsize=(6.8, 2.8), layout="constrained")
     axes = figure.add_subplot()
-    x, y = np.asarray(time_ps, dtype=float), np.asarray(counts, dtype=float)
-    axes.fill_between(x, y, step="post", color=PALETTE[0], alpha=0.18, linewidth=0)
-    axes.step(x, y, where="post", color=PALETTE[0])
-    axes.set(xlim=_limits(x), ylim=(0, max(total, 1) * 1.05), xlabel="time (ps)", ylabel=label)
+    for number, (name, (time_ps, counts)) in enumerate(runs.items()):
+        x, y = np.asarray(time_ps, dtype=float), np.asarray(counts, dtype=float)
+        is_last = number == len(runs) - 1
+        colour = PALETTE[0] if is_last else PALETTE[1]
+        if is_last:
+            axes.fill_between(x, y, step="post", color=colour, alpha=0.18, linewidth=0)
+        axes.step(x, y, where="post", color=colour, linestyle="-" if is_last else "--", label=name)
+    ends = limits(np.concatenate([np.asarray(time_ps, dtype=float) for time_ps, _ in runs.values()]))
+    axes.set(xlim=ends, ylim=(0, max(total, 1) * 1.05), xlabel="time (ps)", ylabel=label)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(True)
+    if len(runs) > 1:
+        figure.legend(loc="outside lower center", ncols=len(runs))
     return figure
 
 
-@_styled
-def fractions_in_time(time_ps: ArrayLike, fractions: Mapping[str, ArrayLike], *, of: str) -> Figure:
-    """Stacked fractions of each phase against time.
+@styled
+def fractions_in_time(runs: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]], *, of: str) -> Figure:
+    """Stacked fractions of each phase against time, a panel a run.
 
-    :param fractions: for each phase ``(n,)``, together 1 in each frame.
+    :param runs: for each run's name the times in ps ``(n,)``, and for each phase ``(n,)``, together 1 in each frame.
     :param of: what they are fractions of.
     """
-    figure = Figure(figsize=(6.8, 3.3), layout="constrained")
-    axes = figure.add_subplot()
-    x = np.asarray(time_ps, dtype=float)
-    colours = phase_colours(list(fractions))
-    values = [100 * np.asarray(values, dtype=float) for values in fractions.values()]
-    axes.stackplot(
-        x, values, labels=list(fractions), colors=list(colours.values()), alpha=0.9, edgecolor=INK, linewidth=0.3
-    )
-    axes.set(xlim=_limits(x), ylim=(0, 100), xlabel="time (ps)", ylabel=f"% of {of}")
-    figure.legend(loc="outside lower center", ncols=6, columnspacing=1.2, handlelength=1.2)
+    figure = Figure(figsize=(6.8, 2.4 * len(runs) + 0.9), layout="constrained")
+    names = list(dict.fromkeys(name for _, fractions in runs.values() for name in fractions))
+    # What is not recognised stays on top, whichever run knew it first.
+    colours = phase_colours(sorted(names, key=lambda name: (name == "unknown", names.index(name))))
+    for number, (title, (time_ps, fractions)) in enumerate(runs.items()):
+        axes = figure.add_subplot(len(runs), 1, number + 1)
+        x = np.asarray(time_ps, dtype=float)
+        shown = [name for name in colours if name in fractions]
+        values = [100 * np.asarray(fractions[name], dtype=float) for name in shown]
+        axes.stackplot(x, values, colors=[colours[name] for name in shown], alpha=0.9, edgecolor=INK, linewidth=0.3)
+        axes.set(xlim=limits(x), ylim=(0, 100))
+        if len(runs) > 1:
+            axes.set_title(title, fontsize=9, fontweight="normal")
+    figure.axes[-1].set_xlabel("time (ps)")
+    figure.supylabel(f"% of {of}", fontsize=9.5)
+    figure.legend(
+        handles=[Patch(color=colour, label=name) for name, colour in colours.items()],
+        loc="outside lower center", ncols=6, columnspacing=1.2, handlelength=1.2,
+    )  # fmt: skip
     return figure
 
 
-@_styled
+@styled
 def profile(z_ang: ArrayLike, panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> Figure:
     """Stacked bars along the long axis of the cell, one panel a moment.
 
@@ -261,7 +209,7 @@ def profile(z_ang: ArrayLike, panels: Mapping[str, Mapping[str, ArrayLike]], *, 
     return figure
 
 
-@_styled
+@styled
 def lines(x: ArrayLike, curves: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str, from_zero: bool = True) -> Figure:
     """Curves over one axis (thickness against time, mean squared displacement).
 
@@ -271,7 +219,7 @@ def lines(x: ArrayLike, curves: Mapping[str, ArrayLike], *, xlabel: str, ylabel:
     axes = figure.add_subplot()
     for colour, (name, values) in zip(cycle(PALETTE), curves.items(), strict=False):
         axes.plot(np.asarray(x, dtype=float), np.asarray(values, dtype=float), color=colour, label=name, marker=".")
-    axes.set(xlim=_limits(np.asarray(x, dtype=float)), xlabel=xlabel, ylabel=ylabel)
+    axes.set(xlim=limits(x), xlabel=xlabel, ylabel=ylabel)
     if from_zero:
         axes.set_ylim(bottom=0)
     axes.grid(True)
@@ -280,7 +228,7 @@ def lines(x: ArrayLike, curves: Mapping[str, ArrayLike], *, xlabel: str, ylabel:
     return figure
 
 
-@_styled
+@styled
 def pair_distributions(r_ang: ArrayLike, pairs: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
     """Partial radial distribution functions, a panel a pair.
 
@@ -291,12 +239,12 @@ def pair_distributions(r_ang: ArrayLike, pairs: Mapping[str, Mapping[str, ArrayL
     rows = -(-len(pairs) // columns)
     figure = Figure(figsize=(6.8, 1.7 * rows + 0.5), layout="constrained")
     r = np.asarray(r_ang, dtype=float)
-    looks = {}
+    shown = {}
     for number, (pair, curves) in enumerate(pairs.items()):
         axes = figure.add_subplot(rows, columns, number + 1)
         for index, (name, values) in enumerate(curves.items()):
             style = "--" if index == 0 and len(curves) > 1 else "-"
-            (looks[name],) = axes.plot(
+            (shown[name],) = axes.plot(
                 r,
                 np.asarray(values, dtype=float),
                 color=PALETTE[(len(curves) - 1 - index) % len(PALETTE)],
@@ -312,97 +260,6 @@ def pair_distributions(r_ang: ArrayLike, pairs: Mapping[str, Mapping[str, ArrayL
             axes.set_xlabel("r (Å)")
         if number % columns == 0:
             axes.set_ylabel("g(r)")
-    if len(looks) > 1:
-        figure.legend(list(looks.values()), list(looks), loc="outside lower center", ncols=len(looks))
+    if len(shown) > 1:
+        figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=len(shown))
     return figure
-
-
-@_styled
-def cell_picture(moments: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """The cell seen along y: lithium coloured by phase, the other atoms pale, the front ones last.
-
-    :param moments: for each title a mapping with ``positions`` ``(n_atoms, 3)`` Å, ``symbols`` ``(n_atoms,)``,
-        ``cell`` ``(3, 3)`` Å, ``phases`` ``(n_atoms,)`` (the phase of each labelled atom, '' for the others).
-    """
-    heights = [float(np.linalg.norm(np.asarray(moment["cell"])[2])) for moment in moments.values()]
-    widths = [float(np.linalg.norm(np.asarray(moment["cell"])[0])) for moment in moments.values()]
-    # Long cells lie on their side: z runs to the right, and the moments stand below each other.
-    scale = 6.6 / max(heights)
-    panel = max(widths) * scale
-    figure = Figure(figsize=(6.8, (panel + 0.45) * len(moments) + 0.75), layout="constrained")
-    names: dict[str, None] = {}
-    kinds: dict[str, None] = {}
-    for moment in moments.values():
-        names.update(dict.fromkeys(sorted({str(name) for name in moment["phases"] if name})))
-        kinds.update(dict.fromkeys(sorted({str(symbol) for symbol in moment["symbols"]} - {"Li"})))
-    colours = phase_colours(list(names))
-    pale = {"S": "#f3e6b3", "Cl": "#cdebd9", "P": "#f6cdb2"}
-    for number, (title, moment) in enumerate(moments.items()):
-        axes = figure.add_subplot(len(moments), 1, number + 1)
-        positions = _wrapped(moment["positions"], moment["cell"])
-        cell = np.asarray(moment["cell"], dtype=float)
-        symbols, phases = np.asarray(moment["symbols"]), np.asarray(moment["phases"])
-        order = np.argsort(-positions[:, 1], kind="stable")
-        radius = 0.62 * np.array([SPECIES_SIZE.get(str(symbol), 1.3) for symbol in symbols])
-        faces = [
-            colours[str(phase)] if phase else pale.get(str(symbol), "#e3e5e8")
-            for phase, symbol in zip(phases, symbols, strict=True)
-        ]
-        # Points are 1/72 inch; an area in points² is what scatter wants.
-        sizes = (2 * radius * scale * 72 * 0.9) ** 2
-        axes.scatter(
-            positions[order, 2], positions[order, 0], s=sizes[order], c=[faces[index] for index in order],
-            edgecolors="#00000066", linewidths=0.4,
-        )  # fmt: skip
-        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
-        outline = corners[:, :1] * cell[2, [2, 0]] + corners[:, 1:] * cell[0, [2, 0]]
-        axes.plot(outline[:, 0], outline[:, 1], color=INK, linewidth=0.8)
-        axes.set_title(title, fontsize=9, fontweight="normal")
-        axes.set(aspect="equal", xlim=(-1.5, max(heights) + 1.5), ylim=(-1.5, max(widths) + 1.5))
-        axes.set_yticks([])
-        axes.spines[["left", "bottom"]].set_visible(False)
-        axes.tick_params(length=0, labelbottom=number == len(moments) - 1)
-    figure.axes[-1].set_xlabel("z (Å)")
-    handles = [_dot(colours[name], f"Li in {name}" if name != "Li" else "Li metal") for name in names]
-    handles += [_dot(pale.get(kind, "#e3e5e8"), kind) for kind in kinds]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.0, handletextpad=0.1)
-    return figure
-
-
-def _dot(colour: str, label: str) -> Any:
-    return Line2D(
-        [], [], linestyle="", marker="o", markersize=8, color=colour, markeredgecolor="#00000066", label=label
-    )
-
-
-def _wrapped(positions: ArrayLike, cell: ArrayLike) -> NDArray[np.float64]:
-    lattice = np.asarray(cell, dtype=float)
-    fractions = np.asarray(positions, dtype=float) @ np.linalg.inv(lattice)
-    return np.asarray((fractions % 1.0) @ lattice, dtype=np.float64)
-
-
-def _marker_cycle() -> Any:
-    for marker in cycle(MARKERS):
-        for _ in PALETTE:
-            yield marker
-
-
-def _span(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    margin = 0.05 * (high - low) or 1.0
-    return low - margin, high + margin
-
-
-def _limits(x: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = float(x.min()), float(x.max())
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _plain_log(axes: Axes) -> None:
-    """Write 0.05, not 5 × 10⁻², on log axes of one or two decades."""
-    low, high = axes.get_ylim()
-    if high / low > 200:
-        return
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=()))

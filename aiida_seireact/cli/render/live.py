@@ -12,7 +12,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from aiida_seireact.cli.progress import Progress, Stage, family_of, progress_of
+from aiida_seireact.cli.family import family_of
+from aiida_seireact.cli.progress import Progress, Stage, progress_of
 from aiida_seireact.cli.status import duration, render
 
 LOOK_EVERY_SECONDS = 1.0

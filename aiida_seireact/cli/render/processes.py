@@ -11,7 +11,7 @@ from typing import Any
 from aiida import orm
 from aiida.common import timezone
 
-from aiida_seireact.cli.progress import STAGES, Member, family_of, stage_name
+from aiida_seireact.cli.family import STAGES, Member, family_of, stage_name
 from aiida_seireact.formats import files
 
 

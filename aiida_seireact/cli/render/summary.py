@@ -27,6 +27,12 @@ CONTENT_KEYS = (
     "dataset_hash",
     "model_hash",
     "production_stopped_by",
+    "n_flare_legs",
+    "flare_label_steps",
+    "canary_force_rmse",
+    "n_augmented_frames",
+    "augmented_force_rmse_before",
+    "augmented_force_rmse_after",
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from aiida_seireact.cli.render import figures
+from aiida_seireact.cli.render import figures, figures_cell, style
 
 TIME = np.linspace(0.0, 4.0, 9)
 
@@ -26,14 +26,16 @@ def every_figure() -> dict[str, Figure]:
         "parity": figures.parity(x, x, ["Li2S", "LiCl", "Li"] * 10, title="Forces", unit="eV/Å"),
         "curve": figures.training_curve(range(3), {"force error": [5, 4, 3], "loss": [9, 8, np.nan]}, best=2),
         "thermo": figures.time_series(TIME, {"temperature (K)": 300 + TIME}),
-        "ps4": figures.counts_in_time(TIME, 16 - 2 * TIME, total=16, label="intact PS4"),
-        "fractions": figures.fractions_in_time(TIME, {"Li": TIME / 4, "unknown": 1 - TIME / 4}, of="Li"),
+        "ps4": figures.counts_in_time({"run": (TIME, 16 - 2 * TIME)}, total=16, label="intact PS4"),
+        "fractions": figures.fractions_in_time(
+            {"first": (TIME, {"unknown": 1 - TIME / 4, "Li": TIME / 4}), "last": (TIME, {"Li": TIME / 4})}, of="Li"
+        ),
         "profile": figures.profile(
             [0.5, 1.5], {"start": {"Li": [3, 1]}, "end": {"Li": [1, 1], "unknown": [2, 0]}}, ylabel="Li"
         ),
         "lines": figures.lines(TIME, {"a": TIME, "b": TIME * np.nan}, xlabel="t", ylabel="d"),
         "rdf": figures.pair_distributions([1, 2, 3], {"Li-S": {"start": [0, 2, 1], "end": [0, 1, 1]}}),
-        "picture": figures.cell_picture({"start": moment, "end": moment}),
+        "picture": figures_cell.cell_picture({"start": moment, "end": moment}),
     }
 
 
@@ -52,7 +54,7 @@ def test_no_figure_touches_pyplot_or_the_settings_of_the_user() -> None:
 def test_every_figure_is_drawn_in_the_ink_that_the_page_replaces(drawn: dict[str, Figure]) -> None:
     for name, figure in drawn.items():
         for axes in figure.axes:
-            assert to_rgb(axes.xaxis.label.get_color()) == to_rgb(figures.INK), name
+            assert to_rgb(axes.xaxis.label.get_color()) == to_rgb(style.INK), name
         assert figure.get_facecolor()[3] == 0, f"{name} hides the page's colour"
 
 
@@ -77,14 +79,14 @@ def test_many_points_are_a_picture_inside_the_drawing() -> None:
 
 
 def test_fractions_stack_to_one(drawn: dict[str, Figure]) -> None:
-    (axes,) = drawn["fractions"].axes
+    axes, _ = drawn["fractions"].axes
     top = axes.collections[-1].get_paths()[0].vertices[:, 1].max()
     assert top == pytest.approx(100.0)
 
 
 def test_known_phases_have_colours_of_their_own_and_new_ones_others() -> None:
-    colours = figures.phase_colours(["Li", "unknown", "Li2S0.72P0.14Cl0.14", "Li7P3S11"])
-    assert colours["Li"] == figures.PHASE_COLOURS["Li"]
+    colours = style.phase_colours(["Li", "unknown", "Li2S0.72P0.14Cl0.14", "Li7P3S11"])
+    assert colours["Li"] == style.PHASE_COLOURS["Li"]
     assert len(set(colours.values())) == 4
 
 
@@ -95,11 +97,11 @@ def test_picture_wraps_atoms_into_the_cell_and_colours_lithium_only(drawn: dict[
         "cell": np.diag([4.0, 4.0, 10.0]),
         "phases": np.array(["Li2S", ""]),
     }
-    (axes,) = figures.cell_picture({"start": moment}).axes
+    (axes,) = figures_cell.cell_picture({"start": moment}).axes
     points = axes.collections[0]
     places = np.asarray(points.get_offsets())
     # The sulfur is farther back along y, so it is drawn first.
     assert places == pytest.approx(np.array([[3.0, 1.0], [1.0, 1.0]]))
     faces = [tuple(face[:3]) for face in points.get_facecolor()]
-    assert faces[1] == pytest.approx(to_rgb(figures.PHASE_COLOURS["Li2S"]))
+    assert faces[1] == pytest.approx(to_rgb(style.PHASE_COLOURS["Li2S"]))
     assert faces[0] != faces[1]

@@ -1,0 +1,197 @@
+"""A process of ours and all it called, as members of one family with the stages they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiida.orm import ProcessNode, QueryBuilder, WorkflowNode
+
+STAGES = (
+    "structures",
+    "relax",
+    "sample",
+    "label",
+    "explore",
+    "dataset",
+    "train",
+    "references",
+    "augment",
+    "produce",
+    "classify",
+    "analyse",
+    "summary",
+)
+OPTIONAL_STAGES = {"explore": "conditions", "augment": "augment"}
+"""Stages a study may be asked to leave out, with the input namespace that asks for them."""
+# Children whose call link does not begin with the name of their stage.
+OTHER_LABELS = {
+    "reference": "references",
+    "reference_energies": "reference energies",
+    "cut_batches": "label",
+    "batch": "label",
+    "compile": "compile",
+}
+TOP_PROCESS = "ReactWorkChain"
+LABELLING = "aiida.calculations:seireact.ase"
+TRAINING = "aiida.calculations:seireact.allegro"
+LEARNING = "aiida.calculations:seireact.flare"
+
+COLUMNS = (
+    "id",
+    "uuid",
+    "ctime",
+    "mtime",
+    "node_type",
+    "process_type",
+    "attributes.process_label",
+    "attributes.process_state",
+    "attributes.process_status",
+    "attributes.exit_status",
+    "attributes.exit_message",
+    "attributes.exception",
+    "attributes.paused",
+    "extras._aiida_cached_from",
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process of a family: the top or something it called."""
+
+    pk: int
+    uuid: str
+    ctime: datetime
+    mtime: datetime
+    node_type: str
+    process_type: str
+    name: str
+    process_state: str
+    process_status: str
+    exit_status: int | None
+    exit_message: str
+    exception: str
+    paused: bool
+    from_cache: bool
+    caller: int | None
+    call_label: str
+
+    @property
+    def is_terminated(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.process_state in ("finished", "excepted", "killed")
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it ended well."""
+        return self.process_state == "finished" and self.exit_status == 0
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it ended, but not well."""
+        return self.is_terminated and not self.is_ok
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it runs a program."""
+        return "calcjob" in self.node_type
+
+    @property
+    def state(self) -> str:
+        """``done``, ``failed``, ``killed``, ``paused``, ``running`` or ``waiting``."""
+        if self.is_ok:
+            return "done"
+        if self.process_state == "killed":
+            return "killed"
+        if self.is_terminated:
+            return "failed"
+        if self.paused:
+            return "paused"
+        return "waiting" if self.process_state in ("created", "") else "running"
+
+    @property
+    def reason(self) -> str:
+        """What it says of its end, or of what it waits for."""
+        if self.process_state == "excepted":
+            return (self.exception.strip().splitlines() or ["it raised an exception"])[-1]
+        return self.exit_message or self.process_status
+
+
+def family_of(node: ProcessNode) -> list[Member]:
+    """Return a process and all it called, level by level, each level in order of creation."""
+    first = QueryBuilder(backend=node.backend).append(ProcessNode, filters={"id": node.pk}, project=list(COLUMNS))
+    members = [_member(row, None, "") for row in first.all()]
+    callers = [node.pk]
+    while callers:
+        query = QueryBuilder(backend=node.backend)
+        query.append(WorkflowNode, filters={"id": {"in": callers}}, project="id", tag="caller")
+        query.append(
+            ProcessNode,
+            with_incoming="caller",
+            edge_filters={"type": {"in": ["call_calc", "call_work"]}},
+            edge_project="label",
+            project=list(COLUMNS),
+            tag="called",
+        )
+        rows = query.order_by({"called": "id"}).all()
+        level = [_member(row[1 : 1 + len(COLUMNS)], row[0], row[-1]) for row in rows]
+        members += level
+        callers = [member.pk for member in level if not member.node_type.startswith("process.calculation")]
+    return members
+
+
+def _member(row: Sequence[Any], caller: int | None, call_label: str) -> Member:
+    (
+        pk,
+        uuid,
+        ctime,
+        mtime,
+        node_type,
+        process_type,
+        name,
+        state,
+        status,
+        code,
+        message,
+        exception,
+        paused,
+        cached,
+    ) = row
+    return Member(
+        pk=pk,
+        uuid=uuid,
+        ctime=ctime,
+        mtime=mtime,
+        node_type=node_type,
+        process_type=process_type or "",
+        name=name or "",
+        process_state=state or "",
+        process_status=status or "",
+        exit_status=code,
+        exit_message=message or "",
+        exception=exception or "",
+        paused=bool(paused),
+        from_cache=cached is not None,
+        caller=caller,
+        call_label=call_label,
+    )
+
+
+def stage_name(label: str, process: str) -> str:
+    """Return the stage a child belongs to, by its call link; the process's own name where it has no label."""
+    if label in ("", "CALL"):
+        return process
+    for prefix in sorted((*STAGES, *OTHER_LABELS), key=len, reverse=True):
+        if label == prefix or label.startswith(f"{prefix}_"):
+            return OTHER_LABELS.get(prefix, prefix)
+    return label
+
+
+def stages_of(top: ProcessNode) -> tuple[str, ...]:
+    """Return the stages a study goes through by its inputs; of any other process, whose children tell them, none."""
+    if top.process_label != TOP_PROCESS:
+        return ()
+    inputs = {label.split("__")[0] for label in top.base.links.get_incoming().all_link_labels()}
+    return tuple(name for name in STAGES if OPTIONAL_STAGES.get(name, "codes") in {*inputs, "codes"})

@@ -1,0 +1,124 @@
+"""What the report shows of augmentation: which frames of a model's own runs were learned, and what that changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_seireact.cli.render.models import Parity, parity_of
+from aiida_seireact.cli.render.outputs import Outputs, created_by
+
+PREFIX = "augment-"
+"""What the config types of the frames chosen begin with; the name of the run follows."""
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The frames of one run that were looked at, in the order of time."""
+
+    name: str
+    n_atoms: int
+    timestep_fs: float
+    stopped_by: Any
+    columns: dict[str, Array]
+    """``md_step``, ``max_std``, ``mean_std``, ``block``, ``part``, ``chosen``, ``(n_frames,)`` each."""
+
+    @property
+    def time_ps(self) -> Array:
+        """Times of the frames."""
+        return np.asarray(self.columns["md_step"], dtype=float) * self.timestep_fs / 1000
+
+    @property
+    def n_chosen(self) -> int:
+        """Frames that were taken."""
+        return int(self.columns["chosen"].sum())
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether a Gaussian process judged them."""
+        return bool(np.isfinite(self.columns["max_std"]).any())
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One round: what was looked at and chosen, and errors before and after."""
+
+    numbers: dict[str, Any] = field(default_factory=dict)
+    candidates: dict[str, Candidates] = field(default_factory=dict)
+    before: dict[str, Parity] = field(default_factory=dict)
+    """Of the held-out frames: prediction by the first model against label."""
+    after: dict[str, Parity] = field(default_factory=dict)
+
+    @property
+    def n_labelled(self) -> int:
+        """Frames of its own runs that got a label."""
+        return int(self.numbers.get("n_labelled", 0))
+
+    @property
+    def n_learned(self) -> int:
+        """Of these, those learned from."""
+        return int(self.numbers["n_learned"])
+
+    @property
+    def n_held_out(self) -> int:
+        """Of these, those held out."""
+        return int(self.numbers["n_held_out"])
+
+    def content(self) -> dict[str, Any]:
+        """Return the numbers as the summary has them, for a process that has none yet."""
+        if not self.numbers:
+            return {}
+        held_out = self.numbers["held_out"]
+        return {
+            "n_augmented_frames": self.n_labelled,
+            "augmented_force_rmse_before": held_out["before"]["all"]["force_rmse_ev_per_ang"],
+            "augmented_force_rmse_after": held_out["after"]["all"]["force_rmse_ev_per_ang"],
+        }
+
+
+def read_augmentation(outputs: Outputs) -> Augmentation | None:
+    """Read what was chosen and what it changed; None while neither is known."""
+    node, selection = outputs.find("augmentation"), outputs.find("selection")
+    if node is None and selection is None:
+        return None
+    candidates = {}
+    if selection is not None:
+        columns = {name: selection.get_array(name) for name in selection.get_arraynames()}
+        for name in dict.fromkeys(columns["run"].tolist()):
+            mine = columns["run"] == name
+            trajectory = outputs.find_run(name)
+            facts = {} if trajectory is None else dict(trajectory.base.attributes.items())
+            candidates[name] = Candidates(
+                name,
+                int(columns["n_atoms"][mine][0]),
+                float(facts.get("timestep_fs", 1.0)),
+                facts.get("stopped_by"),
+                {key: values[mine] for key, values in columns.items()},
+            )
+    before, after = _parent_predictions(outputs), outputs.find("predictions", quietly=True)
+    return Augmentation(
+        {} if node is None else node.get_dict(),
+        candidates,
+        {} if before is None else held_out_of(parity_of(before)),
+        {} if before is None or after is None else held_out_of(parity_of(after)),
+    )
+
+
+def _parent_predictions(outputs: Outputs) -> Any:
+    """Return what the first model predicts for the test frames: the job that tested it has that beside its errors."""
+    metrics = outputs.find("parent_metrics", quietly=True)
+    creator = None if metrics is None else metrics.creator
+    return None if creator is None else created_by(creator).get("parent_predictions")
+
+
+def held_out_of(parity: dict[str, Parity]) -> dict[str, Parity]:
+    """Return the points of the frames chosen by augmentation; all of them in the test set were held out."""
+    return {
+        name: points.of({kind for kind in points.kinds.tolist() if kind.startswith(PREFIX)})
+        for name, points in parity.items()
+    }

@@ -1,0 +1,210 @@
+"""What the report shows of a run of the interface: its trace, its phases, its cell, its clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from aiida_seireact.cli.render.outputs import Outputs
+from aiida_seireact.data.trajectory import LiveCopy, TrajectoryData
+from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump
+from aiida_seireact.formats.phases import Labels
+from aiida_seireact.science.analysis import profile_along_z
+from aiida_seireact.science.labelling import UNKNOWN
+
+PROFILE_BIN_ANG = 2.0
+MOST_ATOMS_DRAWN = 20_000
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The production cell at one time: what `figures.cell_picture` draws."""
+
+    positions: Array
+    symbols: Array
+    cell: Array
+    phases: Array
+
+
+@dataclass
+class Run:
+    """One run of the interface; what is empty or None is not there."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Attributes of its trajectory: atoms, steps, what ended it."""
+    thermo: dict[str, Array] = field(default_factory=dict)
+    classification: dict[str, Any] = field(default_factory=dict)
+    analysis: dict[str, Any] = field(default_factory=dict)
+    ps4: tuple[Array, Array, int] | None = None
+    fractions: tuple[Array, dict[str, Array], str] | None = None
+    profile: tuple[Array, dict[str, dict[str, Array]], str] | None = None
+    thickness: tuple[Array, dict[str, Array]] | None = None
+    distributions: tuple[Array, dict[str, dict[str, Array]]] | None = None
+    displacements: tuple[Array, dict[str, Array]] | None = None
+    picture: dict[str, Moment] = field(default_factory=dict)
+
+    @property
+    def stop_message(self) -> str:
+        """The sentence of the rule that ended it, empty if none did."""
+        return stop_message(self.facts.get("stopped_by"))
+
+    def times_ps(self, steps: Array) -> Array:
+        """Return MD steps as times in ps."""
+        return np.asarray(steps, dtype=float) * float(self.facts.get("timestep_fs", 1.0)) / 1000
+
+
+def stop_message(stopped_by: Any) -> str:
+    """Return the sentence of the rule that ended a run, empty if none did."""
+    if not stopped_by:
+        return ""
+    return str(stopped_by.get("message", stopped_by)) if isinstance(stopped_by, dict) else str(stopped_by)
+
+
+def read_run(outputs: Outputs, part: str = "", *, draw_cell: bool = True) -> Run:
+    """Read the run of the last model, or with ``part`` that of a namespace.
+
+    :param draw_cell: read the first and the last classified frame from the dump, too.
+    """
+    run = Run()
+    trajectory = outputs.find("trajectory", part)
+    if trajectory is not None:
+        run.facts = {key: value for key, value in trajectory.base.attributes.items() if key != "manifest"}
+        thermo = trajectory.thermo
+        run.thermo = {**thermo, "time_ps": run.times_ps(thermo["step"])} if "step" in thermo else {}
+    _read_phases(run, outputs, part)
+    if draw_cell and trajectory is not None and run.fractions is not None:
+        _read_picture(run, outputs, trajectory, _labels(outputs.find("labels", part)))
+    _read_analysis(run, outputs, part)
+    return run
+
+
+def _labels(node: Any) -> Labels:
+    return Labels(**{item.name: node.get_array(item.name) for item in fields(Labels)})
+
+
+def _read_phases(run: Run, outputs: Outputs, part: str) -> None:
+    classification, node = outputs.find("classification", part), outputs.find("labels", part)
+    if classification is not None:
+        run.classification = classification.get_dict()
+    if node is None:
+        return
+    labels = _labels(node)
+    names = [str(name) for name in labels.label_names]
+    order = sorted(range(len(names)), key=lambda index: (names[index] == UNKNOWN, index))
+    shares = np.stack([(labels.labels == index).mean(axis=1) for index in range(len(names))])
+    seen = [index for index in order if shares[index].any()]
+    of = str(run.classification.get("of") or "environments")
+    run.fractions = (run.times_ps(labels.steps), {names[index]: shares[index] for index in seen}, of)
+
+    tenth = max(1, round(len(labels.steps) / 10))
+    height = float(labels.heights_ang.mean())
+    n_bins = max(1, round(height / PROFILE_BIN_ANG))
+    panels = {}
+    for title, moments in (("start", slice(None, tenth)), ("end", slice(-tenth, None))):
+        counts = profile_along_z(labels.z_fraction[moments], labels.labels[moments], len(names), n_bins) / tenth
+        panels[title] = {names[index]: counts[index] for index in seen}
+    z_ang = (np.arange(n_bins) + 0.5) * height / n_bins
+    run.profile = (z_ang, panels, f"Li in {height / n_bins:.1f} Å")
+
+
+def named_fractions(fractions: Mapping[str, Any], of: str) -> dict[str, Any]:
+    """Return phase fractions as `of`, `first`, `last` and `all`, whichever of its two names each part has."""
+    parts = {"first": "first_tenth", "last": "last_tenth", "all": "whole_run"}
+    found = {name: fractions.get(name, fractions.get(other)) for name, other in parts.items()}
+    return {"of": fractions.get("of") or of, **{name: part for name, part in found.items() if part is not None}}
+
+
+def _read_picture(run: Run, outputs: Outputs, trajectory: TrajectoryData, labels: Labels) -> None:
+    """The cell at the first and at the last classified frame, from wherever a copy of the dump lies."""
+    if int(run.facts.get("n_atoms", 0)) > MOST_ATOMS_DRAWN:
+        return
+    names = [str(name) for name in labels.label_names]
+    try:
+        for title, row in (("start", 0), ("end", len(labels.steps) - 1)):
+            frame = snapshot_at(trajectory, int(labels.steps[row]))
+            phase_of = dict(zip(labels.atom_ids.tolist(), labels.labels[row].tolist(), strict=True))
+            time_ps = float(run.times_ps(labels.steps[row : row + 1])[0])
+            run.picture[f"{title}, {time_ps:.3g} ps"] = Moment(
+                positions=frame.positions - frame.origin,
+                symbols=np.array([chemical_symbols[number] for number in frame.numbers]),
+                cell=frame.cell,
+                phases=np.array([names[phase_of[key]] if key in phase_of else "" for key in frame.ids.tolist()]),
+            )
+    except (NotExistent, DumpError, OSError) as error:
+        run.picture = {}
+        outputs.missing["picture"] = str(error)
+
+
+def snapshot_at(trajectory: TrajectoryData, step: int) -> Snapshot:
+    """Return one frame of a trajectory.
+
+    :raises NotExistent: no copy of its chunk can be read here, or it was not dumped.
+    """
+    for chunk in trajectory.manifest:
+        if chunk["first_step"] <= step <= chunk["last_step"]:
+            copy = trajectory.live_copy(chunk["sha256"])
+            with _readable(copy) as path:
+                for frame in read_dump(path, stop_before_truncated=True):
+                    if frame.step == step:
+                        return frame
+    raise NotExistent(f"The trajectory has no frame of step {step}.")
+
+
+@contextmanager
+def _readable(copy: LiveCopy) -> Iterator[Path]:
+    """Give the path of a chunk on this machine."""
+    if isinstance(copy.node, orm.RemoteData):
+        if copy.node.computer is None or copy.node.computer.transport_type != "core.local":
+            raise NotExistent(f"{copy.file} lies on another machine: the cell is not drawn.")
+        yield Path(copy.node.get_remote_path()) / copy.file
+        return
+    with copy.node.base.repository.as_path(copy.file) as path:
+        yield path
+
+
+def _read_analysis(run: Run, outputs: Outputs, part: str) -> None:
+    analysis, node = outputs.find("analysis", part), outputs.find("analysis_arrays", part)
+    if analysis is not None:
+        run.analysis = analysis.get_dict()
+    if node is None:
+        return
+    arrays = {name: node.get_array(name) for name in node.get_arraynames()}
+    times = run.times_ps(arrays["steps"])
+    run.ps4 = (times, arrays["n_intact_ps4"], int(run.analysis.get("n_p") or arrays["n_intact_ps4"].max()))
+    curves = {
+        "from the last intact PS₄ to the outermost S, P or Cl, lower side": arrays["thickness_lower_ang"],
+        "the same, upper side": arrays["thickness_upper_ang"],
+    }
+    if "thickness_profile_ang" in arrays:
+        known = dict(zip(arrays["thickness_profile_steps"].tolist(), arrays["thickness_profile_ang"], strict=True))
+        profile = np.array([known.get(step, np.nan) for step in arrays["steps"].tolist()])
+        curves["where neither metal nor electrolyte fills half"] = profile
+    defined = {name: values for name, values in curves.items() if np.isfinite(values).any()}
+    if defined:
+        run.thickness = (times, defined)
+    if "rdf_g" in arrays:
+        averaged = f"the last {run.analysis.get('rdf_frames', '')} frames"
+        pairs = {
+            str(pair).replace("-", "–"): {averaged: g}
+            for pair, g in zip(arrays["rdf_pairs"], arrays["rdf_g"], strict=True)
+        }
+        run.distributions = (arrays["rdf_r_ang"], pairs)
+    if "msd_ang2" in arrays and len(arrays["msd_lag_steps"]) > 3:
+        # Beyond half of the run too few origins are left to mean anything.
+        half = len(arrays["msd_lag_steps"]) // 2 + 1
+        sums = arrays["msd_ang2"].sum(axis=-1)[:, :half]
+        run.displacements = (
+            run.times_ps(arrays["msd_lag_steps"][:half]),
+            {str(symbol): values for symbol, values in zip(arrays["msd_species"], sums, strict=True)},
+        )
