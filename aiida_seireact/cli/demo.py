@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aiida_seireact.cli.demo_daemon import Guard, start_daemon, stop_daemon
-from aiida_seireact.cli.demo_folder import Folder, point_aiida_at, refuse_impossible, set_up
+from aiida_seireact.cli.demo_folder import Folder, at_work, point_aiida_at, refuse_impossible, remove_debris, set_up
 from aiida_seireact.cli.demo_outcome import again, conclude, tell_how_to_go_on
+from aiida_seireact.cli.demo_overrides import read_overrides
 from aiida_seireact.cli.demo_plan import EXPECTED_SECONDS, tell_plan
-from aiida_seireact.cli.demo_process import build, find, why
+from aiida_seireact.cli.demo_process import Choice, build, find, why
 from aiida_seireact.cli.interrupts import interruptible, undisturbed
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
 
 INTERRUPTED = 130
 
@@ -22,8 +28,14 @@ INTERRUPTED = 130
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"), show_default=True,
     help="Folder of the demo: its own AiiDA, scratch, report.",
 )  # fmt: skip
-@click.option("--labeller", default="chgnet", show_default=True, help="Calculator of `seireact-label` that labels.")
+@click.option(
+    "--labeller", help="Calculator of `seireact-label` that labels; default: that of the protocol, CHGNet in `fast`."
+)
 @click.option("--protocol", default="fast", show_default=True, help="Protocol of the ReactWorkChain.")
+@click.option(
+    "--overrides", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.yaml",
+    help="Other values than those of the protocol, nested as in it, for example `train: {settings: {max_epochs: 5}}`.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Daemon workers.")
 @click.option("--live/--no-live", default=True, help="Live view; plain lines where the output is no terminal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and how long it takes; do nothing.")
@@ -33,8 +45,9 @@ INTERRUPTED = 130
 @click.option("--keep-daemon", is_flag=True, help="Leave the daemon running at the end.")
 def demo(
     folder: Path,
-    labeller: str,
+    labeller: str | None,
     protocol: str,
+    overrides: Path | None,
     workers: int,
     live: bool,
     dry_run: bool,
@@ -47,14 +60,15 @@ def demo(
     Ctrl-C ends the view, not the run. Called again it goes on where it was, also after a kill or a reboot.
     """
     place = Folder(folder.absolute())
+    values = read_overrides(overrides)
     try:
         refuse_impossible(place)
         if dry_run:
-            tell_plan(place, labeller, protocol, workers)
+            tell_plan(place, labeller, protocol, workers, values)
             return
-        point_aiida_at(place)
         with interruptible():
-            code = run(place, labeller, protocol, workers, live=live, fresh=fresh, keep_daemon=keep_daemon)
+            choice = Choice(protocol, values, labeller)
+            code = run(place, choice, workers, live=live, fresh=fresh, keep_daemon=keep_daemon)
     except KeyboardInterrupt:
         click.echo()
         click.echo(f"Interrupted while setting up; nothing is broken: {again(place)} goes on.")
@@ -62,39 +76,49 @@ def demo(
     sys.exit(code)
 
 
-def run(
-    place: Folder, labeller: str, protocol: str, workers: int, *, live: bool, fresh: bool, keep_daemon: bool
-) -> int:
+def run(place: Folder, choice: Choice, workers: int, *, live: bool, fresh: bool, keep_daemon: bool) -> int:
     """Set up, submit or find the run, follow it, report; return the exit status."""
+    with at_work(place, wait=True):
+        node = begin(place, choice, workers, fresh=fresh)
+    try:
+        if not node.is_finished_ok:
+            from aiida_seireact.cli.render.live import Follower
+
+            # The plan knows how long the protocol takes as it is.
+            expected = None if choice.overrides else EXPECTED_SECONDS.get(choice.protocol)
+            guard = Guard(alone=partial(at_work, place, wait=False))
+            Follower(node, expected=expected, folder=place.shown, live=live).follow(guard=guard)
+        code = conclude(place, node)
+    except KeyboardInterrupt:
+        tell_how_to_go_on(place, node)
+        return INTERRUPTED
+    if not keep_daemon:
+        with at_work(place, wait=True):
+            stop_daemon(node)
+    return code
+
+
+def begin(place: Folder, choice: Choice, workers: int, *, fresh: bool) -> ProcessNode:
+    """Set up, then submit the run, or find it; return it, with a daemon at work on it unless it is done."""
+    remove_debris(place)
+    point_aiida_at(place)
     from aiida.engine import submit
 
-    from aiida_seireact.cli.render.live import Follower
-
     set_up(place, workers)
-    builder = build(labeller, protocol)
+    builder = build(choice)
     node = None if fresh else find(builder.metadata.label)
     if node is not None and node.is_finished_ok:
         click.echo(f"This demo is done already (process {node.pk}); the report is made again. --fresh runs it anew.")
-        return conclude(place, node)
+        return node
+    start_daemon(workers)
     if node is not None and node.is_terminated:
         click.echo(f"Process {node.pk} of last time ended ({why(node)}).")
         click.echo("It is submitted anew; what succeeded comes from the cache.")
         node = None
-    start_daemon(workers)
-    try:
-        if node is None:
-            with undisturbed():
-                node = submit(builder)
-            click.echo(f"Submitted {node.process_label} <{node.pk}> to the daemon.")
-        else:
-            click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {node.ctime:%-d %b %H:%M} UTC.")
-        Follower(node, expected=EXPECTED_SECONDS.get(protocol), folder=place.shown, live=live).follow(guard=Guard())
-        code = conclude(place, node)
-    except KeyboardInterrupt:
-        if node is None:
-            raise
-        tell_how_to_go_on(place, node)
-        return INTERRUPTED
-    if not keep_daemon:
-        stop_daemon()
-    return code
+    if node is not None:
+        click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {node.ctime:%-d %b %H:%M} UTC.")
+        return node
+    with undisturbed():
+        node = submit(builder)
+        click.echo(f"Submitted {node.process_label} <{node.pk}> to the daemon.")
+    return node

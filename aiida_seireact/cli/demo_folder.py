@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import shutil
+import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +42,16 @@ class Folder:
     def env(self) -> Path:
         """Script that points `verdi` at the demo."""
         return self.path / "env.sh"
+
+    @property
+    def set_up(self) -> Path:
+        """File that is there once the AiiDA of the demo is whole."""
+        return self.aiida / "set-up"
+
+    @property
+    def lock(self) -> Path:
+        """File that a call of the demo locks while it changes things; the lock ends with the process."""
+        return self.path / ".lock"
 
     @property
     def shown(self) -> str:
@@ -77,6 +91,51 @@ def refuse_impossible(place: Folder) -> None:
             "if a program is killed, it starts again by itself.",
             fg="yellow",
         )
+
+
+@contextmanager
+def at_work(place: Folder, *, wait: bool) -> Iterator[bool]:
+    """Keep other calls of the demo out of the folder; give whether this one is alone, which it is after waiting.
+
+    :param wait: wait for the others.
+    """
+    place.path.mkdir(parents=True, exist_ok=True)
+    with place.lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                yield False
+                return
+            click.echo(f"Another call of the demo is at work in {place.shown}; waiting for it.")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield True
+
+
+def remove_debris(place: Folder) -> None:
+    """Remove what a kill left half-made: an AiiDA whose set-up was cut short, and files that were being written.
+
+    An AiiDA in which a process was ever submitted is kept, whatever is missing of it.
+    """
+    for name in ("env", "report", "summary"):
+        for torn in place.path.glob(f".{name}-*"):
+            torn.unlink(missing_ok=True)
+    if place.set_up.exists() or not (place.aiida / ".aiida" / "config.json").exists():
+        return
+    if any(_holds_processes(database) for database in place.aiida.rglob("database.sqlite")):
+        return
+    shutil.rmtree(place.aiida)
+    click.echo(f"The set-up of AiiDA in {place.shown}/aiida was cut short last time; it is made anew.")
+
+
+def _holds_processes(database: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            query = "SELECT 1 FROM db_dbnode WHERE node_type LIKE 'process.%' LIMIT 1"
+            return connection.execute(query).fetchone() is not None
+    except sqlite3.OperationalError as error:
+        # What can't be read may hold somebody's work; what has no tables can't.
+        return "no such table" not in str(error)
 
 
 def point_aiida_at(place: Folder) -> None:
@@ -127,5 +186,6 @@ def set_up(place: Folder, workers: int) -> None:
         raise click.ClickException(
             "These programs are missing; `make install` brings them all, then call the demo again."
         )
+    place.set_up.touch()
     made = [step.thing for step in steps if step.is_change and not step.thing.startswith("option")]
     click.echo(f"AiiDA in {place.shown}/aiida: {'made ' + ', '.join(made) if made else 'as it was'}.")

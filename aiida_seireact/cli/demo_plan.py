@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aiida_seireact.cli.demo_folder import NEEDED_DISK_GB, NEEDED_MEMORY_GB, PROFILE, Folder
+from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, with_labeller
 
 # Seconds of each stage of the critical path on two cores, for the time left; production runs beside the references.
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
@@ -24,36 +25,52 @@ EXPECTED_SECONDS: dict[str, dict[str, float]] = {
 }
 
 
-def tell_plan(place: Folder, labeller: str, protocol: str, workers: int) -> None:
+def tell_plan(
+    place: Folder, labeller: str | None, protocol: str, workers: int, overrides: Mapping[str, Any] | None = None
+) -> None:
     """Say what the demo would do, how large it is and how long it takes, without touching anything.
 
-    :raises click.ClickException: no such protocol.
+    :param overrides: values in place of those of the protocol; what only AiiDA can check is not checked.
+    :raises click.ClickException: no such protocol, or overrides that do not fit it.
     """
+    try:
+        _tell(place, labeller, protocol, workers, overrides or {})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise click.ClickException(sentence_of(error)) from None
+
+
+def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, overrides: Mapping[str, Any]) -> None:
     from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 
     # The WorkChains themselves would import AiiDA, and that would open the user's configuration.
-    def protocol_of(stage: str) -> dict[str, Any]:
+    def protocol_of(stage: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
         class Reader(ProtocolMixin):
             PROTOCOL_FILE = f"{stage}.yaml"
 
-        return Reader.get_protocol_inputs(protocol)
+        # Its refusals name the class.
+        Reader.__name__ = f"{stage.capitalize()}WorkChain"
+        return Reader.get_protocol_inputs(protocol, changes)
 
-    try:
-        inputs = protocol_of("react")
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    def settings_of(stage: str, name: str) -> dict[str, Any]:
+        settings = protocol_of(stage)["parameters"]
+        refuse_misplaced(inputs[name], settings, f"{name}.")
+        return merge(settings, inputs[name])
+
+    refuse_misplaced(overrides, protocol_of("react"))
+    inputs = protocol_of("react", overrides)
+    calculator = with_labeller({}, labeller, inputs["calculator"]).get("calculator", inputs["calculator"])
+    name = calculator if isinstance(calculator, str) else calculator["name"]
     sampled = sum(draw["count"] for draw in inputs["sampling"].values() if isinstance(draw, Mapping))
     runs = [run["md"] for run in inputs["labeller_md"].values()]
     along = sum(run["steps"] // run["label_every"] for run in runs)
     expected = EXPECTED_SECONDS.get(protocol, {})
-    produce = protocol_of("produce")["parameters"]
-    md = merge(produce, inputs["produce"])["md"]
-    reference = merge(produce, inputs["reference_md"])["md"]
-    train = merge(protocol_of("train")["parameters"], inputs["train"])["settings"]
+    md = settings_of("produce", "produce")["md"]
+    reference = settings_of("produce", "reference_md")["md"]
+    train = settings_of("train", "train")["settings"]
     rows = [
         ("folder", f"{place.shown}/: aiida (profile {PROFILE}), work (jobs), env.sh, report.html, summary.json"),
         ("daemon", f"{workers} workers"),
-        ("label", f"{sampled} frames drawn, up to {along} from {len(runs)} short runs, by {labeller}"),
+        ("label", f"{sampled} frames drawn, up to {along} from {len(runs)} short runs, by {name}"),
         ("learn", f"Allegro, {train['max_epochs']} epochs; package; compiled for LAMMPS"),
         ("produce", f"{md['steps']} steps of {md['timestep_fs']:g} fs at {md['temperature_k']:g} K "
                     f"({md['steps'] * md['timestep_fs'] / 1000:g} ps), stop rule on"),
@@ -61,7 +78,9 @@ def tell_plan(place: Folder, labeller: str, protocol: str, workers: int) -> None
         ("recognise", "phases of every Li along the run; PS4, thickness, distribution functions"),
         ("needs", f"{NEEDED_DISK_GB:g} GB of disk, {NEEDED_MEMORY_GB:g} GB of memory"),
     ]  # fmt: skip
-    if expected:
+    if overrides:
+        rows.append(("overridden", ", ".join(overrides)))
+    elif expected:
         minutes = sum(expected.values()) / 60
         rows.append(("time", f"about {minutes:.0f} minutes on two cores, less where the cache knows a part"))
     click.echo(f"The demo would do this (protocol {protocol}):")

@@ -4,43 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, with_labeller
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
 
-def build(labeller: str, protocol: str) -> Any:
+@dataclass(frozen=True)
+class Choice:
+    """What a person chose to run."""
+
+    protocol: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Values in place of those of the protocol, nested as there."""
+    labeller: str | None = None
+    """Calculator in place of that of protocol and overrides."""
+
+
+def build(choice: Choice) -> Any:
     """Return the process builder of the demo; its label names the content of all inputs, and so finds the run again.
 
-    :raises click.ClickException: no such protocol.
+    :raises click.ClickException: no such protocol, or a value that is refused.
     """
-    from aiida import orm
-
+    from aiida_seireact.workchains.protocol import merge
     from aiida_seireact.workchains.react import ReactWorkChain
 
     try:
-        builder: Any = ReactWorkChain.get_builder_from_protocol(protocol=protocol)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    for holder, name in _labelling_inputs(builder):
-        settings = holder[name].get_dict()
-        if settings["calculator"].get("name") != labeller:
-            # Keyword arguments are those of the protocol's own labeller: another has none of them.
-            holder[name] = orm.Dict({**settings, "calculator": {"name": labeller}})
-    digest = content_hash(builder._inputs(prune=True))
-    builder.metadata.label = f"demo · {labeller} · {protocol} · {digest[:10]}"
+        values = ReactWorkChain.get_protocol_inputs(choice.protocol)
+        refuse_misplaced(choice.overrides, values)
+        calculator = merge(values, choice.overrides)["calculator"]
+        builder: Any = ReactWorkChain.get_builder_from_protocol(
+            protocol=choice.protocol, overrides=with_labeller(choice.overrides, choice.labeller, calculator)
+        )
+        inputs = builder._inputs(prune=True)
+        refusal = ReactWorkChain.spec().inputs.validate(inputs)
+    except (KeyError, TypeError, ValueError) as error:
+        raise click.ClickException(sentence_of(error)) from None
+    if refusal is not None:
+        raise click.ClickException(str(refusal.message))
+    name = builder.label["calculator"]["name"]
+    builder.metadata.label = f"demo · {name} · {choice.protocol} · {content_hash(inputs)[:10]}"
     return builder
-
-
-def _labelling_inputs(builder: Any) -> Iterator[tuple[Any, str]]:
-    for name in ("label", "relax", "reference_labeller_md"):
-        yield builder, name
-    for name in list(builder.labeller_md):
-        yield builder.labeller_md, name
 
 
 def content_hash(inputs: Mapping[str, Any]) -> str:

@@ -28,12 +28,12 @@ def doctor(profile: str | None, computer: str, quick: bool, mend: bool) -> None:
     load(profile)
     from rich.table import Table
 
-    from aiida_seireact.cli import watchdog
+    from aiida_seireact.cli import mending
     from aiida_seireact.cli.examination import examine_aiida, examine_programs
 
     if mend:
         try:
-            watchdog.mend(click.echo)
+            mending.mend(click.echo)
         except RuntimeError as error:
             raise click.ClickException(str(error)) from None
 

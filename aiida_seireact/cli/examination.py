@@ -16,11 +16,12 @@ from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_config, get_manager
 from aiida.orm import Computer, InstalledCode, load_computer
 
+from aiida_seireact.cli.daemon_parts import daemon_processes
 from aiida_seireact.cli.installation import prepend_text
 from aiida_seireact.cli.machine import Environment, Shell, probe, scratch_folder, shell_on, with_files
 from aiida_seireact.cli.programs import PROGRAMS, ProgramCard
 from aiida_seireact.cli.toys import TOYS
-from aiida_seireact.cli.watchdog import daemon_processes, signs_of_trouble
+from aiida_seireact.cli.watchdog import signs_of_trouble
 from aiida_seireact.workchains.codes import find_code
 
 State = Literal["ok", "care", "broken"]

@@ -23,7 +23,7 @@ import sys
 from aiida_seireact.cli import demo as module
 from aiida_seireact.cli.demo_process import content_hash
 
-def build(labeller, protocol):
+def build(choice):
     from aiida import orm
     from aiida.plugins import WorkflowFactory
 

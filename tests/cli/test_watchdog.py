@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -10,11 +7,25 @@ import pytest
 from aiida.engine.daemon.client import get_daemon_client
 
 from aiida_seireact.cli import watchdog
-from aiida_seireact.cli.watchdog import DaemonProcess, signs_of_trouble
+from aiida_seireact.cli.daemon_parts import DaemonProcess
+from aiida_seireact.cli.watchdog import Stillness, signs_of_trouble
 
 from .conftest import add_job, workchain
 
 Usage = namedtuple("Usage", "total free")
+
+
+class Queue:
+    """Tasks of these processes, none of which waits."""
+
+    def __init__(self, pks=()):
+        self.pks = set(pks)
+
+    def process_pks(self):
+        return self.pks
+
+    def waiting_seconds(self):
+        return None
 
 
 def test_no_unfinished_process_no_trouble(aiida_profile_clean):
@@ -69,53 +80,78 @@ def test_a_full_disk_is_told(aiida_profile_clean, monkeypatch, free_gb, warned):
     assert not any(sign.curable for sign in signs)
 
 
-KILL_AND_MEND = """
-import os, time
-from aiida_seireact.cli._profile import load
-load("seireact")
-from aiida import orm
-from aiida.engine import submit
-from aiida.engine.daemon.client import get_daemon_client
-from aiida_seireact.cli.watchdog import daemon_processes, mend, signs_of_trouble
+def test_a_process_without_a_task_is_lost_where_all_are_submitted(aiida_profile_clean, monkeypatch):
+    queue = Queue({1})
+    monkeypatch.setattr(watchdog.TaskQueue, "of_profile", lambda: queue)
+    monkeypatch.setattr(watchdog, "SUBMISSION_SECONDS", 0.0)
+    top = workchain("ReactWorkChain")
+    queue.pks = {top.pk}
+    assert not any("no worker has the task" in sign for sign in signs_of_trouble(all_submitted=True))
+    queue.pks = set()
+    (sign,) = [sign for sign in signs_of_trouble(all_submitted=True) if "no worker has the task" in sign]
+    assert sign.startswith(f"ReactWorkChain <{top.pk}>")
+    assert sign.curable
+    # In a profile of a person, somebody may run it in a shell.
+    assert not any("no worker has the task" in sign for sign in signs_of_trouble())
 
-code = orm.InstalledCode(
-    label="add", computer=orm.load_computer("localhost"), filepath_executable="/bin/bash",
-    prepend_text="sleep 5", default_calc_job_plugin="core.arithmetic.add",
-).store()
-client = get_daemon_client()
-client.start_daemon(2)
-nodes = []
-for number in range(3):
-    builder = code.get_builder()
-    builder.x, builder.y = orm.Int(number), orm.Int(1)
-    builder.metadata.options.resources = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-    nodes.append(submit(builder))
-time.sleep(5)
-for process in daemon_processes():
-    os.kill(process.pid, 9)
-time.sleep(2)
-try:
-    assert any(sign.curable for sign in signs_of_trouble()), signs_of_trouble()
-    done = mend()
-    assert done[-1] == "Started the daemon with 2 workers.", done
-    deadline = time.time() + 240
-    while time.time() < deadline and not all(node.is_terminated for node in nodes):
-        time.sleep(2)
-    assert [node.exit_status for node in nodes] == [0, 0, 0]
+
+def test_workers_older_than_the_broker_have_lost_it(aiida_profile_clean, monkeypatch):
+    workchain("ReactWorkChain")
+    monkeypatch.setattr(watchdog.TaskQueue, "of_profile", Queue)
+    monkeypatch.setattr(type(get_daemon_client()), "get_daemon_pid", lambda self: 1)
+
+    def alive(broker_born):
+        parts = [
+            DaemonProcess(1, ("start-circus",)),
+            DaemonProcess(2, ("daemon", "worker"), born=100.0),
+            DaemonProcess(3, ("daemon", "broker"), born=broker_born),
+        ]
+        monkeypatch.setattr(watchdog, "daemon_processes", lambda: parts)
+
+    alive(99.0)
     assert signs_of_trouble() == []
-finally:
-    client.stop_daemon()
-print("mended")
-"""
+    alive(160.0)
+    (sign,) = signs_of_trouble()
+    assert "worker 2 still listens to the old one" in sign
+    assert sign.curable
+    assert sign.lasting
 
 
-@pytest.mark.slow
-@pytest.mark.workflow
-def test_a_daemon_killed_whole_is_mended_and_nothing_is_lost(tmp_path):
-    environment = {**os.environ, "AIIDA_PATH": str(tmp_path)}
-    command = [str(Path(sys.executable).parent / "aiida-seireact"), "setup"]
-    subprocess.run(command, env=environment, capture_output=True, check=False)
-    done = subprocess.run(
-        [sys.executable, "-c", KILL_AND_MEND], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip().endswith("mended"), done.stdout + done.stderr
+def test_stillness_is_told_when_nothing_moves_for_long_and_only_then(aiida_profile_clean, monkeypatch):
+    now, worked, running = 0.0, 0.0, []
+    monkeypatch.setattr(watchdog, "_seconds_of_workers", lambda: worked)
+    monkeypatch.setattr(watchdog, "programs", lambda: running)
+    watch = Stillness(40.0, clock=lambda: now)
+    top = workchain("ReactWorkChain")
+
+    def looks(seconds):
+        nonlocal now
+        signs = []
+        for _ in range(seconds // 10):
+            now += 10.0
+            signs.append(watch.look())
+        return [sign for sign in signs if sign is not None]
+
+    assert looks(40) == []
+    (sign,) = looks(10)
+    assert sign.curable
+    assert sign.lasting
+
+    running = ["seireact-label"]
+    assert looks(100) == []
+    running = []
+    top.set_process_status("it goes on")
+    assert looks(40) == []
+
+    top.pause()
+    assert looks(100) == []
+
+
+def test_a_worker_that_computes_is_not_still(aiida_profile_clean, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(watchdog, "_seconds_of_workers", lambda: 0.5 * now)
+    monkeypatch.setattr(watchdog, "programs", list)
+    watch = Stillness(40.0, clock=lambda: now)
+    workchain("ReactWorkChain")
+    for now in (10.0, 20.0, 30.0, 40.0, 50.0, 60.0):  # noqa: B007
+        assert watch.look() is None

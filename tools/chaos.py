@@ -1,0 +1,366 @@
+"""Kill parts of a running demo at random, call it again where needed, and see whether its result is the same.
+
+`make chaos SEED=1` runs the small loop of tests/workflow twice: in peace, and with ten kills. The second one must end
+with the same dataset and the same model; whatever was killed, nothing but the demo itself may put it right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = (str(Path(sys.executable).parent / "aiida-seireact"), "demo")
+HASHES = ("dataset_hash", "model_hash")
+
+WORKER, BROKER, DEMO = "worker", "broker", "demo"
+LABEL, LEG = "seireact-label", "seireact-flare"
+TARGETS = (WORKER, LEG, LABEL, BROKER, DEMO)
+# Entry points of the jobs that run a program: a run without such a job has nothing of it to be killed.
+JOBS = {LABEL: "aiida.calculations:seireact.ase", LEG: "aiida.calculations:seireact.flare"}
+
+# What the demo says when it has found its run, or made it.
+FOUND = ("Going on", "Submitted", "This demo is done")
+
+# No kill may cost more than this; a hang must be noticed within a minute, and mending takes half of one.
+PATIENCE_SECONDS = 240.0
+
+
+@dataclass
+class Kill:
+    """One kill and what came of it."""
+
+    target: str
+    stage: str
+    at: float
+    """Seconds since the first call of the demo."""
+    noticed: str = "nobody"
+    seconds: float | None = None
+    """After which it went on; None: it did not."""
+
+
+@dataclass
+class Demo:
+    """A demo in a folder of its own, called as a person would, from one process after the other."""
+
+    folder: Path
+    options: Sequence[str] = ()
+    lines: list[str] = field(default_factory=list)
+    """What it has printed, over all calls."""
+    began: float = field(default_factory=time.monotonic)
+    calls: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    # ---------------------------------------------------------------- calls
+    def call(self) -> None:
+        """Start the demo, or call it again."""
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+        environment.pop("AIIDA_PATH", None)
+        process = subprocess.Popen(
+            [*COMMAND, "--folder", str(self.folder), "--no-live", *self.options],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.calls.append(process)
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.append(line.rstrip())
+            with self.log.open("a") as stream:
+                stream.write(f"{time.monotonic() - self.began:6.1f} {line}")
+
+    @property
+    def log(self) -> Path:
+        """File with what it has printed, and when; beside its folder."""
+        return self.folder.with_suffix(".log")
+
+    @property
+    def status(self) -> int | None:
+        """Exit status of the last call, None while it runs."""
+        return self.calls[-1].poll()
+
+    @property
+    def stage(self) -> str:
+        """What the last line about progress said."""
+        lines = [line for line in self.lines if line.startswith("[") and "] · " in line]
+        return lines[-1].split("] · ")[1].split(" · ")[0] if lines else "set-up"
+
+    def summary(self) -> dict[str, Any]:
+        """Return summary.json, empty where there is none."""
+        path = self.folder / "summary.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    # ---------------------------------------------------------------- what is alive
+    def pids(self, target: str) -> list[int]:
+        """Return the living processes of a kind that belong to this folder."""
+        if target == DEMO:
+            return [self.calls[-1].pid] if self.calls and self.status is None else []
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                line = process.cmdline()
+                if target in (WORKER, BROKER):
+                    ours = process.environ().get("AIIDA_PATH", "").startswith(str(self.folder))
+                    is_it = ours and any(line[i : i + 2] == ["daemon", target] for i in range(len(line)))
+                else:
+                    ours = Path(process.cwd()).is_relative_to(self.folder / "work")
+                    is_it = ours and any(Path(part).name == target for part in line[:2])
+                found += [process.pid] if is_it else []
+        return found
+
+    def left_over(self) -> list[str]:
+        """Return everything of this folder that is alive; nothing may be when the demo is done."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                ours = process.environ().get("AIIDA_PATH", "").startswith(str(self.folder))
+                if ours or Path(process.cwd()).is_relative_to(self.folder):
+                    found.append(f"{process.name()} ({process.pid})")
+        return found
+
+    def n_tasks_waiting(self) -> int:
+        """Return how many tasks no worker has taken."""
+        return len(list(self.folder.glob("aiida/.aiida/**/tasks/pending/*.json")))
+
+    # ---------------------------------------------------------------- the graph, without AiiDA in this process
+    @contextlib.contextmanager
+    def database(self) -> Iterator[sqlite3.Connection | None]:
+        """Give the database to read; None while there is none."""
+        path = next((self.folder / "aiida").rglob("database.sqlite"), None)
+        if path is None:
+            yield None
+            return
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+            yield connection
+
+    def jobs(self, target: str) -> list[tuple[int, str, int, str, int | None]]:
+        """Return number, UUID, caller, state and exit status of all jobs that run a program, oldest first."""
+        query = (
+            "SELECT n.id, n.uuid, l.input_id, json_extract(n.attributes, '$.process_state'), "
+            "json_extract(n.attributes, '$.exit_status') FROM db_dbnode n JOIN db_dblink l ON l.output_id = n.id "
+            "WHERE l.type = 'call_calc' AND n.process_type = ? ORDER BY n.id"
+        )
+        with self.database() as database:
+            return [] if database is None else database.execute(query, (JOBS[target],)).fetchall()
+
+    def job_of(self, target: str, pid: int) -> int | None:
+        """Return the number of the job in whose folder a process works."""
+        folder = "".join(Path(psutil.Process(pid).cwd()).relative_to(self.folder / "work").parts[:3])
+        return next((pk for pk, uuid, *_ in self.jobs(target) if uuid == folder), None)
+
+
+# -------------------------------------------------------------------------------- one kill
+def kill(demo: Demo, target: str, rng: random.Random) -> Kill:
+    """Kill one living thing of a kind with SIGKILL and wait until the run goes on; call the demo again if need be."""
+    event = Kill(target, demo.stage, time.monotonic() - demo.began)
+    victim = rng.choice(sorted(demo.pids(target)))
+    watch = {WORKER: _worker, BROKER: _broker, DEMO: _demo}.get(target, _program)(demo, event, victim)
+    os.kill(victim, signal.SIGKILL)
+    died = time.monotonic()
+    while time.monotonic() - died < PATIENCE_SECONDS:
+        if watch():
+            event.seconds = time.monotonic() - died
+            break
+        if demo.status is not None and target != DEMO:
+            # It ended before anybody could see how.
+            event.noticed, event.seconds = f"the run was over: {event.noticed}", time.monotonic() - died
+            break
+        time.sleep(0.2)
+    return event
+
+
+Watch = Callable[[], bool]
+
+
+def _worker(demo: Demo, event: Kill, victim: int) -> Watch:
+    before = set(demo.pids(WORKER))
+
+    def went_on() -> bool:
+        if not set(demo.pids(WORKER)) - before:
+            return False
+        event.noticed = "the daemon: another worker was started"
+        return demo.n_tasks_waiting() == 0
+
+    return went_on
+
+
+def _broker(demo: Demo, event: Kill, victim: int) -> Watch:
+    seen = len(demo.lines)
+
+    def went_on() -> bool:
+        lines = demo.lines[seen:]
+        signs = [line for line in lines if line.startswith("Trouble: ")]
+        if signs and event.noticed == "nobody":
+            event.noticed = f"the watch of the demo after {time.monotonic() - demo.began - event.at:.0f} s: {signs[0]}"
+        mended = any("Started the daemon" in line for line in lines)
+        return mended and bool(demo.pids(BROKER)) and demo.n_tasks_waiting() == 0
+
+    return went_on
+
+
+def _demo(demo: Demo, event: Kill, victim: int) -> Watch:
+    seen = len(demo.lines)
+
+    def went_on() -> bool:
+        if demo.calls[-1].pid == victim and demo.status is not None:
+            demo.call()
+        lines = demo.lines[seen:]
+        told = [
+            line for line in lines if line.startswith(("Trouble: ", "Going on", "Submitted", "The set-up", "This demo"))
+        ]
+        event.noticed = f"the next call: {told[0]}" if told else event.noticed
+        return any(line.startswith(("Going on", "Submitted", "This demo")) for line in told)
+
+    return went_on
+
+
+def _program(demo: Demo, event: Kill, victim: int) -> Watch:
+    job = demo.job_of(event.target, victim)
+
+    def went_on() -> bool:
+        rows = {row[0]: row for row in demo.jobs(event.target)}
+        if job not in rows or rows[job][3] != "finished":
+            return False
+        event.noticed = f"AiiDA: job {job} ended with {rows[job][4]}; its WorkChain starts another"
+        return any(pk > job and row[2] == rows[job][2] for pk, row in rows.items())
+
+    return went_on
+
+
+# -------------------------------------------------------------------------------- a storm of them
+@dataclass
+class Storm:
+    """A run with its kills."""
+
+    demo: Demo
+    kills: list[Kill] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Reason, by target."""
+
+
+def storm(demo: Demo, targets: Sequence[str], rng: random.Random, *, pause: tuple[float, float]) -> Storm:
+    """Run the demo to its end and kill each target meanwhile, as soon as its turn has come and it is alive.
+
+    :param targets: in any order; programs have their turn when they run.
+    :param pause: shortest and longest time between two kills, seconds.
+    :raises TimeoutError: the run did not go on after a kill.
+    """
+    result, left = Storm(demo), list(targets)
+    demo.call()
+    while demo.status is None:
+        end = time.monotonic() + rng.uniform(*pause)
+        while demo.status is None and time.monotonic() < end:
+            time.sleep(0.2)
+        alive = [target for target in left if demo.pids(target)]
+        # What runs only now and then goes first.
+        rare = [target for target in alive if target in JOBS]
+        if demo.status is not None or not alive:
+            continue
+        target = rng.choice(rare or alive)
+        left.remove(target)
+        event = kill(demo, target, rng)
+        result.kills.append(event)
+        if event.seconds is None:
+            raise TimeoutError(
+                f"After the kill of {target} at {event.stage} the run did not go on in {PATIENCE_SECONDS:.0f} s:\n"
+                + "\n".join(demo.lines[-40:])
+            )
+    for target in left:
+        ran = target not in JOBS or demo.jobs(target)
+        result.skipped[target] = "its turn did not come" if ran else "it is no part of this run"
+    return result
+
+
+def table(storm: Storm) -> str:
+    """Return the kills as a table."""
+    rows = [("", "killed", "at", "stage", "went on after", "noticed by")]
+    for number, event in enumerate(storm.kills, 1):
+        after = "never" if event.seconds is None else f"{event.seconds:.0f} s"
+        rows.append((str(number), event.target, f"{event.at:.0f} s", event.stage, after, event.noticed))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row[:5], widths, strict=True)) + "  " + row[5]
+        for row in rows
+    ]
+    return "\n".join([*lines, *(f"not killed: {target}: {reason}" for target, reason in storm.skipped.items())])
+
+
+def main() -> int:
+    """Run the small loop in peace and in chaos; return 0 if both give the same dataset and model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of targets and moments (default 1)")
+    parser.add_argument("--kills", type=int, default=10, help="how many (default 10)")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "chaos", help="of both runs; made anew")
+    parser.add_argument("--overrides", type=Path, help="YAML for `demo --overrides` (default: the small loop of tests)")
+    parser.add_argument(
+        "--peace", type=Path, metavar="SUMMARY", help="summary.json of a run without kills, not to repeat it"
+    )
+    arguments = parser.parse_args()
+
+    folder = arguments.folder.absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    options = ["--overrides", str(arguments.overrides or small_loop(folder / "small.yaml"))]
+    if arguments.peace is None:
+        print("The run without kills:", flush=True)
+        peace = Demo(folder / "peace", options)
+        peace.call()
+        if peace.calls[-1].wait():
+            print("\n".join(peace.lines[-30:]), "\nIt failed, so there is nothing to compare with.", sep="")
+            return 1
+        expected = peace.summary()
+        print(f"  {time.monotonic() - peace.began:.0f} s", flush=True)
+    else:
+        expected = json.loads(arguments.peace.read_text())
+
+    rng = random.Random(arguments.seed)
+    targets = [TARGETS[i % len(TARGETS)] for i in range(arguments.kills)]
+    print(f"The run with {arguments.kills} kills, seed {arguments.seed}:", flush=True)
+    demo = Demo(folder / "chaos", options)
+    result = storm(demo, targets, rng, pause=(2.0, 15.0))
+    print(table(result))
+    found = demo.summary()
+    same = {name: found.get(name) == expected.get(name) is not None for name in HASHES}
+    print(f"  {time.monotonic() - demo.began:.0f} s, {len(demo.calls)} calls, exit status {demo.status}")
+    for name in HASHES:
+        print(f"  {name:<13} {found.get(name)}  {'the same' if same[name] else f'NOT {expected.get(name)}'}")
+    left = demo.left_over()
+    print(f"  alive at the end: {', '.join(left) or 'nothing'}")
+    return 0 if demo.status == 0 and all(same.values()) and not left else 1
+
+
+def small_loop(path: Path) -> Path:
+    """Write the overrides of the small loop of tests/workflow; return their path."""
+    import yaml
+
+    sys.path.insert(0, str(ROOT))
+    from tests.workflow.loop import SMALL
+
+    path.write_text(yaml.safe_dump(SMALL))
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
