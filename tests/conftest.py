@@ -102,7 +102,7 @@ def sparse_gp() -> Callable[..., SparseGP]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def gp_that_knows() -> Callable[..., SparseGP]:
     """Return a factory of processes that know the environments of some atoms, and predict no energy."""
 

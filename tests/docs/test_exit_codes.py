@@ -10,12 +10,15 @@ from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
+from aiida_seireact.workchains.select import SelectWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
 from tests.docs._pages import DOCS, table
 
@@ -27,14 +30,17 @@ JOBS = (
     ClassifyCalculation,
     CompileCalculation,
     LammpsCalculation,
+    SelectCalculation,
 )
 WORKCHAINS = (
     AnalyseWorkChain,
     AseLabelWorkChain,
+    AugmentWorkChain,
     ClassifyWorkChain,
     LabelWorkChain,
     ProduceWorkChain,
     ReactWorkChain,
+    SelectWorkChain,
     TrainWorkChain,
 )
 

@@ -1,0 +1,169 @@
+"""A dataset grows by frames of its model's own runs, and what became of the errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+from numpy.typing import NDArray
+
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.jobs.augment import ExtendSettings
+from aiida_seireact.science.metrics import errors_by_type
+from aiida_seireact.science.selection import within_force_limit
+
+LEARNED, HELD_OUT = "learned", "held_out"
+
+
+@calcfunction
+def extend_dataset(dataset: DatasetData, labelled: FramesData, choice: orm.Dict, parameters: orm.Dict) -> DatasetData:
+    """Add labelled frames to a dataset: learned time blocks to train (some to val), those held out to test.
+
+    The frames that were there keep their part. New frames beyond the force limit stay out.
+
+    :param labelled: frames of `seireact.select` with labels of the dataset's level of theory.
+    :param choice: of `seireact.select`: which block is learned and which held out.
+    :param parameters: fields of `formats.jobs.augment.ExtendSettings`.
+    :raises ValueError: frames of unknown blocks, or fewer than ``min_learned`` or ``min_held_out``.
+    """
+    settings = ExtendSettings.model_validate(parameters.get_dict())
+    new = labelled.frames
+    if new.forces is None:
+        raise ValueError("A dataset grows by labelled frames; these carry no labels.")
+    part_of = parts_of_blocks(choice.get_dict()["runs"], settings.val_blocks)
+    unknown = sorted(set(new.group.tolist()) - set(part_of))
+    if unknown:
+        raise ValueError(f"The choice does not know the block {unknown[0]!r}: give the choice these frames come from.")
+    split = np.array([part_of[group] for group in new.group.tolist()])
+    kept = within_force_limit(new.forces, new.offsets, settings.force_limit_ev_per_ang)
+    known = dict(zip(dataset.frame_ids(), dataset.get_array("split").tolist(), strict=True))
+    kept &= np.array([frame_id not in known for frame_id in new.frame_ids])
+    for part, name, least in (
+        ("train", "to learn from", settings.min_learned),
+        ("test", "held out", settings.min_held_out),
+    ):
+        count = int((kept & (split == part)).sum())
+        if count < least:
+            raise ValueError(
+                f"Only {count} new frames are {name}, at least {least} are needed: of {choice['n_chosen']} chosen "
+                f"{len(new)} have labels, and of these {int((~kept).sum())} have a force beyond "
+                f"{settings.force_limit_ev_per_ang:g} eV/Å. Choose more frames, or raise the limit."
+            )
+    shards = [shard.frames for shard in dataset.shards()]
+    # A frame may lie in several shards; the first keeps the part.
+    parts = [np.array([known.pop(frame_id, "") for frame_id in frames.frame_ids], dtype="<U5") for frames in shards]
+    return DatasetData([*shards, new], [*parts, np.where(kept, split, "")])
+
+
+def parts_of_blocks(runs: dict[str, Any], val_blocks: int) -> dict[str, str]:
+    """Return group -> train, val or test; of each run the last ``val_blocks`` learned blocks that gave frames are val.
+
+    A run keeps at least one learned block to train on.
+    """
+    part_of: dict[str, str] = {}
+    for run in runs.values():
+        learned = [block["group"] for block in run["blocks"] if block["part"] == LEARNED and block["n_chosen"]]
+        first_val = max(1, len(learned) - val_blocks)
+        part_of |= {group: "val" if number >= first_val else "train" for number, group in enumerate(learned)}
+        part_of |= {block["group"]: "test" for block in run["blocks"] if block["part"] == HELD_OUT}
+    return part_of
+
+
+@calcfunction
+def summarise_augmentation(
+    dataset: DatasetData,
+    extended: DatasetData,
+    labelled: FramesData,
+    choice: orm.Dict,
+    predictions: orm.ArrayData,
+    parent_predictions: orm.ArrayData,
+    **runs: TrajectoryData,
+) -> orm.Dict:
+    """Tell what was learned, and the errors before and after it.
+
+    :param dataset: before; ``extended``: after.
+    :param labelled: the new frames.
+    :param choice: of `seireact.select`.
+    :param predictions: of the new model for the test frames of ``extended``; ``parent_predictions``: of the old one.
+    :param runs: the runs the frames come from, ``run_<name>``.
+    :returns: numbers of frames, over all and by run; ``held_out`` and ``old_test``: errors ``before`` and ``after`` by
+        config type and over all, of the new frames that were held out, and of those the old model was tested on
+        already, where a worse error is what it forgot.
+    """
+    told = choice.get_dict()
+    old, new = set(dataset.frame_ids()), labelled.frames
+    split = dict(zip(extended.frame_ids(), extended.get_array("split").tolist(), strict=True))
+    split = {frame_id: part for frame_id, part in split.items() if frame_id not in old}
+    numbers = {}
+    for name, run in told["runs"].items():
+        mine = np.flatnonzero(new.config_type == f"augment-{name}")
+        facts = runs[f"run_{name}"].base.attributes
+        numbers[name] = {
+            "n_frames": run["n_frames"],
+            "n_atoms": run["n_atoms"],
+            "asked": run["asked"],
+            "n_chosen": run["chosen"][LEARNED] + run["chosen"][HELD_OUT],
+            "max_std": run["max_std"],
+            "steps": facts.get("steps"),
+            "steps_asked": facts.get("steps_asked"),
+            "stopped_by": facts.get("stopped_by"),
+            "blocks": run["blocks"],
+            **counts([split.get(new.frame_ids[index], "") for index in mine]),
+        }
+    held_out = [frame_id for frame_id, part in split.items() if part == "test"]
+    models = {"before": parent_predictions, "after": predictions}
+    return orm.Dict(
+        {
+            "n_chosen": told["n_chosen"],
+            **counts([split.get(frame_id, "") for frame_id in new.frame_ids]),
+            "runs": numbers,
+            "held_out": {name: errors_of(arrays, held_out) for name, arrays in models.items()},
+            "old_test": {name: errors_of(arrays, dataset.frame_ids("test")) for name, arrays in models.items()},
+            "criterion": told["criterion"],
+            "block_rule": told["block_rule"],
+            "gps": sorted(told["gps"]),
+        }
+    )
+
+
+def counts(parts: list[str]) -> dict[str, int]:
+    """Return how many labelled frames are in which part; those in none had a force beyond the limit."""
+    found = Counter(parts)
+    return {
+        "n_labelled": len(parts),
+        "n_learned": found["train"],
+        "n_val": found["val"],
+        "n_held_out": found["test"],
+        "n_dropped": found[""],
+    }
+
+
+def errors_of(predictions: orm.ArrayData, frame_ids: list[str]) -> dict[str, dict[str, float]] | None:
+    """Return the errors on some of the test frames, by config type and over all; None if there are none.
+
+    :param predictions: arrays of the output ``predictions`` of `seireact.allegro`; energies there are per atom.
+    """
+    n_atoms = predictions.get_array("n_atoms")
+    chosen = np.isin(predictions.get_array("frame_ids"), frame_ids)
+    if not chosen.any():
+        return None
+    rows = np.repeat(chosen, n_atoms)
+
+    def columns(kind: str) -> dict[str, NDArray[np.float64]]:
+        return {
+            "energy": (predictions.get_array(f"energy_{kind}") * n_atoms)[chosen],
+            "forces": predictions.get_array(f"forces_{kind}")[rows],
+            "stress": predictions.get_array(f"stress_{kind}")[chosen],
+        }
+
+    return errors_by_type(
+        predictions.get_array("config_type")[chosen],
+        np.concatenate([[0], np.cumsum(n_atoms[chosen])]),
+        columns("predicted"),
+        columns("reference"),
+    )

@@ -1,0 +1,114 @@
+"""``seireact.select``: which frames of a model's own runs are worth a label (``seireact-select``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import CalcJobProcessSpec
+from pydantic import Field
+
+from aiida_seireact.calculations.base import Links, ProgramCalculation
+from aiida_seireact.calculations.classify import FrameChoice
+from aiida_seireact.calculations.trajectories import place_run
+from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats import files
+from aiida_seireact.formats.jobs.select import SelectJob
+
+
+class RunNumbers(FrameChoice):
+    """How many frames are wanted of a run: ``RunChoice`` without what the calculation adds."""
+
+    learned: int = Field(ge=0)
+    held_out: int = Field(ge=0)
+
+
+class SelectSettings(SelectJob):
+    """What the ``parameters`` hold: the job without its files."""
+
+    runs: dict[str, RunNumbers] = Field(min_length=1)  # type: ignore[assignment]
+
+
+class SelectCalculation(ProgramCalculation):
+    """Runs of a model in; the frames to label out, and a row for every frame that was looked at."""
+
+    PARSER = "seireact.select"
+    RETRIEVE_TEMPORARY = (files.SELECTED, files.SELECTION)
+    CACHE_VERSION = 1
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        super().define(spec)
+        spec.input_namespace(
+            "runs", valid_type=(TrajectoryData, FramesData), dynamic=True, help="The runs to choose from, by name."
+        )
+        spec.input_namespace(
+            "starts",
+            valid_type=FramesData,
+            dynamic=True,
+            required=False,
+            help="The frame each run started from, by the name of the run: it becomes the parent of the frames chosen.",
+        )
+        spec.input_namespace(
+            "gps",
+            valid_type=PotentialData,
+            dynamic=True,
+            required=False,
+            validator=validate_processes,
+            help="Sparse Gaussian processes by name: what one of them knows is known. Without any, frames are chosen "
+            "by difference alone.",
+        )
+        spec.input(
+            "parameters",
+            valid_type=orm.Dict,
+            validator=job_validator(SelectSettings, gps={}),
+            help="`runs`: by name `learned`, `held_out`, `skip_first`, `stride`; `n_blocks`, `gap_frames`, "
+            "`held_out_every`, `shortlist`, `min_learned`, `min_held_out`, …: see `seireact-select --help`.",
+        )
+        spec.inputs.validator = validate_names
+        spec.output("frames", valid_type=FramesData, help="The frames to label; a group is a time block of a run.")
+        spec.output("selection", valid_type=orm.ArrayData, help="Uncertainty, block and part of every frame seen.")
+        spec.output("choice", valid_type=orm.Dict, help="The rule, the blocks and the numbers of each run.")
+
+    def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
+        job: dict[str, Any] = self.inputs.parameters.get_dict()
+        computer, starts = self.inputs.code.computer, self.inputs.get("starts", {})
+        runs = {}
+        for number, (name, run) in enumerate(sorted(self.inputs.runs.items())):
+            runs[name] = {
+                **job["runs"][name],
+                "files": place_run(run, f"run_{number}", computer, folder, links),
+                "start_id": starts[name].frames.frame_ids[0] if name in starts else "",
+            }
+        gps = {}
+        for number, (name, gp) in enumerate(sorted(self.inputs.get("gps", {}).items())):
+            gps[name] = f"gp_{number}.npz"
+            links.local_copy.append((gp.uuid, gp.filename, gps[name]))
+        return {**job, "runs": runs, "gps": gps}
+
+
+def validate_processes(gps: Mapping[str, PotentialData], _: Any) -> str | None:
+    """Refuse models that tell no uncertainty."""
+    for name, gp in gps.items():
+        if gp.kind != "sgp":
+            return f"gps.{name} is of kind {gp.kind}; only a sparse Gaussian process (sgp) tells its uncertainty."
+    return None
+
+
+def validate_names(inputs: Mapping[str, Any], _: Any) -> str | None:
+    """Refuse numbers for runs that are not there, and runs without numbers."""
+    if "runs" not in inputs or "parameters" not in inputs:
+        return None
+    runs, asked = set(inputs["runs"]), set(inputs["parameters"].get_dict()["runs"])
+    if runs != asked:
+        return (
+            f"The runs are {', '.join(sorted(runs))}, but the numbers of frames are for {', '.join(sorted(asked))}: "
+            "give `parameters.runs` for each run and no other."
+        )
+    foreign = sorted(set(inputs.get("starts", {})) - runs)
+    return f"starts.{foreign[0]} belongs to no run: name it as one of the runs." if foreign else None

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats import files
+from aiida_seireact.parsers.allegro import AllegroParser
+from tests.parsers.conftest import result
+
+ROW = {"n_frames": 1, "force_rmse_ev_per_ang": 0.1}
+OUTPUTS: dict[str, Any] = {
+    "errors": {"a": ROW, "all": ROW},
+    "errors_before": None,
+    "validation": {},
+    "best_epoch": 0,
+    "n_epochs": 1,
+    "done": True,
+    "n_frames": {},
+    "species": ["Li", "S"],
+    "r_max_ang": 4.5,
+    "model_hash": "new",
+    "model_versions": {},
+}
+CARD = {
+    "kind": "allegro-package",
+    "species": ["Li", "S"],
+    "cutoff_ang": 4.5,
+    "model_hash": "old",
+    "dataset_hash": "",
+    "versions": {},
+    "metrics": {},
+}
+
+
+@pytest.fixture
+def parsed(labelled, finished_job, tmp_path):
+    """Return a factory of the outputs of a training that has ended, with or without a parent."""
+
+    def make(before: dict[str, Any] | None) -> dict[str, orm.Node]:
+        frames = labelled(4)
+        inputs = {
+            "dataset": DatasetData([frames], [["train", "val", "test", "test"]]),
+            "reference_energies": orm.Dict({"energies_ev": {"Li": 0.0}, "source": "none"}),
+        }
+        names = [files.PREDICTIONS]
+        if before:
+            inputs["parent"] = PotentialData(io.BytesIO(b"zip"), card=CARD)
+            names.append(files.PARENT_PREDICTIONS)
+        for number, name in enumerate(names):
+            columns = {key: getattr(frames, key) + number for key in ("energy", "forces", "stress")}
+            references = {f"{key}_reference": getattr(frames, key) for key in ("energy", "forces", "stress")}
+            np.savez(
+                tmp_path / name,
+                offsets=frames.offsets,
+                config_type=frames.config_type,
+                frame_ids=np.array(frames.frame_ids),
+                **columns,
+                **references,
+            )
+        (tmp_path / files.CURVE).write_text(json.dumps({"epoch": [0.0], "lr": [None]}))
+        (tmp_path / files.PACKAGE).write_bytes(b"zip")
+        told = result(outputs={**OUTPUTS, "errors_before": before})
+        node = finished_job("seireact.allegro", {files.RESULT: told}, inputs)
+        outputs, process = AllegroParser.parse_from_node(
+            node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
+        )
+        assert process.is_finished_ok, process.exit_message
+        return outputs
+
+    return make
+
+
+def test_a_training_from_nothing_has_no_parent_to_tell_of(parsed):
+    outputs = parsed(None)
+    assert "parent_metrics" not in outputs
+    assert outputs["metrics"]["by_type"] == {"a": ROW}
+    assert outputs["potential"].model_hash == "new"
+
+
+def test_errors_and_predictions_of_the_parent_stand_beside_those_of_the_model(parsed):
+    before = {"a": {**ROW, "force_rmse_ev_per_ang": 0.4}, "all": {**ROW, "force_rmse_ev_per_ang": 0.4}}
+    outputs = parsed(before)
+    assert outputs["parent_metrics"].get_dict() == {
+        "all": before["all"],
+        "by_type": {"a": before["a"]},
+        "model_hash": "old",
+    }
+    own, parent = outputs["predictions"], outputs["parent_predictions"]
+    assert own.get_array("frame_ids").tolist() == parent.get_array("frame_ids").tolist()
+    np.testing.assert_allclose(parent.get_array("forces_predicted"), own.get_array("forces_predicted") + 1)

@@ -1,0 +1,282 @@
+"""One round with the real programs: a model of an alloy runs, learns what it did not know, and says by how much."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
+from ase.build import bulk
+
+from aiida_seireact.calculations.functions.training import make_dataset
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.sgp import save_gp
+from aiida_seireact.workchains.augment import PROGRAMS, AugmentWorkChain
+from aiida_seireact.workchains.train import TrainWorkChain
+from tests.workchains.conftest import EMT_LABELS, alloy, labelled
+
+SPLIT = {"force_limit_ev_per_ang": 50.0, "fractions": [0.6, 0.2, 0.2], "seed": 1}
+QUICK = {"r_max": 4.0, "max_epochs": 4, "ema_decay": 0.5, "zbl": False}
+# 30 frames of 8 atoms; a stop rule so narrow that a small volume ends the larger cell's run early.
+HOT_MD = {"ensemble": "nvt", "temperature_k": 900.0, "steps": 150, "dump_every": 5, "timestep_fs": 2.0}
+STOP = {"volume_ratio_min": 0.9, "volume_ratio_max": 1.1, "hole_radius_max_ang": 9.0, "distance_min_ang": 2.3}
+OVERRIDES: dict[str, Any] = {
+    "label": EMT_LABELS,
+    "md": {
+        "production": {"md": HOT_MD, "engine": {"stop": STOP, "check_every": 5}},
+        "training": {"md": HOT_MD, "engine": {"stop": None}},
+    },
+    "select": {
+        "runs": {"production": {"learned": 2, "held_out": 1}, "training": {"learned": 6, "held_out": 3}},
+        "gap_frames": 1,
+        "min_learned": 5,
+        "min_held_out": 3,
+    },
+    "extend": {"force_limit_ev_per_ang": 60.0, "min_learned": 4, "min_held_out": 3},
+    "train": {"settings": {**QUICK, "max_epochs": 6}},
+}
+
+
+# ---------------------------------------------------------------- refusals
+CARD: dict[str, Any] = {
+    "species": ["Al", "Cu"],
+    "cutoff_ang": 4.0,
+    "model_hash": "m",
+    "dataset_hash": "d",
+    "versions": {},
+    "metrics": {},
+}
+
+
+def potential(kind: str, **changes: Any) -> PotentialData:
+    extra = {"target": "pair_allegro", "torch_version": "2", "device": "cpu"} if kind == "allegro-compiled" else {}
+    return PotentialData(io.BytesIO(b"model"), card={**CARD, "kind": kind, **extra, **changes})
+
+
+@pytest.fixture
+def complaint(aiida_localhost, labelled_atoms):
+    """Return a function that says what is refused about a round, None if nothing is."""
+    codes = {
+        name: orm.InstalledCode(label=name, computer=aiida_localhost, filepath_executable="/bin/true")
+        for name in PROGRAMS
+    }
+    dataset = make_dataset(orm.Dict(SPLIT), all=FramesData.from_ase(labelled_atoms(10)))
+    cell = FramesData.from_ase([alloy()])
+
+    def say(overrides: dict[str, Any] | None = None, **inputs: Any) -> str | None:
+        try:
+            builder = AugmentWorkChain.get_builder_from_protocol(
+                dataset=dataset,
+                potential=potential("allegro-package"),
+                compiled=potential("allegro-compiled"),
+                reference_energies=orm.Dict({"energies_ev": {"Al": 0.0, "Cu": 0.0}, "source": "none"}),
+                cells={"production": cell, "training": cell},
+                codes=codes,
+                overrides=overrides,
+            )
+        except ValueError as error:
+            return str(error)
+        error = AugmentWorkChain.spec().inputs.validate({**builder._inputs(prune=True), **inputs})
+        return None if error is None else str(error)
+
+    return say
+
+
+def test_the_protocol_itself_passes(complaint):
+    assert complaint() is None
+    one = {"md": {"training": None}, "select": {"runs": {"training": None}, "min_learned": 1, "min_held_out": 1}}
+    assert complaint(one, cells={"production": FramesData.from_ase([alloy()])}) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"select": {"n_block": 3}}, "n_block"),
+        ({"select": {"min_learned": 99}}, "min_learned 99"),
+        ({"select": {"runs": {"other": {"learned": 1, "held_out": 1}}}}, "'other' has no cells and no md"),
+        ({"md": {"training": None}}, "'training' has no md: give"),
+        ({"md": {"training": {"md": {"temperature": 3}}}}, "md.training: These parameters don't fit: md.temperature"),
+        ({"extend": {"min_learnt": 3}}, "min_learnt"),
+        ({"train": {"settings": {"lr": 0}}}, "lr"),
+        ({"engine": "seireact.label.abacus"}, "no labelling engine"),
+        ({"label": {"task": "dance"}}, "dance"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
+def test_each_mistake_is_told_by_name(overrides, words, complaint):
+    assert words in complaint(overrides)
+
+
+def test_models_cells_and_processes_that_do_not_fit_are_refused(complaint):
+    cell = FramesData.from_ase([alloy()])
+    assert "not made of `potential`" in complaint(compiled=potential("allegro-compiled", model_hash="other"))
+    assert "allegro-compiled" in complaint(potential=potential("allegro-compiled"))
+    assert "compile it" in complaint(compiled=potential("allegro-package"))
+    assert "only a sparse Gaussian" in complaint(gps={"cold": potential("allegro-package")})
+    sodium = FramesData.from_ase([bulk("Na", cubic=True)])
+    assert "cells.training: The model knows Al, Cu, but the structure holds Na" in complaint(
+        cells={"production": cell, "training": sodium}
+    )
+    two = FramesData.from_ase([alloy(), alloy()])
+    assert "cells.production: A segment starts from one frame" in complaint(cells={"production": two, "training": cell})
+    assert "'training' has no cells" in complaint(cells={"production": cell})
+
+
+# ---------------------------------------------------------------- a round
+@pytest.fixture(scope="module")
+def first_model(program_code):
+    """Return codes, and a model that has seen the alloy cold."""
+    codes = {name: program_code(name) for name in PROGRAMS}
+    images = [alloy(ratio, seed=seed, rattle_ang=0.1) for seed, ratio in enumerate(np.linspace(0.95, 1.06, 20))]
+    dataset = make_dataset(orm.Dict(SPLIT), all=labelled(images))
+    with enable_caching():
+        _, node = run_get_node(
+            TrainWorkChain,
+            dataset=dataset,
+            code=codes["train"],
+            parameters=orm.Dict({"settings": QUICK}),
+            compile_code=codes["compile"],
+            compile=orm.Dict({"target": "pair_allegro", "device": "cpu"}),
+        )
+    assert node.is_finished_ok, node.exit_message
+    return codes, node
+
+
+@pytest.fixture(scope="module")
+def builder(first_model, tmp_path_factory):
+    """Return a factory of rounds."""
+    codes, model = first_model
+
+    def make(overrides: dict[str, Any] | None = None, **gps: PotentialData):
+        from aiida_seireact.workchains.protocol import merge
+
+        outputs = model.outputs
+        return AugmentWorkChain.get_builder_from_protocol(
+            dataset=model.inputs.dataset,
+            potential=outputs.potential,
+            compiled=outputs.compiled,
+            reference_energies=outputs.reference_energies,
+            cells={
+                "production": FramesData.from_ase([alloy(rattle_ang=0.01).repeat((1, 2, 1))]),
+                "training": FramesData.from_ase([alloy(rattle_ang=0.01)]),
+            },
+            gps=gps,
+            codes=codes,
+            overrides=merge(OVERRIDES, overrides or {}),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def cold_process(gp_that_knows, tmp_path_factory, aiida_profile):
+    """Return a Gaussian process that knows the alloy at rest."""
+    path = tmp_path_factory.mktemp("gp") / "sgp.npz"
+    gp = gp_that_knows([alloy(rattle_ang=0.01)], ("Al", "Cu"))
+    save_gp(path, gp)
+    card = {**CARD, "kind": "sgp", "model_hash": gp.content_hash}
+    return PotentialData(path, card=card).store()
+
+
+@pytest.fixture(scope="module")
+def finished(builder, cold_process):
+    with enable_caching():
+        _, node = run_get_node(builder(cold=cold_process))
+    assert node.is_finished_ok, node.exit_message
+    return node
+
+
+@pytest.mark.slow
+def test_frames_of_both_runs_are_learned_and_held_out_by_blocks(finished):
+    told, extended = finished.outputs.augmentation, finished.outputs.dataset
+    new = set(extended.frame_ids()) - set(finished.inputs.dataset.frame_ids())
+    assert told["n_labelled"] == told["n_chosen"] == 12
+    assert told["n_learned"] + told["n_val"] + told["n_held_out"] == len(new) == 12 - told["n_dropped"]
+    assert told["n_held_out"] >= 3
+    assert {name: run["n_chosen"] > 0 for name, run in told["runs"].items()} == {"production": True, "training": True}
+    old = finished.inputs.dataset
+    for part in ("train", "val", "test"):
+        assert set(old.frame_ids(part)) <= set(extended.frame_ids(part))
+
+
+@pytest.mark.slow
+def test_a_run_that_its_stop_rule_ended_is_used(finished):
+    production = finished.outputs.augmentation["runs"]["production"]
+    assert production["stopped_by"]["message"].startswith("distance")
+    assert production["steps"] < production["steps_asked"]
+    assert finished.outputs.trajectories.production.base.attributes.get("stopped_by") is not None
+
+
+@pytest.mark.slow
+def test_errors_before_are_those_of_the_parent_and_the_held_out_frames_were_never_learned(finished):
+    outputs, told = finished.outputs, finished.outputs.augmentation
+    before, after = told["held_out"]["before"]["all"], told["held_out"]["after"]["all"]
+    assert before["n_frames"] == after["n_frames"] == told["n_held_out"]
+    assert before["force_rms_ev_per_ang"] == after["force_rms_ev_per_ang"]
+    assert before["force_rmse_ev_per_ang"] != after["force_rmse_ev_per_ang"]
+    assert outputs.parent_metrics["model_hash"] == finished.inputs.potential.model_hash != outputs.potential.model_hash
+    # The parent was tested on the old test frames before: its own training told the same error.
+    creator = finished.inputs.potential.creator
+    then = creator.outputs.metrics["all"]["force_rmse_ev_per_ang"]
+    assert told["old_test"]["before"]["all"]["force_rmse_ev_per_ang"] == pytest.approx(then, rel=1e-4)
+    assert outputs.potential.card["dataset_hash"] == outputs.dataset.content_hash
+
+
+@pytest.mark.slow
+def test_uncertainty_of_the_process_chose_the_frames(finished):
+    rows = finished.outputs.selection
+    std, chosen = rows.get_array("max_std"), rows.get_array("chosen")
+    assert np.isfinite(std).all()
+    assert std[chosen].mean() > std[~chosen].mean()
+    assert finished.outputs.augmentation["gps"] == ["cold"]
+
+
+@pytest.mark.slow
+def test_every_node_has_an_origin_and_each_child_its_label(finished):
+    links = [link.link_label for link in finished.base.links.get_outgoing().all()]
+    for label in ("run_production", "run_training", "select", "label", "extend", "retrain", "augmentation"):
+        assert label in links
+    entering = {link.node.pk for link in finished.base.links.get_incoming().all()}
+    allowed = {"max_iterations", "clean_workdir"}
+    for process in finished.called_descendants:
+        for link in process.base.links.get_incoming(node_class=orm.Data).all():
+            node = link.node
+            known = node.creator is not None or node.pk in entering or isinstance(node, orm.Code)
+            assert known or link.link_label in allowed, link
+
+
+@pytest.mark.slow
+def test_the_same_round_again_runs_no_program(finished, builder, cold_process):
+    with enable_caching():
+        _, again = run_get_node(builder(cold=cold_process))
+    assert again.is_finished_ok
+    ran = [
+        node.process_label
+        for node in again.called_descendants
+        if isinstance(node, orm.CalculationNode) and not node.base.caching.is_created_from_cache
+    ]
+    assert not ran
+    assert again.outputs.augmentation.get_dict() == finished.outputs.augmentation.get_dict()
+
+
+@pytest.mark.slow
+def test_too_few_labels_end_the_round_with_numbers(builder, cold_process, finished):
+    with enable_caching():
+        _, node = run_get_node(builder({"extend": {"min_learned": 50}}, cold=cold_process))
+    assert node.exit_status == 250
+    assert "at least 50 are needed: of 12 chosen 12 have labels" in node.exit_message
+
+
+@pytest.mark.slow
+def test_too_short_runs_end_the_round_with_the_sentence_of_the_program(builder, cold_process, finished):
+    runs = {"production": {"learned": 90, "held_out": 9}}
+    with enable_caching():
+        _, node = run_get_node(builder({"select": {"runs": runs, "min_learned": 90}}, cold=cold_process))
+    assert node.exit_status == 460
+    assert "Stage select failed" in node.exit_message
+    assert "at least 90 are needed" in node.exit_message
