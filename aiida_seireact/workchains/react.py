@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_
 
-from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.functions.frames import gather_failures, split_by_type
 from aiida_seireact.calculations.functions.react import plan_references, summarise
 from aiida_seireact.calculations.functions.structures import build_cells, sample_frames
@@ -16,84 +15,58 @@ from aiida_seireact.calculations.functions.training import make_dataset
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.classify import ClassifyWorkChain
-from aiida_seireact.workchains.codes import PROGRAMS, find_codes
-from aiida_seireact.workchains.label import LabelWorkChain, validate_engine
+from aiida_seireact.workchains.codes import find_codes
+from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
-from aiida_seireact.workchains.protocol import ProtocolMixin, merge
-from aiida_seireact.workchains.react_inputs import SETTINGS, validate_batch_size, validate_runs, validate_study
+from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.react_inputs import define_inputs
+from aiida_seireact.workchains.react_protocol import study_inputs
 from aiida_seireact.workchains.train import TrainWorkChain
+
+FIRST = "first"
+OF_AUGMENTATION = ("augmentation", "selection")
 
 
 class ReactWorkChain(ProtocolMixin, WorkChain):
-    """Label → learn → produce → recognise, for one interface; every number of the summary can be walked back."""
+    """Label → learn → explore → produce → recognise, for one interface; every number of the summary can be walked back.
+
+    Outputs are those of the last model and its run; those of the model before augmentation lie under ``first``.
+    """
 
     PROTOCOL_FILE: ClassVar[str] = "react.yaml"
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
-        spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
-        for program in PROGRAMS:
-            spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
-        for name, (check, text) in SETTINGS.items():
-            spec.input(name, valid_type=orm.Dict, validator=check, help=text)
-        spec.input_namespace(
-            "labeller_md",
-            valid_type=orm.Dict,
-            dynamic=True,
-            validator=validate_runs,
-            help="Short MD of the labeller, one job for each; named `<config type>_<anything>` after the relaxed cell "
-            "it starts from.",
-        )
-        spec.input(
-            "isolated_atoms",
-            valid_type=orm.Dict,
-            validator=AseCalculation.spec().inputs["parameters"].validator,
-            required=False,
-            help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; "
-            "without it they are fitted to the data, and the model's card says so.",
-        )
-        spec.input(
-            "engine",
-            valid_type=orm.Str,
-            validator=validate_engine,
-            help="Labelling engine, an entry point `seireact.label.<name>`.",
-        )
-        spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
-        spec.input(
-            "production",
-            valid_type=FramesData,
-            required=False,
-            help="Your own production cell; else it is built.",
-        )
-        spec.input(
-            "training",
-            valid_type=FramesData,
-            required=False,
-            help="Your own cells to relax and to train on: one "
-            "frame of type `interface`, then one of the electrolyte; else they are built.",
-        )
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        define_inputs(spec)
 
-        spec.inputs.validator = validate_study
         spec.output("summary", valid_type=orm.Dict, help="Every number of the report.")
         spec.output("dataset", valid_type=DatasetData)
         spec.output("label_failures", valid_type=orm.Dict)
         spec.output("reference_plan", valid_type=orm.Dict)
-        spec.expose_outputs(TrainWorkChain)
-        spec.expose_outputs(ProduceWorkChain)
-        spec.expose_outputs(ClassifyWorkChain)
-        spec.expose_outputs(AnalyseWorkChain)
+        spec.expose_outputs(ExploreWorkChain, include=("campaigns", "gps"))
+        spec.output("campaign_arrays", valid_type=orm.ArrayData, required=False, help="Uncertainties and canaries.")
+        spec.output(f"{FIRST}.dataset", valid_type=DatasetData, required=False)
+        for namespace in (None, FIRST):
+            for stage in (TrainWorkChain, ProduceWorkChain, ClassifyWorkChain, AnalyseWorkChain):
+                spec.expose_outputs(stage, namespace=namespace)
+        spec.expose_outputs(AugmentWorkChain, include=OF_AUGMENTATION)
+        for port in ("campaigns", "gps", FIRST, *OF_AUGMENTATION):
+            spec.outputs[port].required = False
         spec.outline(
             cls.build_structures,
             cls.relax,
             cls.label,
+            if_(cls.should_explore)(cls.explore),
             cls.collect_dataset,
             cls.train,
-            cls.produce,
+            cls.try_model,
+            if_(cls.should_augment)(cls.produce),
             cls.classify,
             cls.analyse,
             cls.summarise,
@@ -109,39 +82,16 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
-        """Return a builder of a study of Li | Li6PS5Cl | Li: ``fast`` ends in about ten minutes on two cores.
+        """Return a builder of a study of Li | Li6PS5Cl | Li: ``fast`` ends in about fifteen minutes on two cores.
 
         :param codes: programs by name; default: those of `aiida-seireact setup` on localhost.
-        :param overrides: any value of the protocol, nested as there; ``calculator`` names the labeller for all.
+        :param overrides: any value of the protocol, nested as there; ``calculator`` names the labeller for all;
+            ``explore: null`` or ``augment: null`` leaves that stage out.
         """
-        inputs = cls.get_protocol_inputs(protocol, overrides)
-        stages = {
-            "train": (TrainWorkChain, "parameters"),
-            "compile": (TrainWorkChain, "compile"),
-            "produce": (ProduceWorkChain, "parameters"),
-            "reference_md": (ProduceWorkChain, "parameters"),
-            "classify": (ClassifyWorkChain, "parameters"),
-            "analyse": (AnalyseWorkChain, "parameters"),
-        }
-        for name, (workchain, key) in stages.items():
-            inputs[name] = merge(workchain.get_protocol_inputs(protocol)[key], inputs[name])
-        calculator = inputs.pop("calculator")
-        if isinstance(calculator, str):
-            calculator = {"name": calculator}
-        for name in ("label", "relax", "reference_labeller_md"):
-            inputs[name] = merge({"calculator": calculator}, inputs[name])
-        isolated_atoms = inputs.pop("isolated_atoms")
         builder = cls.get_builder()
-        if isolated_atoms is not None:
-            builder.isolated_atoms = orm.Dict(merge({"calculator": calculator}, isolated_atoms))
         builder.codes = dict(codes or find_codes())
-        builder.engine = orm.Str(inputs["engine"])
-        builder.batch_size = orm.Int(inputs["batch_size"])
-        builder.labeller_md = {
-            name: orm.Dict(merge({"calculator": calculator}, run)) for name, run in inputs["labeller_md"].items()
-        }
-        for name in SETTINGS:
-            builder[name] = orm.Dict(inputs[name])
+        for name, value in study_inputs(cls.get_protocol_inputs(protocol, overrides), protocol).items():
+            builder[name] = value
         builder.options = dict(options or {})
         return builder
 
@@ -187,19 +137,16 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         if refusal:
             return self.refused("sample", refusal)
         starts = split_by_type(relaxed, metadata={"call_link_label": "sample_starts"})
+        self.ctx.starts = {name: node.uuid for name, node in starts.items()}
         children = {
             "label": self.submit(
                 LabelWorkChain,
                 frames=sampled,
-                code=self.inputs.codes.label,
-                engine=self.inputs.engine,
-                parameters=self.inputs.label,
-                batch_size=self.inputs.batch_size,
-                options=dict(self.inputs.options),
+                **self.labelling(),
                 metadata={"call_link_label": "label"},
             )
         }
-        for name, parameters in sorted(self.inputs.labeller_md.items()):
+        for name, parameters in sorted(self.inputs.get("labeller_md", {}).items()):
             start = starts[name.rsplit("_", 1)[0]]
             children[f"label_md_{name}"] = self.by_labeller(f"label_md_{name}", start, parameters)
         self.ctx.label_children = sorted(children)
@@ -207,8 +154,44 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             children["label_isolated_atoms"] = self.by_labeller(
                 "label_isolated_atoms", None, self.inputs.isolated_atoms
             )
-        self.report(f"labelling {len(sampled)} frames and {len(children) - 1} short runs")
+        self.report(f"labelling {len(sampled)} frames" + f" and {len(children) - 1} short runs" * (len(children) > 1))
         return ToContext(**children)
+
+    def labelling(self) -> dict[str, Any]:
+        """Return what every process that labels is told."""
+        return {
+            "code": self.inputs.codes.label,
+            "engine": self.inputs.engine,
+            "parameters": self.inputs.label,
+            "batch_size": self.inputs.batch_size,
+            "options": dict(self.inputs.options),
+        }
+
+    # ------------------------------------------------------------------ exploration
+    def should_explore(self) -> bool:
+        """Whether there is a condition to explore."""
+        return bool(self.inputs.get("conditions", {}))
+
+    def explore(self) -> ToContext | ExitCode:
+        """Learn on the fly under each condition, from the labels so far."""
+        if failure := self.failure("label", self.ctx.label):
+            return failure
+        self.report(f"exploring {', '.join(sorted(self.inputs.conditions))} with a GP that asks when it is unsure")
+        return ToContext(
+            explore=self.submit(
+                ExploreWorkChain,
+                codes={name: self.inputs.codes[name] for name in ("flare", "label")},
+                systems={name: orm.load_node(uuid) for name, uuid in self.ctx.starts.items()},
+                labelled=self.ctx.label.outputs.frames,
+                conditions=dict(self.inputs.conditions),
+                limits=self.inputs.limits,
+                engine=self.inputs.engine,
+                label=self.inputs.label,
+                batch_size=self.inputs.batch_size,
+                options=dict(self.inputs.options),
+                metadata={"call_link_label": "explore"},
+            )
+        )
 
     def collect_dataset(self) -> ExitCode | None:
         """Choose and split the labelled frames."""
@@ -216,6 +199,12 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         for name in [*self.ctx.label_children, *atoms]:
             if failure := self.failure("label", self.ctx[name]):
                 return failure
+        if self.should_explore():
+            if failure := self.failure("explore", self.ctx.explore):
+                return failure
+            self.out_many(self.exposed_outputs(self.ctx.explore, ExploreWorkChain))
+            self.out("campaign_arrays", self.ctx.explore.outputs.arrays)
+            self.ctx.label_children = [*self.ctx.label_children, "explore"]
         failures = gather_failures(
             metadata={"call_link_label": "label_failures"},
             **{name: self.ctx[name].outputs.failures for name in self.ctx.label_children},
@@ -229,14 +218,22 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         if refusal:
             return self.refused("dataset", refusal)
         self.ctx.dataset = dataset.uuid
-        self.out("dataset", dataset)
+        self.out(f"{FIRST}.dataset" if self.should_augment() else "dataset", dataset)
         return None
 
     def labelled(self) -> dict[str, FramesData]:
         """Return the labelled shards by the name of their child."""
         return {name: self.ctx[name].outputs.frames for name in self.ctx.label_children}
 
-    # ------------------------------------------------------------------ model
+    # ------------------------------------------------------------------ first model
+    def should_augment(self) -> bool:
+        """Whether the first model is to learn from its own run."""
+        return "augment" in self.inputs and "select" in self.inputs.augment
+
+    def first(self) -> str | None:
+        """Return the namespace of outputs of the first model: those of the last have none."""
+        return FIRST if self.should_augment() else None
+
     def train(self) -> ToContext:
         """Train, test, package and compile."""
         dataset = orm.load_node(self.ctx.dataset)
@@ -258,12 +255,14 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             )
         )
 
-    # ------------------------------------------------------------------ runs
-    def produce(self) -> ToContext | ExitCode:
-        """Run the interface; beside it the reference phases, by the model where it is good enough."""
+    def try_model(self) -> ToContext | ExitCode:
+        """Run the interface, and learn from what it shows; beside it the reference phases, each by who is good enough.
+
+        The references need the first model only, so they fill the core that training leaves free.
+        """
         if failure := self.failure("train", self.ctx.train):
             return failure
-        self.out_many(self.exposed_outputs(self.ctx.train, TrainWorkChain))
+        self.out_many(self.exposed_outputs(self.ctx.train, TrainWorkChain, self.first(), agglomerate=False))
         plan, refusal = attempt(
             plan_references,
             self.ctx.train.outputs.metrics,
@@ -273,11 +272,15 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         if refusal:
             return self.refused("references", refusal)
         self.out("reference_plan", plan)
-        children = {"produce": self.by_model("produce", self.cell("production"), self.inputs.produce)}
+        compiled = self.ctx.train.outputs.compiled
+        if self.should_augment():
+            children = {"augment": self.augment()}
+        else:
+            children = {"produce": self.by_model("produce", self.cell("production"), self.inputs.produce, compiled)}
         for phase, decision in sorted(plan["phases"].items()):
             label, start = f"reference_{phase}", self.cell(f"reference_{phase}")
             if decision["source"] == "model":
-                children[label] = self.by_model(label, start, self.inputs.reference_md)
+                children[label] = self.by_model(label, start, self.inputs.reference_md, compiled)
             else:
                 self.report(f"the labeller makes the reference of {phase}: the model is not good enough there")
                 children[label] = self.by_labeller(label, start, self.inputs.reference_labeller_md)
@@ -285,20 +288,69 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         self.report("running the interface and the reference phases")
         return ToContext(**children)
 
-    def by_model(self, label: str, structure: FramesData, parameters: orm.Dict) -> orm.ProcessNode:
-        """Submit MD with the trained model."""
+    def augment(self) -> orm.ProcessNode:
+        """Submit one round of augmentation of the first model."""
+        train, codes = self.ctx.train.outputs, self.inputs.codes
+        settings = self.inputs.augment
+        return self.submit(
+            AugmentWorkChain,
+            codes={name: codes[name] for name in ("lmp", "select", "label", "train", "compile")},
+            dataset=orm.load_node(self.ctx.dataset),
+            potential=train.potential,
+            compiled=train.compiled,
+            reference_energies=train.reference_energies,
+            cells={"production": self.cell("production"), "training": orm.load_node(self.ctx.starts["interface"])},
+            md={"production": self.inputs.produce, "training": settings.md},
+            gps=dict(self.ctx.explore.outputs.gps) if self.should_explore() else {},
+            select=settings.select,
+            extend=settings.extend,
+            train=settings.train,
+            compile=self.inputs.compile,
+            engine=self.inputs.engine,
+            label=self.inputs.label,
+            batch_size=self.inputs.batch_size,
+            options=dict(self.inputs.options),
+            metadata={"call_link_label": "augment"},
+        )
+
+    def by_model(
+        self, label: str, structure: FramesData, parameters: orm.Dict, compiled: orm.SinglefileData
+    ) -> orm.ProcessNode:
+        """Submit MD with a trained model."""
         return self.submit(
             ProduceWorkChain,
             code=self.inputs.codes.lmp,
             structure=structure,
-            potential=self.ctx.train.outputs.compiled,
+            potential=compiled,
             parameters=parameters,
             options=dict(self.inputs.options),
             metadata={"call_link_label": label},
         )
 
+    # ------------------------------------------------------------------ last model
+    def produce(self) -> ToContext | ExitCode:
+        """Run the interface again, with the model that has learned from the first run."""
+        if failure := self.failure("augment", self.ctx.augment):
+            return failure
+        augmented = self.ctx.augment.outputs
+        self.out("dataset", augmented.dataset)
+        self.out_many(self.exposed_outputs(self.ctx.augment, TrainWorkChain, agglomerate=False))
+        self.out_many({name: augmented[name] for name in OF_AUGMENTATION})
+        self.out(f"{FIRST}.trajectory", augmented.trajectories.production)
+        self.ctx.dataset = augmented.dataset.uuid
+        self.report("running the interface with the augmented model")
+        run = self.by_model("produce", self.cell("production"), self.inputs.produce, augmented.compiled)
+        return ToContext(produce=run)
+
+    def runs(self) -> dict[str, orm.Data]:
+        """Return the trajectories of the interface, by the suffix of the processes that look at them."""
+        runs = {"": self.ctx.produce.outputs.trajectory}
+        if self.should_augment():
+            runs[f"_{FIRST}"] = self.ctx.augment.outputs.trajectories.production
+        return runs
+
     def classify(self) -> ToContext | ExitCode:
-        """Recognise the phases along the production run."""
+        """Recognise the phases along the runs of the interface."""
         if failure := self.failure("produce", self.ctx.produce):
             return failure
         references: dict[str, orm.Data] = {}
@@ -307,55 +359,70 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             if failure := self.failure("references", run, whole=True):
                 return failure
             references[phase] = run.outputs.trajectory if "trajectory" in run.outputs else run.outputs.frames
-        self.out_many(self.exposed_outputs(self.ctx.produce, ProduceWorkChain))
-        if (stopped := self.ctx.produce.outputs.trajectory.base.attributes.get("stopped_by")) is not None:
-            self.report(f"the stop rule ended the production run: {stopped['message']}; what ran is classified")
-        return ToContext(
-            classify=self.submit(
+        self.out_many(self.exposed_outputs(self.ctx.produce, ProduceWorkChain, agglomerate=False))
+        children = {}
+        for suffix, trajectory in self.runs().items():
+            if (stopped := trajectory.base.attributes.get("stopped_by")) is not None:
+                self.report(f"the stop rule ended a run of the interface: {stopped['message']}; what ran is classified")
+            children[f"classify{suffix}"] = self.submit(
                 ClassifyWorkChain,
                 code=self.inputs.codes.classify,
-                trajectory=self.ctx.produce.outputs.trajectory,
+                trajectory=trajectory,
                 references=references,
                 parameters=self.inputs.classify,
                 options=dict(self.inputs.options),
-                metadata={"call_link_label": "classify"},
+                metadata={"call_link_label": f"classify{suffix}"},
             )
-        )
+        return ToContext(**children)
 
     def analyse(self) -> ToContext | ExitCode:
-        """Follow PS4, thickness, distances and distribution functions along the production run."""
-        if failure := self.failure("classify", self.ctx.classify):
-            return failure
-        self.out_many(self.exposed_outputs(self.ctx.classify, ClassifyWorkChain))
-        return ToContext(
-            analyse=self.submit(
+        """Follow PS4, thickness, distances and distribution functions along the runs of the interface."""
+        children = {}
+        for suffix, trajectory in self.runs().items():
+            classified = self.ctx[f"classify{suffix}"]
+            if failure := self.failure("classify", classified):
+                return failure
+            self.out_many(self.exposed_outputs(classified, ClassifyWorkChain, suffix[1:] or None, agglomerate=False))
+            children[f"analyse{suffix}"] = self.submit(
                 AnalyseWorkChain,
                 code=self.inputs.codes.analyse,
-                trajectory=self.ctx.produce.outputs.trajectory,
-                labels=self.ctx.classify.outputs.labels,
+                trajectory=trajectory,
+                labels=classified.outputs.labels,
                 parameters=self.inputs.analyse,
                 options=dict(self.inputs.options),
-                metadata={"call_link_label": "analyse"},
+                metadata={"call_link_label": f"analyse{suffix}"},
             )
-        )
+        return ToContext(**children)
 
     def summarise(self) -> ExitCode | None:
         """Gather the numbers of the report in one node."""
-        if failure := self.failure("analyse", self.ctx.analyse):
-            return failure
-        self.out_many(self.exposed_outputs(self.ctx.analyse, AnalyseWorkChain))
-        train = self.ctx.train.outputs
+        for suffix in self.runs():
+            if failure := self.failure("analyse", self.ctx[f"analyse{suffix}"]):
+                return failure
+            outputs = self.exposed_outputs(
+                self.ctx[f"analyse{suffix}"], AnalyseWorkChain, suffix[1:] or None, agglomerate=False
+            )
+            self.out_many(outputs)
+        model = self.ctx.augment.outputs if self.should_augment() else self.ctx.train.outputs
+        numbers = {
+            "dataset": orm.load_node(self.ctx.dataset),
+            "metrics": model.metrics,
+            "potential": model.potential,
+            "trajectory": self.ctx.produce.outputs.trajectory,
+            "classification": self.ctx.classify.outputs.classification,
+            "analysis": self.ctx.analyse.outputs.analysis,
+        }
+        if self.should_explore():
+            numbers["campaigns"] = self.ctx.explore.outputs.campaigns
+        if self.should_augment():
+            numbers["augmentation"] = model.augmentation
+            numbers["first_metrics"] = self.ctx.train.outputs.metrics
+            numbers["first_potential"] = self.ctx.train.outputs.potential
+            numbers["first_trajectory"] = model.trajectories.production
+            numbers["first_classification"] = self.ctx[f"classify_{FIRST}"].outputs.classification
+            numbers["first_analysis"] = self.ctx[f"analyse_{FIRST}"].outputs.analysis
         summary, refusal = attempt(
-            summarise,
-            self.inputs.label,
-            orm.load_node(self.ctx.dataset),
-            train.metrics,
-            train.potential,
-            self.ctx.produce.outputs.trajectory,
-            self.ctx.classify.outputs.classification,
-            self.ctx.analyse.outputs.analysis,
-            metadata={"call_link_label": "summary"},
-            **self.labelled(),
+            summarise, self.inputs.label, metadata={"call_link_label": "summary"}, **numbers, **self.labelled()
         )
         if refusal:
             return self.refused("summary", refusal)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiida import orm
+from aiida.engine import ProcessSpec
 
 from aiida_seireact.calculations.allegro import AllegroCalculation
 from aiida_seireact.calculations.analyse import AnalyseCalculation
@@ -15,8 +16,13 @@ from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation, validate_structure
 from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.study import DatasetSettings, ReferenceSettings
 from aiida_seireact.science.sampling import SamplingPlan
+from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.codes import PROGRAMS
+from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.label import validate_engine
 
 Check = Callable[[Any, Any], str | None]
 ASE_ENGINE = "seireact.label.ase"
@@ -58,6 +64,10 @@ SETTINGS: dict[str, tuple[Check | None, str]] = {
     "sampling": (validate_sampling, "Seed and counts of the first training set (`science.sampling.SamplingPlan`)."),
     "label": (None, "Settings of the labels: one level of theory for the whole study."),
     "dataset": (job_validator(DatasetSettings), "Force limit, fractions of training, validation and test, seed."),
+    "limits": (
+        ExploreWorkChain.spec().inputs["limits"].validator,
+        "How many conditions may fail before exploration does.",
+    ),
     "train": (of_job(AllegroCalculation), "Network and schedule of training."),
     "compile": (of_job(CompileCalculation), "Target and device of the compiled model."),
     "produce": (of_job(LammpsCalculation), "The production run: ensemble, steps, dumps, stop rule."),
@@ -67,6 +77,73 @@ SETTINGS: dict[str, tuple[Check | None, str]] = {
     "classify": (of_job(ClassifyCalculation), "Descriptors, density peaks, gates."),
     "analyse": (of_job(AnalyseCalculation), "Quantities followed along the production run."),
 }
+
+
+AUGMENT: dict[str, tuple[Check | None, str]] = {
+    "md": (of_job(LammpsCalculation), "The run of the training cell that is learned from beside the production run."),
+    "select": (AugmentWorkChain.spec().inputs["select"].validator, "Which frames of these runs are labelled."),
+    "extend": (AugmentWorkChain.spec().inputs["extend"].validator, "Which of them are learned, which held out."),
+    "train": (of_job(AllegroCalculation), "Schedule of the training that starts from the first model."),
+}
+
+
+def define_inputs(spec: ProcessSpec) -> None:
+    """Define the inputs of a study."""
+    spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
+    for program in PROGRAMS:
+        spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
+    for name, (check, text) in SETTINGS.items():
+        spec.input(name, valid_type=orm.Dict, validator=check, help=text)
+    spec.input_namespace(
+        "labeller_md",
+        valid_type=orm.Dict,
+        dynamic=True,
+        required=False,
+        validator=validate_runs,
+        help="Short MD of the labeller, one job for each; named `<config type>_<anything>` after the relaxed cell "
+        "it starts from.",
+    )
+    spec.input_namespace(
+        "conditions",
+        valid_type=orm.Dict,
+        dynamic=True,
+        required=False,
+        validator=ExploreWorkChain.spec().inputs["conditions"].validator,
+        help="Conditions under which a GP learns on the fly (see `seireact.explore`); none: no exploration.",
+    )
+    spec.input_namespace(
+        "augment",
+        required=False,
+        populate_defaults=False,
+        help="One round of learning from the first model's own runs; left out: the first model is the last.",
+    )
+    for name, (check, text) in AUGMENT.items():
+        spec.input(f"augment.{name}", valid_type=orm.Dict, validator=check, help=text)
+    spec.input(
+        "isolated_atoms",
+        valid_type=orm.Dict,
+        validator=of_job(AseCalculation),
+        required=False,
+        help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; "
+        "without it they are fitted to the data, and the model's card says so.",
+    )
+    spec.input(
+        "engine",
+        valid_type=orm.Str,
+        validator=validate_engine,
+        help="Labelling engine, an entry point `seireact.label.<name>`.",
+    )
+    spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
+    spec.input("production", valid_type=FramesData, required=False, help="Your own production cell; else it is built.")
+    spec.input(
+        "training",
+        valid_type=FramesData,
+        required=False,
+        help="Your own cells to relax and to train on: one frame of type `interface`, then one of the electrolyte; "
+        "else they are built.",
+    )
+    spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+    spec.inputs.validator = validate_study
 
 
 def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
@@ -86,6 +163,9 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
     for name in inputs.get("labeller_md", {}):
         if name.rsplit("_", 1)[0] not in types:
             return f"labeller_md {name!r} has no cell to start from: its name begins with {' or '.join(sorted(types))}."
+    for name, condition in inputs.get("conditions", {}).items():
+        if (system := condition.get_dict().get("system")) not in types:
+            return f"Condition {name!r} is of system {system!r}, but the study has {' and '.join(sorted(types))}."
     if "production" in inputs:
         if message := validate_structure(inputs["production"], context):
             return f"production: {message}"

@@ -69,3 +69,33 @@ def test_a_production_cell_must_be_periodic(localhost):
 
 def test_a_calculator_may_be_given_by_its_name_alone(localhost):
     assert complaint(localhost, {"calculator": "emt"}) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"explore": {"conditions": {"interface_300": {"leg": {"call_threshold": 1.2}}}}}, "at most 1"),
+        ({"explore": {"conditions": {"interface_300": {"leg": {"learn_threshold": 0.0}}}}}, "between 0 and 1"),
+        ({"explore": {"conditions": {"interface_300": {"system": "Li"}}}}, "is of system 'Li'"),
+        ({"explore": {"limits": {"max_failed": -1}}}, "max_failed"),
+        ({"augment": {"train": {"settings": {"learning_rate": 1.0}}}}, "learning_rate"),
+        ({"augment": {"select": {"n_blocks": 0}}}, "n_blocks"),
+        ({"augment": {"extend": {"min_learned": -1}}}, "min_learned"),
+    ],
+)
+def test_mistakes_of_exploration_and_augmentation_too(overrides, words, localhost):
+    assert words in complaint(localhost, overrides)
+
+
+@pytest.mark.parametrize("stage", ["explore", "augment"])
+def test_a_stage_is_left_out_by_null(stage, localhost):
+    assert complaint(localhost, {stage: None}) is None
+
+
+def test_a_condition_is_taken_out_by_null(localhost):
+    codes = {
+        name: orm.InstalledCode(label=name, computer=localhost, filepath_executable="/bin/true") for name in PROGRAMS
+    }
+    overrides = {"explore": {"conditions": {"interface_600": None}}}
+    builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
+    assert sorted(builder.conditions) == ["Li6PS5Cl_300", "interface_300"]

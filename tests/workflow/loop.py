@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 FEW = {"count": 4}
+SMALL_LEG = {"steps": 60, "label_every": 5, "gap_steps": 5, "gp": {"n_max": 3, "l_max": 1, "cutoff_ang": 4.0}}
 
 SMALL: dict[str, Any] = {
     "structures": {
@@ -26,9 +27,30 @@ SMALL: dict[str, Any] = {
     # So few frames must all stay, or a type loses its part of the split.
     "dataset": {"force_limit_ev_per_ang": 50.0},
     "labeller_md": {
-        "interface_300": {"md": {"steps": 30, "label_every": 10, "block_steps": 10, "gap_steps": 0}},
-        "interface_600": {"md": {"steps": 30, "label_every": 10, "block_steps": 10, "gap_steps": 0}},
-        "Li6PS5Cl_300": {"md": {"steps": 30, "label_every": 10, "block_steps": 10, "gap_steps": 0}},
+        "interface_600": {
+            "task": "md",
+            "md": {"steps": 20, "temperature_k": 600, "label_every": 10, "block_steps": 10, "gap_steps": 0, "seed": 2},
+        },
+    },
+    # Two conditions of two legs, with a descriptor that costs a tenth.
+    "explore": {
+        "conditions": {
+            "interface_300": {"seeds": {"count": 3}, "campaign": {"max_legs": 2}, "leg": SMALL_LEG},
+            "interface_600": None,
+            "Li6PS5Cl_300": {"seeds": {"count": 3}, "campaign": {"max_legs": 2}, "leg": SMALL_LEG},
+        },
+    },
+    "augment": {
+        "md": {"training": {"md": {"steps": 100, "dump_every": 2, "timestep_fs": 1.0}, "engine": {"check_every": 2}}},
+        "select": {
+            "runs": {"production": {"learned": 2, "held_out": 1}, "training": {"learned": 3, "held_out": 1}},
+            "n_blocks": 3,
+            "gap_frames": 1,
+            "min_learned": 3,
+            "min_held_out": 2,
+        },
+        "extend": {"force_limit_ev_per_ang": 50.0, "val_blocks": 0, "min_learned": 3, "min_held_out": 2},
+        "train": {"settings": {"max_epochs": 2}},
     },
     "train": {"settings": {"max_epochs": 6}},
     "produce": {"md": {"steps": 200, "dump_every": 5, "timestep_fs": 1.0}, "engine": {"check_every": 5}},

@@ -44,40 +44,94 @@ def summarise(
     trajectory: TrajectoryData,
     classification: orm.Dict,
     analysis: orm.Dict,
+    campaigns: orm.Dict | None = None,
+    augmentation: orm.Dict | None = None,
+    first_metrics: orm.Dict | None = None,
+    first_potential: PotentialData | None = None,
+    first_trajectory: TrajectoryData | None = None,
+    first_classification: orm.Dict | None = None,
+    first_analysis: orm.Dict | None = None,
     **labels: FramesData,
 ) -> orm.Dict:
     """Gather every number of the report that is content.
 
     :param parameters: settings of the labels; names the labeller.
+    :param campaigns: what exploration did under each condition.
+    :param augmentation: what the last model learned from the runs of the first.
+    :param first_metrics: with the other ``first_…``: the model before augmentation and its run.
     :param labels: the labelled shards the dataset was chosen from.
     """
-    errors = metrics["all"]
-    facts = trajectory.base.attributes
-    return orm.Dict(
-        {
-            "labeller": parameters["calculator"]["name"],
-            "n_label_calls": sum(len(shard) for shard in labels.values()),
-            "n_frames": len(dataset),
-            "frames_by_type": dataset.base.attributes.get("config_types"),
-            "frames_by_split": {name: dataset.base.attributes.get(f"n_{name}") for name in ("train", "val", "test")},
-            "dataset_hash": dataset.content_hash,
-            "model_hash": potential.model_hash,
-            "energy_rmse_mev_per_atom": errors["energy_rmse_mev_per_atom"],
-            "force_rmse_ev_per_ang": errors["force_rmse_ev_per_ang"],
-            "force_rms_ev_per_ang": errors["force_rms_ev_per_ang"],
-            "stress_rmse_gpa": errors["stress_rmse_gpa"],
-            "errors_by_type": metrics["by_type"],
-            "md_steps": facts.get("steps"),
-            "md_atoms": facts.get("n_atoms"),
-            "md_timestep_fs": facts.get("timestep_fs"),
-            "production_stopped_by": facts.get("stopped_by"),
-            "ps4_intact_start": analysis["ps4_intact_start"],
-            "ps4_intact_end": analysis["ps4_intact_end"],
-            "phase_fractions": {
-                "of": classification["of"],
-                "first": classification["phase_fractions"]["first_tenth"],
-                "last": classification["phase_fractions"]["last_tenth"],
-                "all": classification["phase_fractions"]["whole_run"],
+    n_augmented = 0 if augmentation is None else augmentation["n_labelled"]
+    summary = {
+        "labeller": parameters["calculator"]["name"],
+        "n_label_calls": sum(len(shard) for shard in labels.values()) + n_augmented,
+        "n_frames": len(dataset),
+        "frames_by_type": dataset.base.attributes.get("config_types"),
+        "frames_by_split": {name: dataset.base.attributes.get(f"n_{name}") for name in ("train", "val", "test")},
+        "dataset_hash": dataset.content_hash,
+        **numbers_of_model(metrics, potential),
+        **numbers_of_run(trajectory, classification, analysis),
+    }
+    if campaigns is not None:
+        summary.update(numbers_of_campaigns(campaigns.get_dict()))
+    if augmentation is not None:
+        held_out = augmentation["held_out"]
+        summary.update(
+            n_augmented_frames=n_augmented,
+            augmented_force_rmse_before=held_out["before"]["all"]["force_rmse_ev_per_ang"],
+            augmented_force_rmse_after=held_out["after"]["all"]["force_rmse_ev_per_ang"],
+            first={
+                **numbers_of_model(first_metrics, first_potential),
+                **numbers_of_run(first_trajectory, first_classification, first_analysis),
             },
-        }
-    )
+        )
+    return orm.Dict(summary)
+
+
+def numbers_of_model(metrics: orm.Dict, potential: PotentialData) -> dict[str, Any]:
+    """Return errors on the test frames, and which model made them."""
+    errors = metrics["all"]
+    return {
+        "model_hash": potential.model_hash,
+        "energy_rmse_mev_per_atom": errors["energy_rmse_mev_per_atom"],
+        "force_rmse_ev_per_ang": errors["force_rmse_ev_per_ang"],
+        "force_rms_ev_per_ang": errors["force_rms_ev_per_ang"],
+        "stress_rmse_gpa": errors["stress_rmse_gpa"],
+        "errors_by_type": metrics["by_type"],
+    }
+
+
+def numbers_of_run(trajectory: TrajectoryData, classification: orm.Dict, analysis: orm.Dict) -> dict[str, Any]:
+    """Return length and end of a run of the interface, and what became of its phases."""
+    facts = trajectory.base.attributes
+    return {
+        "md_steps": facts.get("steps"),
+        "md_atoms": facts.get("n_atoms"),
+        "md_timestep_fs": facts.get("timestep_fs"),
+        "production_stopped_by": facts.get("stopped_by"),
+        "ps4_intact_start": analysis["ps4_intact_start"],
+        "ps4_intact_end": analysis["ps4_intact_end"],
+        "phase_fractions": {
+            "of": classification["of"],
+            "first": classification["phase_fractions"]["first_tenth"],
+            "last": classification["phase_fractions"]["last_tenth"],
+            "all": classification["phase_fractions"]["whole_run"],
+        },
+    }
+
+
+def numbers_of_campaigns(campaigns: dict[str, Any]) -> dict[str, Any]:
+    """Return legs, calls and canary of all conditions together, and of each."""
+    conditions = campaigns["conditions"]
+    return {
+        "n_flare_legs": campaigns["n_legs"],
+        "flare_label_steps": {name: campaign["label_steps"] for name, campaign in conditions.items()},
+        "canary_force_rmse": campaigns["canary_force_rmse_ev_per_ang"],
+        "conditions": {
+            name: {
+                key: campaign[key]
+                for key in ("n_legs", "n_labels", "steps", "n_sparse", "canary_force_rmse_ev_per_ang", "ended_by")
+            }
+            for name, campaign in conditions.items()
+        },
+    }

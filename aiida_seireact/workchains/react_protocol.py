@@ -1,0 +1,75 @@
+"""From the protocol of a study, and of each of its stages, to the values of its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+
+from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.produce import ProduceWorkChain
+from aiida_seireact.workchains.protocol import merge
+from aiida_seireact.workchains.react_inputs import SETTINGS
+from aiida_seireact.workchains.train import TrainWorkChain
+
+# Where the protocol of a study says nothing, that of the WorkChain of the stage holds.
+STAGES = {
+    "train": (TrainWorkChain, "parameters"),
+    "compile": (TrainWorkChain, "compile"),
+    "produce": (ProduceWorkChain, "parameters"),
+    "reference_md": (ProduceWorkChain, "parameters"),
+    "classify": (ClassifyWorkChain, "parameters"),
+    "analyse": (AnalyseWorkChain, "parameters"),
+}
+
+
+def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]:
+    """Return port -> value of a study.
+
+    :param inputs: its own protocol with the overrides laid over it.
+    :param protocol: name of the protocol of its stages.
+    """
+    for name, (workchain, key) in STAGES.items():
+        inputs[name] = merge(workchain.get_protocol_inputs(protocol)[key], inputs[name])
+    calculator = inputs.pop("calculator")
+    if isinstance(calculator, str):
+        calculator = {"name": calculator}
+
+    def labelled_by(job: Mapping[str, Any]) -> dict[str, Any]:
+        return merge({"calculator": calculator}, job)
+
+    for name in ("label", "relax", "reference_labeller_md"):
+        inputs[name] = labelled_by(inputs[name])
+    values: dict[str, Any] = {
+        "engine": orm.Str(inputs["engine"]),
+        "batch_size": orm.Int(inputs["batch_size"]),
+        "labeller_md": {name: orm.Dict(labelled_by(run)) for name, run in named(inputs["labeller_md"]).items()},
+    }
+    if (atoms := inputs["isolated_atoms"]) is not None:
+        values["isolated_atoms"] = orm.Dict(labelled_by(atoms))
+
+    explored = ExploreWorkChain.get_protocol_inputs(protocol)
+    inputs["limits"] = explored["limits"]
+    if inputs["explore"] is not None:
+        explored = merge(explored, inputs["explore"])
+        inputs["limits"] = explored["limits"]
+        values["conditions"] = {name: orm.Dict(given) for name, given in named(explored["conditions"]).items()}
+    if inputs["augment"] is not None:
+        augment = merge(AugmentWorkChain.get_protocol_inputs(protocol), inputs["augment"])
+        values["augment"] = {
+            "md": orm.Dict(augment["md"]["training"]),
+            "select": orm.Dict(augment["select"]),
+            "extend": orm.Dict(augment["extend"]),
+            # The network is that of the first model; only the schedule is another.
+            "train": orm.Dict(merge(inputs["train"], augment["train"])),
+        }
+    return {**values, **{name: orm.Dict(inputs[name]) for name in SETTINGS}}
+
+
+def named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that are not null: an override takes one out by naming it with null."""
+    return {name: value for name, value in given.items() if value is not None}
