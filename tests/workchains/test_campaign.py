@@ -108,12 +108,6 @@ def test_a_second_run_is_answered_from_the_cache(campaign, finished):
     assert again.outputs.campaign.get_dict() == finished.outputs.campaign.get_dict()
 
 
-def test_another_seed_is_another_run(campaign, finished):
-    _, other = run_get_node(CampaignWorkChain, **campaign(leg={"seed": 5, "steps": 6, "label_every": 3, "gap_steps": 0}))
-    assert other.is_finished_ok
-    assert not set(other.outputs.frames.frames.structure_ids) & set(finished.outputs.frames.frames.structure_ids)
-
-
 def test_without_the_label_it_needs_a_campaign_ends_with_the_reason(campaign, moody_labeller):
     moody = moody_labeller("next(CALLS) >= 1")
     seeds = labelled(strained(), moody.pop("settings_hash"))
