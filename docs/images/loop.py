@@ -20,6 +20,7 @@ INK, SOFT, BLUE, GREEN, ORANGE = "#1b1e22", "#5a626c", "#0072b2", "#00694b", "#a
 # name, what it holds, place of its centre
 NODES = {
     "cells": ("structures", "interface, references", (0.0, 1.0)),
+    "process": ("sparse GP", "one for each condition", (3.0, 2.9)),
     "frames": ("frames", "energy, forces, stress", (3.0, 1.0)),
     "dataset": ("dataset", "train, validation, test", (6.0, 1.0)),
     "potential": ("potential", "package and compiled file", (9.0, 1.0)),
@@ -43,9 +44,9 @@ def draw(path: Path) -> None:
     """Write the picture to ``path`` as SVG whose text stays text."""
     style = {"svg.fonttype": "none", "svg.hashsalt": "seireact", "font.family": "sans-serif", "font.size": 10}
     with plt.rc_context(style):
-        figure, axes = plt.subplots(figsize=(11.2, 3.5))
+        figure, axes = plt.subplots(figsize=(11.2, 4.9))
         axes.set_xlim(-1.0, 10.6)
-        axes.set_ylim(-2.0, 1.6)
+        axes.set_ylim(-1.5, 3.5)
         axes.set_aspect("equal")
         axes.axis("off")
         for title, content, (x, y) in NODES.values():
@@ -63,7 +64,8 @@ def draw(path: Path) -> None:
             axes.text(x, y - 0.17, content, ha="center", va="center", color=SOFT, fontsize=6.8)
         for start, end, process, program in ARROWS:
             connect(axes, NODES[start][2], NODES[end][2], process, program)
-        close_the_loop(axes)
+        explore(axes)
+        augment(axes)
         figure.savefig(
             path, format="svg", bbox_inches="tight", facecolor="white", metadata={"Date": None, "Creator": None}
         )
@@ -87,17 +89,36 @@ def connect(axes: plt.Axes, start: tuple[float, float], end: tuple[float, float]
     axes.text(*below, program, ha=align, va="center", color=SOFT, fontsize=6.2)
 
 
-def close_the_loop(axes: plt.Axes) -> None:
-    """Draw the way back, which is not there yet."""
-    x, y = NODES["phases"][2]
-    end_x, end_y = NODES["cells"][2]
-    bottom = y - HEIGHT / 2
-    line = {"color": ORANGE, "linewidth": 1.2, "linestyle": (0, (4, 3))}
-    axes.plot([x, x, end_x, end_x], [bottom - 0.03, bottom - 0.3, bottom - 0.3, end_y - HEIGHT / 2 - 0.15], **line)
-    tip = (end_x, end_y - HEIGHT / 2 - 0.03)
-    axes.add_patch(FancyArrowPatch((end_x, tip[1] - 0.2), tip, arrowstyle="-|>", mutation_scale=12, color=ORANGE))
-    text = "not there yet: what is unknown, or was stopped, is labelled and learned"
-    axes.text(end_x + 0.15, bottom - 0.5, text, ha="left", va="center", color=ORANGE, fontsize=8)
+def explore(axes: plt.Axes) -> None:
+    """Draw the small loop: a process drives MD, asks for labels, and learns them."""
+    (x, y), (_, frames_y) = NODES["process"][2], NODES["frames"][2]
+    low, high = frames_y + HEIGHT / 2 + 0.03, y - HEIGHT / 2 - 0.03
+    for shift, start, end in ((-0.35, low, high), (0.35, high, low)):
+        arrow = FancyArrowPatch(
+            (x + shift, start), (x + shift, end), arrowstyle="-|>", mutation_scale=12, color=ORANGE, linewidth=1.6
+        )
+        axes.add_patch(arrow)
+    middle = (low + high) / 2
+    for side, process, program in ((-1, "learn", "seireact-flare"), (1, "MD asks for labels", "seireact-label")):
+        place, align = x + side * 0.5, "right" if side < 0 else "left"
+        axes.text(place, middle + 0.12, process, ha=align, va="center", color=ORANGE, fontsize=9)
+        axes.text(place, middle - 0.14, program, ha=align, va="center", color=SOFT, fontsize=6.2)
+
+
+def augment(axes: plt.Axes) -> None:
+    """Draw the large loop: from the model's own run back to labels."""
+    (start_x, start_y), (end_x, end_y) = NODES["trajectory"][2], NODES["frames"][2]
+    start_x, level = start_x - 0.5, (start_y + end_y) / 2
+    first, tip = start_y + HEIGHT / 2 + 0.03, end_y - HEIGHT / 2 - 0.03
+    axes.plot([start_x, start_x, end_x, end_x], [first, level, level, tip - 0.15], color=ORANGE, linewidth=1.6)
+    head = FancyArrowPatch(
+        (end_x, tip - 0.2), (end_x, tip), arrowstyle="-|>", mutation_scale=12, color=ORANGE, linewidth=1.6
+    )
+    axes.add_patch(head)
+    middle = (start_x + end_x) / 2
+    text = "augment: what no GP knows is labelled and learned"
+    axes.text(middle, level + 0.14, text, ha="center", va="center", color=ORANGE, fontsize=9)
+    axes.text(middle, level - 0.15, "seireact-select", ha="center", va="center", color=SOFT, fontsize=6.2)
 
 
 if __name__ == "__main__":
