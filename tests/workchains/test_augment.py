@@ -13,6 +13,7 @@ from aiida.manage.caching import enable_caching
 from ase.build import bulk
 
 from aiida_seireact.calculations.functions.training import make_dataset
+from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.sgp import save_gp
@@ -59,13 +60,13 @@ def potential(kind: str, **changes: Any) -> PotentialData:
 
 
 @pytest.fixture
-def complaint(aiida_localhost, labelled_atoms):
+def complaint(aiida_localhost):
     """Return a function that says what is refused about a round, None if nothing is."""
     codes = {
         name: orm.InstalledCode(label=name, computer=aiida_localhost, filepath_executable="/bin/true")
         for name in PROGRAMS
     }
-    dataset = make_dataset(orm.Dict(SPLIT), all=FramesData.from_ase(labelled_atoms(10)))
+    dataset = DatasetData([labelled([alloy(), alloy(seed=1)]).frames], [["train", "val"]])
     cell = FramesData.from_ase([alloy()])
 
     def say(overrides: dict[str, Any] | None = None, **inputs: Any) -> str | None:
