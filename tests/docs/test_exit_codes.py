@@ -9,13 +9,17 @@ from aiida_seireact.calculations.analyse import AnalyseCalculation
 from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
+from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
+from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
@@ -29,6 +33,7 @@ JOBS = (
     AseCalculation,
     ClassifyCalculation,
     CompileCalculation,
+    FlareCalculation,
     LammpsCalculation,
     SelectCalculation,
 )
@@ -36,8 +41,11 @@ WORKCHAINS = (
     AnalyseWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
+    CampaignWorkChain,
     ClassifyWorkChain,
+    ExploreWorkChain,
     LabelWorkChain,
+    LegWorkChain,
     ProduceWorkChain,
     ReactWorkChain,
     SelectWorkChain,
