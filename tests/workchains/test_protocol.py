@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.workchains.campaign import CampaignWorkChain
+from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.protocol import merge
 from aiida_seireact.workchains.train import TrainWorkChain
 
@@ -29,3 +32,14 @@ def test_an_unknown_protocol_or_key_names_the_known_ones():
         TrainWorkChain.get_protocol_inputs("precise")
     with pytest.raises(ValueError, match="Unknown in overrides: epochs; TrainWorkChain has compile, parameters"):
         TrainWorkChain.get_protocol_inputs(overrides={"epochs": 3})
+
+
+@pytest.mark.parametrize("workchain", [CampaignWorkChain, ExploreWorkChain])
+def test_protocols_of_learning_fit_their_schema(workchain):
+    for name in workchain.get_available_protocols():
+        inputs = workchain.get_protocol_inputs(name)
+        conditions = inputs.get("conditions", {"": {"leg": inputs.get("parameters")}})
+        legs = [LegSettings.model_validate(condition["leg"]) for condition in conditions.values()]
+        assert all(leg.call_threshold == 0.15 and leg.learn_threshold == 0.03 for leg in legs)
+        # Conditions that share a cell and a seed would begin with the same displacements and velocities.
+        assert len({leg.seed for leg in legs}) == len(legs)
