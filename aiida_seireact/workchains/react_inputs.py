@@ -22,7 +22,7 @@ from aiida_seireact.science.sampling import SamplingPlan
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
-from aiida_seireact.workchains.label import validate_engine
+from aiida_seireact.workchains.label import validate_batch_size, validate_engine
 
 Check = Callable[[Any, Any], str | None]
 ASE_ENGINE = "seireact.label.ase"
@@ -51,11 +51,6 @@ def validate_runs(runs: Mapping[str, orm.Dict], context: Any) -> str | None:
         if message := of_job(AseCalculation)(parameters, context):
             return f"{name}: {message}"
     return None
-
-
-def validate_batch_size(size: orm.Int, _: Any) -> str | None:
-    """Refuse empty batches."""
-    return None if size.value >= 1 else f"batch_size is {size.value}; a job labels at least one frame."
 
 
 SETTINGS: dict[str, tuple[Check | None, str]] = {
