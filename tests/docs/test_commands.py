@@ -13,7 +13,7 @@ from aiida.cmdline.commands.cmd_verdi import verdi
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
 
-PROGRAMS = ("label", "train", "compile", "lmp", "classify", "analyse")
+PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 COMMANDS: dict[str, click.Command] = {
     "aiida-seireact": cli,
     "verdi": verdi,

@@ -10,16 +10,20 @@ from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.compile import CompileJob
+from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.jobs.train import TrainJob
 from tests.docs._pages import Block, all_blocks
 
 SCHEMAS: dict[str, type[Job]] = {
     "label": LabelJob,
+    "flare": FlareJob,
     "train": TrainJob,
     "compile": CompileJob,
     "lmp": LmpJob,
+    "select": SelectJob,
     "classify": ClassifyJob,
     "analyse": AnalyseJob,
 }

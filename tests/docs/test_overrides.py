@@ -47,9 +47,25 @@ def test_a_builder_takes_the_overrides(
     builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
     for stage, values in overrides.items():
         if stage == "calculator":
-            assert builder.label["calculator"] == builder.labeller_md["interface_300"]["calculator"] == values
+            assert builder.label["calculator"] == builder.relax["calculator"] == values
+        elif stage == "explore":
+            for name, condition in values["conditions"].items():
+                assert (name in builder.conditions) == (condition is not None)
+                for key, value in (condition or {}).get("leg", {}).items():
+                    assert builder.conditions[name]["leg"][key] == value
+        elif stage == "augment":
+            for part, changes in values.items():
+                assert is_laid_over(changes, builder.augment[part].get_dict())
         else:
-            assert set(values) <= set(builder[stage].get_dict())
+            assert is_laid_over(values, builder[stage].get_dict())
+
+
+def is_laid_over(changes: dict[str, Any], values: dict[str, Any]) -> bool:
+    """Return whether each value of ``changes`` is found in ``values``, at the same place."""
+    return all(
+        is_laid_over(value, values[key]) if isinstance(value, dict) and values[key] else values[key] == value
+        for key, value in changes.items()
+    )
 
 
 def test_overrides_are_shown_in_guides_and_topics() -> None:
