@@ -8,7 +8,7 @@ export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-workflow test-slow lint docs clean
+.PHONY: help install demo test test-unit test-workflow test-slow chaos lint docs clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,6 +32,10 @@ test-unit: install
 
 test-slow: install  ## the tests that take minutes
 	$(BIN)/python -m pytest tests -m slow
+
+SEED ?= 1
+chaos: install  ## kill parts of a running demo ten times at random (SEED=1), and compare with a run in peace
+	$(BIN)/python tools/chaos.py --seed $(SEED)
 
 lint: install  ## ruff, format and types
 	$(BIN)/ruff check

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -30,10 +29,15 @@ COMMAND = (str(Path(sys.executable).parent / "aiida-seireact"), "demo")
 HASHES = ("dataset_hash", "model_hash")
 
 WORKER, BROKER, DEMO = "worker", "broker", "demo"
-LABEL, LEG = "seireact-label", "seireact-flare"
-TARGETS = (WORKER, LEG, LABEL, BROKER, DEMO)
+LABEL, LEG, TRAIN = "seireact-label", "seireact-flare", "seireact-train"
+TARGETS = (WORKER, LEG, LABEL, BROKER, DEMO, TRAIN)
 # Entry points of the jobs that run a program: a run without such a job has nothing of it to be killed.
-JOBS = {LABEL: "aiida.calculations:seireact.ase", LEG: "aiida.calculations:seireact.flare"}
+NO_PART = "it is no part of this run"
+JOBS = {
+    LABEL: "aiida.calculations:seireact.ase",
+    LEG: "aiida.calculations:seireact.flare",
+    TRAIN: "aiida.calculations:seireact.allegro",
+}
 
 # What the demo says when it has found its run, or made it.
 FOUND = ("Going on", "Submitted", "This demo is done")
@@ -51,6 +55,8 @@ class Kill:
     at: float
     """Seconds since the first call of the demo."""
     noticed: str = "nobody"
+    noticed_after: float | None = None
+    """Seconds from the kill to the first word about it."""
     seconds: float | None = None
     """After which it went on; None: it did not."""
 
@@ -122,21 +128,23 @@ class Demo:
                     continue
                 line = process.cmdline()
                 if target in (WORKER, BROKER):
-                    ours = process.environ().get("AIIDA_PATH", "").startswith(str(self.folder))
+                    ours = self._is_mine(process.environ().get("AIIDA_PATH", "/"))
                     is_it = ours and any(line[i : i + 2] == ["daemon", target] for i in range(len(line)))
                 else:
-                    ours = Path(process.cwd()).is_relative_to(self.folder / "work")
+                    ours = self._is_mine(process.cwd())
                     is_it = ours and any(Path(part).name == target for part in line[:2])
                 found += [process.pid] if is_it else []
         return found
+
+    def _is_mine(self, path: str) -> bool:
+        return Path(path).is_relative_to(self.folder)
 
     def left_over(self) -> list[str]:
         """Return everything of this folder that is alive; nothing may be when the demo is done."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                ours = process.environ().get("AIIDA_PATH", "").startswith(str(self.folder))
-                if ours or Path(process.cwd()).is_relative_to(self.folder):
+                if self._is_mine(process.environ().get("AIIDA_PATH", "/")) or self._is_mine(process.cwd()):
                     found.append(f"{process.name()} ({process.pid})")
         return found
 
@@ -172,21 +180,26 @@ class Demo:
 
 
 # -------------------------------------------------------------------------------- one kill
-def kill(demo: Demo, target: str, rng: random.Random) -> Kill:
-    """Kill one living thing of a kind with SIGKILL and wait until the run goes on; call the demo again if need be."""
-    event = Kill(target, demo.stage, time.monotonic() - demo.began)
-    victim = rng.choice(sorted(demo.pids(target)))
-    watch = {WORKER: _worker, BROKER: _broker, DEMO: _demo}.get(target, _program)(demo, event, victim)
-    os.kill(victim, signal.SIGKILL)
+def kill(demo: Demo, target: str, rng: random.Random, *, then: str | None = None) -> Kill:
+    """Kill one living thing of a kind with SIGKILL and wait until the run goes on; call the demo again if need be.
+
+    :param then: kill one of these too, before anybody could do anything.
+    :raises LookupError, psutil.NoSuchProcess: none of them is alive any more.
+    """
+    event = Kill(target if then is None else f"{target}, then {then}", demo.stage, time.monotonic() - demo.began)
+    victim = psutil.Process(rng.choice(sorted(demo.pids(target))))
+    watch = {WORKER: _worker, BROKER: _broker, DEMO: _demo}.get(target, _program)(demo, event, victim.pid)
+    victim.kill()
+    if then is not None:
+        psutil.Process(rng.choice(sorted(demo.pids(then)))).kill()
     died = time.monotonic()
-    while time.monotonic() - died < PATIENCE_SECONDS:
-        if watch():
-            event.seconds = time.monotonic() - died
-            break
-        if demo.status is not None and target != DEMO:
-            # It ended before anybody could see how.
-            event.noticed, event.seconds = f"the run was over: {event.noticed}", time.monotonic() - died
-            break
+    while event.seconds is None and time.monotonic() - died < PATIENCE_SECONDS:
+        went_on, seconds = watch(), time.monotonic() - died
+        if event.noticed_after is None and event.noticed != "nobody":
+            event.noticed_after = seconds
+        # A run that ended has gone on, though nobody saw how.
+        if went_on or (demo.status is not None and target != DEMO):
+            event.seconds = seconds
         time.sleep(0.2)
     return event
 
@@ -212,8 +225,8 @@ def _broker(demo: Demo, event: Kill, victim: int) -> Watch:
     def went_on() -> bool:
         lines = demo.lines[seen:]
         signs = [line for line in lines if line.startswith("Trouble: ")]
-        if signs and event.noticed == "nobody":
-            event.noticed = f"the watch of the demo after {time.monotonic() - demo.began - event.at:.0f} s: {signs[0]}"
+        if signs:
+            event.noticed = f"the watch of the demo: {signs[0]}"
         mended = any("Started the daemon" in line for line in lines)
         return mended and bool(demo.pids(BROKER)) and demo.n_tasks_waiting() == 0
 
@@ -260,11 +273,14 @@ class Storm:
     """Reason, by target."""
 
 
-def storm(demo: Demo, targets: Sequence[str], rng: random.Random, *, pause: tuple[float, float]) -> Storm:
+def storm(
+    demo: Demo, targets: Sequence[str], rng: random.Random, *, pause: tuple[float, float], unwatched: float = 0.0
+) -> Storm:
     """Run the demo to its end and kill each target meanwhile, as soon as its turn has come and it is alive.
 
     :param targets: in any order; programs have their turn when they run.
     :param pause: shortest and longest time between two kills, seconds.
+    :param unwatched: how likely the broker or a worker is killed too when the demo is, while nobody watches.
     :raises TimeoutError: the run did not go on after a kill.
     """
     result, left = Storm(demo), list(targets)
@@ -280,7 +296,16 @@ def storm(demo: Demo, targets: Sequence[str], rng: random.Random, *, pause: tupl
             continue
         target = rng.choice(rare or alive)
         left.remove(target)
-        event = kill(demo, target, rng)
+        beside = [other for other in alive if other in left and other in (BROKER, WORKER)]
+        then = rng.choice(beside) if target == DEMO and beside and rng.random() < unwatched else None
+        if then is not None:
+            left.remove(then)
+        try:
+            event = kill(demo, target, rng, then=then)
+        except (LookupError, psutil.NoSuchProcess):
+            # It ended by itself in the meantime.
+            left += [target] if then is None else [target, then]
+            continue
         result.kills.append(event)
         if event.seconds is None:
             raise TimeoutError(
@@ -289,21 +314,24 @@ def storm(demo: Demo, targets: Sequence[str], rng: random.Random, *, pause: tupl
             )
     for target in left:
         ran = target not in JOBS or demo.jobs(target)
-        result.skipped[target] = "its turn did not come" if ran else "it is no part of this run"
+        result.skipped[target] = "its turn did not come" if ran else NO_PART
     return result
 
 
 def table(storm: Storm) -> str:
     """Return the kills as a table."""
-    rows = [("", "killed", "at", "stage", "went on after", "noticed by")]
+    rows = [("", "killed", "at", "stage", "noticed", "went on", "by")]
+
+    def after(seconds: float | None) -> str:
+        return "never" if seconds is None else f"{seconds:.0f} s"
+
     for number, event in enumerate(storm.kills, 1):
-        after = "never" if event.seconds is None else f"{event.seconds:.0f} s"
-        rows.append((str(number), event.target, f"{event.at:.0f} s", event.stage, after, event.noticed))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row[:5], widths, strict=True)) + "  " + row[5]
-        for row in rows
-    ]
+        cells = (event.target, after(event.at), event.stage, after(event.noticed_after), after(event.seconds))
+        rows.append((str(number), *cells, event.noticed))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = []
+    for *short, last in rows:
+        lines.append("  ".join([*(cell.ljust(width) for cell, width in zip(short, widths, strict=True)), last]))
     return "\n".join([*lines, *(f"not killed: {target}: {reason}" for target, reason in storm.skipped.items())])
 
 
@@ -337,9 +365,11 @@ def main() -> int:
 
     rng = random.Random(arguments.seed)
     targets = [TARGETS[i % len(TARGETS)] for i in range(arguments.kills)]
+    # Spread over the run, of which each kill makes more.
+    longest = max(10.0, 1.5 * float(expected.get("seconds", 0.0)) / max(arguments.kills, 1))
     print(f"The run with {arguments.kills} kills, seed {arguments.seed}:", flush=True)
     demo = Demo(folder / "chaos", options)
-    result = storm(demo, targets, rng, pause=(2.0, 15.0))
+    result = storm(demo, targets, rng, pause=(2.0, longest), unwatched=0.5)
     print(table(result))
     found = demo.summary()
     same = {name: found.get(name) == expected.get(name) is not None for name in HASHES}

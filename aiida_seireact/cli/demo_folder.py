@@ -133,7 +133,7 @@ def _holds_processes(database: Path) -> bool:
         with closing(sqlite3.connect(database)) as connection:
             query = "SELECT 1 FROM db_dbnode WHERE node_type LIKE 'process.%' LIMIT 1"
             return connection.execute(query).fetchone() is not None
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         # What can't be read may hold somebody's work; what has no tables can't.
         return "no such table" not in str(error)
 

@@ -18,7 +18,7 @@ from aiida.orm import CalcJobNode
 
 from aiida_seireact.calculations.base import ProgramCalculation
 
-NO_RESULT, PROGRAM_FAILED = 410, 420
+OUTPUT_UNREADABLE, NO_RESULT, PROGRAM_FAILED = 310, 410, 420
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, **inputs: Any) -> tuple[Any, str]:
@@ -76,10 +76,14 @@ class ProgramWorkChain(BaseRestartWorkChain):
 
     @process_handler(priority=500)
     def restart_failed_once(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
-        """The program failed while it ran: try once more, since a machine may have been the reason."""
-        if calculation.exit_status != PROGRAM_FAILED:
+        """The program failed while it ran, or its output is torn: try once more, the machine may have been the reason.
+
+        A worker that is killed after the parser has removed the retrieved files, and before the outputs are stored,
+        parses again and finds nothing (aiida-core 2.9.4).
+        """
+        if calculation.exit_status not in (OUTPUT_UNREADABLE, PROGRAM_FAILED):
             return None
-        failures = [child for child in self.ctx.children if child.exit_status == PROGRAM_FAILED]
+        failures = [child for child in self.ctx.children if child.exit_status == calculation.exit_status]
         if len(failures) > 1:
             return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
         self.report(f"{calculation.process_label} <{calculation.pk}> failed; one more try: {calculation.exit_message}")

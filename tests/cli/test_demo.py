@@ -101,6 +101,57 @@ def daemon_pids(folder: Path) -> list[int]:
     return found
 
 
+def kill_daemon_part(folder: Path, role: str) -> None:
+    import psutil
+
+    for pid in daemon_pids(folder):
+        if role in psutil.Process(pid).cmdline():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.workflow
+@pytest.mark.parametrize("role", ["broker", "start-circus"])
+def test_what_died_while_nobody_watched_is_mended_by_the_next_call(
+    call_demo: Callable[..., subprocess.Popen[str]], tmp_path: Path, role: str
+) -> None:
+    first = call_demo()
+    read_until(first, "Submitted MultiplyAddWorkChain")
+    first.kill()
+    first.wait()
+    kill_daemon_part(tmp_path / "demo", role)
+    time.sleep(3)
+
+    second = call_demo()
+    told, _ = second.communicate(timeout=240)
+    assert second.returncode == 0, told
+    assert "Trouble: The broker died" in told if role == "broker" else "Trouble: The daemon" in told
+    assert "Started the daemon with 2 workers." in told
+    assert "Going on with MultiplyAddWorkChain" in told
+    assert daemon_pids(tmp_path / "demo") == []
+
+
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_a_set_up_that_was_killed_is_made_anew(call_demo: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    aiida = tmp_path / "demo" / "aiida"
+    for moment in (aiida / ".aiida" / "config.json", aiida / ".aiida" / "repository"):
+        cut_short = call_demo()
+        deadline = time.monotonic() + 60
+        while not moment.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        cut_short.kill()
+        cut_short.wait()
+        assert not (aiida / "set-up").exists()
+
+    (tmp_path / "demo" / ".report-half.html").write_text("<html>")
+    told, _ = (last := call_demo()).communicate(timeout=240)
+    assert last.returncode == 0, told
+    assert "was cut short last time; it is made anew" in told
+    assert not (tmp_path / "demo" / ".report-half.html").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.workflow
 def test_demo_survives_ctrl_c_and_the_death_of_its_daemon(
