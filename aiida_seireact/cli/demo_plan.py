@@ -10,16 +10,18 @@ import click
 from aiida_seireact.cli.demo_folder import NEEDED_DISK_GB, NEEDED_MEMORY_GB, PROFILE, Folder
 from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, with_labeller
 
-# Seconds of each stage of the critical path on two cores, for the time left; production runs beside the references.
+# Seconds of each stage of the critical path on two cores, for the time left; the references run beside augmentation.
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
     "fast": {
         "relax": 30,
-        "label": 110,
+        "label": 60,
+        "explore": 150,
         "dataset": 2,
         "train": 170,
-        "references": 130,
-        "classify": 15,
-        "analyse": 5,
+        "augment": 220,
+        "produce": 50,
+        "classify": 30,
+        "analyse": 10,
         "summary": 2,
     }
 }
@@ -61,8 +63,9 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
     calculator = with_labeller({}, labeller, inputs["calculator"]).get("calculator", inputs["calculator"])
     name = calculator if isinstance(calculator, str) else calculator["name"]
     sampled = sum(draw["count"] for draw in inputs["sampling"].values() if isinstance(draw, Mapping))
-    runs = [run["md"] for run in inputs["labeller_md"].values()]
+    runs = [run["md"] for run in inputs["labeller_md"].values() if run is not None]
     along = sum(run["steps"] // run["label_every"] for run in runs)
+    beside = f", up to {along} from {len(runs)} short runs" if runs else ""
     expected = EXPECTED_SECONDS.get(protocol, {})
     md = settings_of("produce", "produce")["md"]
     reference = settings_of("produce", "reference_md")["md"]
@@ -70,8 +73,14 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
     rows = [
         ("folder", f"{place.shown}/: aiida (profile {PROFILE}), work (jobs), env.sh, report.html, summary.json"),
         ("daemon", f"{workers} workers"),
-        ("label", f"{sampled} frames drawn, up to {along} from {len(runs)} short runs, by {name}"),
+        ("label", f"{sampled} frames drawn{beside}, by {name}"),
+        *([] if inputs["explore"] is None else [
+            ("explore", explored(merge(protocol_of("explore"), inputs["explore"])["conditions"]))
+        ]),
         ("learn", f"Allegro, {train['max_epochs']} epochs; package; compiled for LAMMPS"),
+        *([] if inputs["augment"] is None else [
+            ("augment", augmented(merge(protocol_of("augment"), inputs["augment"])["select"]["runs"]))
+        ]),
         ("produce", f"{md['steps']} steps of {md['timestep_fs']:g} fs at {md['temperature_k']:g} K "
                     f"({md['steps'] * md['timestep_fs'] / 1000:g} ps), stop rule on"),
         ("references", f"{', '.join(inputs['references']['phases'])}: {reference['steps']} steps each"),
@@ -87,3 +96,18 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
     for name, text in rows:
         click.echo(f"  {name:<11} {text}")
     click.echo("Nothing was done.")
+
+
+def explored(conditions: Mapping[str, Any]) -> str:
+    """Return in a line what exploration will do."""
+    asked = {name: one for name, one in conditions.items() if one is not None}
+    legs = max((one["campaign"]["max_legs"] for one in asked.values()), default=0)
+    steps = max((one["leg"]["steps"] for one in asked.values()), default=0)
+    return f"{', '.join(asked)}: up to {steps} steps in {legs} legs each; a Gaussian process asks where it is unsure"
+
+
+def augmented(runs: Mapping[str, Any]) -> str:
+    """Return in a line what augmentation will do."""
+    asked = [run for run in runs.values() if run is not None]
+    learned, held_out = (sum(run[part] for run in asked) for part in ("learned", "held_out"))
+    return f"the first model's own runs: {learned} frames to learn from, {held_out} to measure it by; then run again"

@@ -8,6 +8,7 @@ from plumpy.process_states import ProcessState
 from aiida_seireact.cli.family import family_of, stage_name
 from aiida_seireact.cli.progress import last_line, progress_of
 
+from . import loop_graph
 from .conftest import add_job, finish, workchain
 
 
@@ -133,3 +134,28 @@ def test_a_single_job_has_progress_too(study):
     assert progress.state == "done"
     assert progress.stages == ()
     assert progress.n_labels == 4
+
+
+def test_study_asked_to_explore_and_augment_has_these_stages(aiida_profile):
+    assert list(state_of(progress_of(loop_graph.study()))) == [
+        *("structures", "relax", "sample", "label", "explore", "dataset", "train"),
+        *("references", "augment", "produce", "classify", "analyse", "summary"),
+    ]
+
+
+def test_each_condition_says_how_far_it_is(aiida_profile):
+    top = loop_graph.study()
+    explore = workchain("ExploreWorkChain", top, "explore")
+    loop_graph.campaign(explore, "interface_300", [46, 90])
+    loop_graph.campaign(explore, "Li6PS5Cl_300", [])
+    first, second = progress_of(top).conditions
+    assert (first.name, first.n_legs, first.step, first.steps, first.n_calls) == ("interface_300", 2, 90, 300, 2)
+    assert (second.name, second.n_legs, second.step, second.n_calls) == ("Li6PS5Cl_300", 0, 0, 0)
+    assert state_of(progress_of(top))["explore"] == "running"
+
+
+def test_stages_of_a_part_alone_come_in_the_order_they_were_called(aiida_profile):
+    top = workchain("AugmentWorkChain")
+    for label in ("run_production", "select", "label", "extend", "retrain"):
+        workchain("Part", top, label)
+    assert list(state_of(progress_of(top))) == ["run_production", "select", "label", "extend", "retrain"]

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from aiida_seireact.cli.main import cli
 from aiida_seireact.cli.status import duration, errors_text
 
+from . import loop_graph
 from .conftest import finish, workchain
 
 
@@ -42,6 +43,15 @@ def test_status_as_json(running):
     assert content["state"] == "done"
     assert [stage["name"] for stage in content["stages"]][:2] == ["structures", "relax"]
     assert content["signs_of_trouble"] == []
+
+
+def test_status_says_how_far_each_condition_is(aiida_profile):
+    top = loop_graph.study()
+    loop_graph.campaign(workchain("ExploreWorkChain", top, "explore"), "interface_300", [46, 90])
+    result = run("status", top.pk)
+    assert result.exit_code == 0, result.output
+    words = "learning interface_300: running, step 90 of 300 after 2 legs, 2 ended by a call"
+    assert words in " ".join(result.output.split())
 
 
 def test_data_is_not_a_process(study):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact.cli.render.models import Parity, parity_of
-from aiida_seireact.cli.render.outputs import Outputs, created_by
+from aiida_seireact.cli.render.outputs import Outputs
 
 PREFIX = "augment-"
 """What the config types of the frames chosen begin with; the name of the run follows."""
@@ -100,20 +100,13 @@ def read_augmentation(outputs: Outputs) -> Augmentation | None:
                 facts.get("stopped_by"),
                 {key: values[mine] for key, values in columns.items()},
             )
-    before, after = _parent_predictions(outputs), outputs.find("predictions", quietly=True)
+    before, after = outputs.find("parent_predictions", quietly=True), outputs.find("predictions", quietly=True)
     return Augmentation(
         {} if node is None else node.get_dict(),
         candidates,
         {} if before is None else held_out_of(parity_of(before)),
         {} if before is None or after is None else held_out_of(parity_of(after)),
     )
-
-
-def _parent_predictions(outputs: Outputs) -> Any:
-    """Return what the first model predicts for the test frames: the job that tested it has that beside its errors."""
-    metrics = outputs.find("parent_metrics", quietly=True)
-    creator = None if metrics is None else metrics.creator
-    return None if creator is None else created_by(creator).get("parent_predictions")
 
 
 def held_out_of(parity: dict[str, Parity]) -> dict[str, Parity]:

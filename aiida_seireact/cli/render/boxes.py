@@ -31,7 +31,7 @@ def loop_picture(data: ReportData) -> Markup:
     if data.exploration is not None:
         along["explore", "learn"] = counted(data.exploration.numbers["n_labels"], "frame")
     if data.augmentation is not None and data.augmentation.numbers:
-        along["augment", "learn"] = f"{counted(data.augmentation.n_learned, 'frame')} to learn from"
+        along["augment", "learn"] = counted(data.augmentation.n_learned, "frame")
     return draw_loop(boxes, along)
 
 
@@ -115,7 +115,7 @@ def _augment(data: ReportData) -> Box:
         "Augment",
         f"{counted(sum(run.n_chosen for run in augmentation.candidates.values()), 'frame')} chosen",
         f"{augmentation.n_learned} learned, {augmentation.n_held_out} held out" if augmentation.numbers else "",
-        f"error there: {number(before)} → {number(after)} eV/Å" if before is not None else "",
+        f"error: {number(before)} → {number(after)} eV/Å" if before is not None else "",
     )
 
 

@@ -132,7 +132,7 @@ def uncertainty_and_error(conditions: Mapping[str, tuple[ArrayLike, ArrayLike]])
     centres, medians, low, high = binned(x, y)
     if len(centres):
         axes.fill_between(centres, low, high, color=INK, alpha=0.12, linewidth=0)
-        axes.plot(centres, medians, color=INK, marker="o", markersize=3.5, linewidth=1.5, label="median, half of all")
+        axes.plot(centres, medians, color=INK, marker="o", markersize=3.5, linewidth=1.5, label="median, middle half")
     axes.set(xscale="log", yscale="log", xlabel="uncertainty of the atom", ylabel="error of its force (eV/Å)")
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)

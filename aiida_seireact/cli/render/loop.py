@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 780, 436
-BOX_WIDTH, BOX_HEIGHT = 214, 96
-COLUMNS = (14, 283, 552)
+WIDTH, HEIGHT = 836, 436
+BOX_WIDTH, BOX_HEIGHT = 236, 96
+COLUMNS = (14, 300, 586)
 ROWS = (14, 170, 326)
 LINE_HEIGHT = 16.5
 INK, SOFT, ACCENT = "currentColor", "var(--soft, #5a626c)", "var(--accent, #0072b2)"

@@ -27,7 +27,7 @@ STAGE_OF = {
     "augmentation": "augment",
     "selection": "augment",
     "trajectories": "augment",
-    "parent_metrics": "augment",
+    "parent_predictions": "augment",
     "trajectory": "produce",
     "classification": "classify",
     "labels": "classify",
@@ -119,7 +119,7 @@ class Outputs:
         return f"stage {stage} has not begun"
 
 
-def created_by(node: orm.Node) -> dict[str, orm.Node]:
+def created_by(node: orm.ProcessNode) -> dict[str, orm.Node]:
     """Return the outputs by link label; namespaces are told apart by two underscores."""
     links = node.base.links.get_outgoing(link_type=(LinkType.CREATE, LinkType.RETURN)).all()
     return {entry.link_label: entry.node for entry in links}
