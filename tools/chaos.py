@@ -366,7 +366,7 @@ def main() -> int:
     rng = random.Random(arguments.seed)
     targets = [TARGETS[i % len(TARGETS)] for i in range(arguments.kills)]
     # Spread over the run, of which each kill makes more.
-    longest = max(10.0, 1.5 * float(expected.get("seconds", 0.0)) / max(arguments.kills, 1))
+    longest = max(10.0, 1.5 * expected["wall_seconds_by_stage"]["total"] / max(arguments.kills, 1))
     print(f"The run with {arguments.kills} kills, seed {arguments.seed}:", flush=True)
     demo = Demo(folder / "chaos", options)
     result = storm(demo, targets, rng, pause=(2.0, longest), unwatched=0.5)

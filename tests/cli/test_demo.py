@@ -30,7 +30,7 @@ def build(choice):
     code = orm.QueryBuilder().append(orm.InstalledCode, filters={"label": "adder"}).first(flat=True)
     if code is None:
         computer = orm.load_computer("localhost")
-        text = "echo adding >&2; sleep 3"
+        text = "echo adding >&2; sleep ${ADDING_SECONDS:-3}"
         code = orm.InstalledCode(label="adder", computer=computer, filepath_executable="/bin/bash", prepend_text=text)
         code.store()
     builder = WorkflowFactory("core.arithmetic.multiply_add").get_builder()
@@ -64,18 +64,19 @@ def call_demo(tmp_path: Path):
     """Return a function that starts the demo with a small WorkChain in its place; end its daemon afterwards."""
     script = tmp_path / "driver.py"
     script.write_text(textwrap.dedent(DRIVER))
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    environment.pop("AIIDA_PATH", None)
+
+    def environment() -> dict[str, str]:
+        return {**{name: text for name, text in os.environ.items() if name != "AIIDA_PATH"}, "HOME": str(tmp_path)}
 
     def start(*options: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(script), *options]
         return subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     yield start
     verdi = [str(Path(sys.executable).parent / "verdi"), "daemon", "stop"]
-    subprocess.run(verdi, env={**environment, "AIIDA_PATH": str(tmp_path / "demo" / "aiida")}, capture_output=True)
+    subprocess.run(verdi, env={**environment(), "AIIDA_PATH": str(tmp_path / "demo" / "aiida")}, capture_output=True)
 
 
 def read_until(process: subprocess.Popen[str], word: str) -> str:
@@ -113,8 +114,9 @@ def kill_daemon_part(folder: Path, role: str) -> None:
 @pytest.mark.workflow
 @pytest.mark.parametrize("role", ["broker", "start-circus"])
 def test_what_died_while_nobody_watched_is_mended_by_the_next_call(
-    call_demo: Callable[..., subprocess.Popen[str]], tmp_path: Path, role: str
+    call_demo: Callable[..., subprocess.Popen[str]], tmp_path: Path, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ADDING_SECONDS", "20")
     first = call_demo()
     read_until(first, "Submitted MultiplyAddWorkChain")
     first.kill()
