@@ -6,7 +6,8 @@ from aiida.common.links import LinkType
 from aiida_seireact.cli.tracing import TraceError, frame_origin, shards_above, trace
 from aiida_seireact.data.frames import FramesData
 
-from .conftest import VERSIONS, add_job, finish, workchain
+from .conftest import VERSIONS, add_job, created, finish, workchain
+from .loop_graph import potential
 
 
 def texts(step):
@@ -33,6 +34,15 @@ def test_a_model_is_walked_back_to_its_labels(study):
     assert labelling.versions == VERSIONS
     assert labelling.settings["calculator"] == {"name": "chgnet"}
     assert labelling.n_frames == 4
+
+
+def test_a_gaussian_process_is_walked_back_through_its_legs_to_the_labels(study):
+    leg = {"start": study.starts, "labels__round_000": study.shard}
+    first = created(potential("e"), add_job("flare", "seireact.flare", None, "", **leg), "gp")
+    last = created(potential("f"), add_job("flare", "seireact.flare", None, "", gp=first, **leg), "gp")
+    way = trace(last)
+    assert [labelling.pk for labelling in way.labellings] == [study.label_job.pk]
+    assert [text.split(" <")[0] for text in texts(way.root)].count("FlareCalculation") == 2
 
 
 @pytest.fixture
