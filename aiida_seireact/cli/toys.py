@@ -67,6 +67,20 @@ def _label() -> dict[str, bytes]:
     return {"job.json": _json(job), "frames.npz": _frames(range(2), labelled=False)}
 
 
+def _flare() -> dict[str, bytes]:
+    settings = {
+        "temperature_k": 20.0,
+        "steps": 3,
+        "gp": {"cutoff_ang": 4.5, "n_max": 3, "l_max": 1, "first_atoms": 2, "optimise_at": []},
+    }
+    job = {"settings": settings, "labels": ["labels.npz"], "start": "start.npz"}
+    return {
+        "job.json": _json(job),
+        "labels.npz": _frames(range(2), labelled=True),
+        "start.npz": _frames(range(2, 3), labelled=False),
+    }
+
+
 def _train() -> dict[str, bytes]:
     tiny = {
         "max_epochs": 1,
@@ -108,6 +122,16 @@ run 2
 """
 
 
+def _select() -> dict[str, bytes]:
+    job = {
+        "runs": {"argon": {"files": ["run.npz"], "learned": 2, "held_out": 1}},
+        "gps": {"argon": "../flare/sgp.npz"},
+        "n_blocks": 3,
+        "gap_frames": 0,
+    }
+    return {"job.json": _json(job), "run.npz": _frames(range(6), labelled=False)}
+
+
 def _classify() -> dict[str, bytes]:
     job = {
         "trajectory": {"files": ["run.npz"]},
@@ -128,6 +152,7 @@ def _analyse() -> dict[str, bytes]:
 
 TOYS = {
     "label": Toy(_label, does="labels two frames with a Lennard-Jones potential"),
+    "flare": Toy(_flare, does="learns two frames by FLARE and runs three steps of MD"),
     "train": Toy(_train, does="trains a tiny model for one epoch and packages it"),
     "compile": Toy(_compile, after="train", does="compiles that model"),
     "lmp": Toy(
@@ -136,6 +161,7 @@ TOYS = {
         after="compile",
         does="runs two steps of MD with it",
     ),
+    "select": Toy(_select, after="flare", does="chooses three frames by what that GP does not know"),
     "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),
     "analyse": Toy(_analyse, does="follows four frames of lithium"),
 }

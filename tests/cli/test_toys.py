@@ -12,11 +12,15 @@ from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import read_job
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.compile import CompileJob
+from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
+from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.jobs.train import TrainJob
 
 JOBS = {
     "label": LabelJob,
+    "flare": FlareJob,
+    "select": SelectJob,
     "train": TrainJob,
     "compile": CompileJob,
     "classify": ClassifyJob,
@@ -44,10 +48,13 @@ def test_job_files_fit_their_schema(name, tmp_path):
     read_job(tmp_path / "job.json", JOBS[name])
 
 
-@pytest.mark.parametrize("name", ["label", "analyse"])
-def test_quick_toys_work(name, tmp_path):
-    for file, content in TOYS[name].files().items():
-        (tmp_path / file).write_bytes(content)
-    program = Path(sys.executable).parent / f"seireact-{name}"
-    done = subprocess.run([program, TOYS[name].arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("names", [("label",), ("flare", "select"), ("analyse",)])
+def test_quick_toys_work(names, tmp_path):
+    for name in names:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, content in TOYS[name].files().items():
+            (folder / file).write_bytes(content)
+        program = Path(sys.executable).parent / f"seireact-{name}"
+        done = subprocess.run([program, TOYS[name].arguments], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
