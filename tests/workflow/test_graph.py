@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import submit
@@ -83,6 +84,69 @@ def test_the_card_of_the_model_says_where_its_reference_energies_come_from(finis
     card = finished_loop.outputs.potential.card
     assert card["reference_energies"]["source"].startswith("least-squares fit to")
     assert card["dataset_hash"] == finished_loop.outputs.dataset.content_hash
+
+
+def test_each_condition_asked_and_went_on(finished_loop):
+    outputs, summary = finished_loop.outputs, finished_loop.outputs.summary
+    conditions = outputs.campaigns["conditions"]
+    assert sorted(conditions) == sorted(outputs.gps) == ["Li6PS5Cl_300", "interface_300"]
+    assert summary["n_flare_legs"] == sum(campaign["n_legs"] for campaign in conditions.values())
+    for name, campaign in conditions.items():
+        assert campaign["n_legs"] >= 2
+        assert campaign["label_steps"] == summary["flare_label_steps"][name]
+        assert len(campaign["label_steps"]) >= 1
+        assert outputs.gps[name].kind == "sgp"
+    assert 0 < summary["canary_force_rmse"] < 10
+
+
+def test_a_call_is_where_the_uncertainty_first_passes_the_threshold(finished_loop):
+    arrays, settings = finished_loop.outputs.campaign_arrays, finished_loop.inputs.conditions
+    for name, steps in finished_loop.outputs.summary["flare_label_steps"].items():
+        limit = settings[name]["leg"]["call_threshold"]
+        leg, step, std = (arrays.get_array(f"{name}__trace_{kind}") for kind in ("leg", "step", "max_std"))
+        assert [int(step[leg == number][-1]) for number in range(1, len(steps) + 1)] == steps
+        for number in range(1, len(steps) + 1):
+            assert std[leg == number][-1] > limit
+            assert (std[leg == number][1:-1] <= limit).all()
+
+
+def test_frames_asked_for_are_learned_from(finished_loop):
+    explored = next(node for node in finished_loop.called if node.process_label == "ExploreWorkChain").outputs.frames
+    known = set(finished_loop.outputs.first.dataset.frame_ids())
+    assert len(explored) >= 4
+    assert set(explored.frames.frame_ids) <= known
+    assert explored.frames.frame_ids == sorted(explored.frames.frame_ids)
+
+
+def test_what_augmentation_holds_out_is_never_learned_from(finished_loop):
+    outputs = finished_loop.outputs
+    before, after = outputs.first.dataset, outputs.dataset
+    for split in ("train", "val", "test"):
+        assert set(before.frame_ids(split)) <= set(after.frame_ids(split))
+    held_out = set(after.frame_ids("test")) - set(before.frame_ids("test"))
+    summary = outputs.summary
+    assert len(held_out) == outputs.augmentation["n_held_out"] >= 2
+    assert len(after) - len(before) == outputs.augmentation["n_labelled"] == summary["n_augmented_frames"]
+    blocks = {split: set(after.frames(split).group.tolist()) for split in ("train", "val", "test")}
+    assert not blocks["test"] & (blocks["train"] | blocks["val"])
+
+
+def test_errors_before_and_after_are_those_of_the_two_models_on_the_held_out_frames(finished_loop):
+    outputs = finished_loop.outputs
+    retrained = next(
+        node
+        for node in finished_loop.called_descendants
+        if node.process_label == "TrainWorkChain" and "parent" in node.inputs
+    )
+    assert retrained.inputs.parent.model_hash == outputs.first.potential.model_hash
+    held_out = set(outputs.dataset.frame_ids("test")) - set(outputs.first.dataset.frame_ids("test"))
+    for key, node in (("before", retrained.outputs.parent_predictions), ("after", retrained.outputs.predictions)):
+        n_atoms = node.get_array("n_atoms")
+        rows = np.repeat(np.isin(node.get_array("frame_ids"), sorted(held_out)), n_atoms)
+        difference = (node.get_array("forces_predicted") - node.get_array("forces_reference"))[rows]
+        told = outputs.summary[f"augmented_force_rmse_{key}"]
+        assert np.sqrt(np.mean(difference**2)) == pytest.approx(told, rel=1e-9)
+    assert outputs.summary["model_hash"] != outputs.summary["first"]["model_hash"]
 
 
 def test_an_archive_holds_all_that_reads_dataset_and_model(finished_loop, verdi_environment, tmp_path):
