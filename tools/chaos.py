@@ -39,6 +39,8 @@ JOBS = {
     TRAIN: "aiida.calculations:seireact.allegro",
 }
 
+# Few programs of the small loop run for longer; a kill shall meet them at any moment of their life.
+PROGRAM_SECONDS = 6.0
 # What the demo says when it has found its run, or made it.
 FOUND = ("Going on", "Submitted", "This demo is done")
 
@@ -139,14 +141,23 @@ class Demo:
     def _is_mine(self, path: str) -> bool:
         return Path(path).is_relative_to(self.folder)
 
-    def left_over(self) -> list[str]:
+    def left_over(self) -> list[psutil.Process]:
         """Return everything of this folder that is alive; nothing may be when the demo is done."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if self._is_mine(process.environ().get("AIIDA_PATH", "/")) or self._is_mine(process.cwd()):
-                    found.append(f"{process.name()} ({process.pid})")
+                    found.append(process)
         return found
+
+    def end(self) -> None:
+        """Kill everything of this folder: no failure may leave a daemon behind."""
+        for call in self.calls:
+            call.kill()
+            call.wait()
+        for process in self.left_over():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def n_tasks_waiting(self) -> int:
         """Return how many tasks no worker has taken."""
@@ -274,26 +285,24 @@ class Storm:
 
 
 def storm(
-    demo: Demo, targets: Sequence[str], rng: random.Random, *, pause: tuple[float, float], unwatched: float = 0.0
-) -> Storm:
+    result: Storm, targets: Sequence[str], rng: random.Random, *, pause: tuple[float, float], unwatched: float = 0.0
+) -> None:
     """Run the demo to its end and kill each target meanwhile, as soon as its turn has come and it is alive.
 
+    :param result: takes each kill as it is done.
     :param targets: in any order; programs have their turn when they run.
     :param pause: shortest and longest time between two kills, seconds.
     :param unwatched: how likely the broker or a worker is killed too when the demo is, while nobody watches.
     :raises TimeoutError: the run did not go on after a kill.
     """
-    result, left = Storm(demo), list(targets)
+    demo, left = result.demo, list(targets)
     demo.call()
     while demo.status is None:
-        end = time.monotonic() + rng.uniform(*pause)
-        while demo.status is None and time.monotonic() < end:
-            time.sleep(0.2)
-        alive = [target for target in left if demo.pids(target)]
-        # What runs only now and then goes first.
-        rare = [target for target in alive if target in JOBS]
+        alive = _wait(demo, left, rng, pause)
         if demo.status is not None or not alive:
             continue
+        # What runs only now and then goes first.
+        rare = [target for target in alive if target in JOBS]
         target = rng.choice(rare or alive)
         left.remove(target)
         beside = [other for other in alive if other in left and other in (BROKER, WORKER)]
@@ -315,7 +324,19 @@ def storm(
     for target in left:
         ran = target not in JOBS or demo.jobs(target)
         result.skipped[target] = "its turn did not come" if ran else NO_PART
-    return result
+
+
+def _wait(demo: Demo, targets: Sequence[str], rng: random.Random, pause: tuple[float, float]) -> list[str]:
+    """Wait for the next moment to kill; return which targets are alive then. Programs are waited for less long."""
+    shortest, longest = pause
+    begin = time.monotonic()
+    end = begin + rng.uniform(shortest, longest)
+    while demo.status is None and time.monotonic() < end:
+        time.sleep(0.2)
+        if time.monotonic() - begin > shortest and any(demo.pids(target) for target in targets if target in JOBS):
+            end = min(end, time.monotonic() + rng.uniform(0, PROGRAM_SECONDS))
+            shortest = longest
+    return [target for target in targets if demo.pids(target)]
 
 
 def table(storm: Storm) -> str:
@@ -351,34 +372,57 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     options = ["--overrides", str(arguments.overrides or small_loop(folder / "small.yaml"))]
-    if arguments.peace is None:
-        print("The run without kills:", flush=True)
-        peace = Demo(folder / "peace", options)
-        peace.call()
-        if peace.calls[-1].wait():
-            print("\n".join(peace.lines[-30:]), "\nIt failed, so there is nothing to compare with.", sep="")
-            return 1
-        expected = peace.summary()
-        print(f"  {time.monotonic() - peace.began:.0f} s", flush=True)
-    else:
+    if arguments.peace is not None:
         expected = json.loads(arguments.peace.read_text())
-
-    rng = random.Random(arguments.seed)
-    targets = [TARGETS[i % len(TARGETS)] for i in range(arguments.kills)]
+    elif (found := in_peace(Demo(folder / "peace", options))) is not None:
+        expected = found
+    else:
+        return 1
+    print(f"The run with {arguments.kills} kills, seed {arguments.seed}:", flush=True)
     # Spread over the run, of which each kill makes more.
     longest = max(10.0, 1.5 * expected["wall_seconds_by_stage"]["total"] / max(arguments.kills, 1))
-    print(f"The run with {arguments.kills} kills, seed {arguments.seed}:", flush=True)
-    demo = Demo(folder / "chaos", options)
-    result = storm(demo, targets, rng, pause=(2.0, longest), unwatched=0.5)
-    print(table(result))
+    targets = [TARGETS[i % len(TARGETS)] for i in range(arguments.kills)]
+    is_same = in_chaos(Demo(folder / "chaos", options), targets, random.Random(arguments.seed), longest, expected)
+    return 0 if is_same else 1
+
+
+def in_peace(demo: Demo) -> dict[str, Any] | None:
+    """Run a demo without kills; return its summary, None if it failed."""
+    print("The run without kills:", flush=True)
+    try:
+        demo.call()
+        if demo.calls[-1].wait() == 0:
+            print(f"  {time.monotonic() - demo.began:.0f} s", flush=True)
+            return demo.summary()
+        print("\n".join(demo.lines[-30:]), "\nIt failed, so there is nothing to compare with.", sep="")
+        return None
+    finally:
+        demo.end()
+
+
+def in_chaos(demo: Demo, targets: Sequence[str], rng: random.Random, longest: float, expected: dict[str, Any]) -> bool:
+    """Run a demo with kills, tell them; return whether it ends as expected, with nothing left alive.
+
+    :param longest: between two kills, seconds.
+    :param expected: summary of the run without kills.
+    """
+    result = Storm(demo)
+    try:
+        storm(result, targets, rng, pause=(2.0, longest), unwatched=0.5)
+        left = demo.left_over()
+    except TimeoutError as error:
+        print(error)
+        return False
+    finally:
+        demo.end()
+        print(table(result))
     found = demo.summary()
     same = {name: found.get(name) == expected.get(name) is not None for name in HASHES}
     print(f"  {time.monotonic() - demo.began:.0f} s, {len(demo.calls)} calls, exit status {demo.status}")
     for name in HASHES:
         print(f"  {name:<13} {found.get(name)}  {'the same' if same[name] else f'NOT {expected.get(name)}'}")
-    left = demo.left_over()
-    print(f"  alive at the end: {', '.join(left) or 'nothing'}")
-    return 0 if demo.status == 0 and all(same.values()) and not left else 1
+    print(f"  alive at the end: {', '.join(str(process.pid) for process in left) or 'nothing'}")
+    return demo.status == 0 and all(same.values()) and not left
 
 
 def small_loop(path: Path) -> Path:

@@ -62,7 +62,11 @@ def mend(say: Say = lambda line: None) -> list[str]:
     queue = TaskQueue.of_profile()
     active = [node.pk for node in get_active_processes()]
     revived = queue.repair(active) if queue is not None else _repair_by_verdi(profile.name, client)
-    tell(f"Gave {len(revived)} processes their task again." if revived else "Every process has its task.")
+    tell(
+        f"Gave {len(revived)} of {len(active)} unfinished processes their task again."
+        if revived
+        else "Every process has its task."
+    )
 
     workers = int(get_config().get_option("daemon.default_workers", scope=profile.name))
     try:

@@ -82,5 +82,5 @@ def test_a_labeller_takes_the_place_of_another_with_its_settings() -> None:
 
 
 def test_labeller_and_overrides_show_in_the_plan(tmp_path: Path) -> None:
-    assert "short runs, by emt" in dry_run(tmp_path, "calculator: {name: emt}")[1]
-    assert "short runs, by lj" in dry_run(tmp_path, "calculator: {name: emt}", "--labeller", "lj")[1]
+    assert ", by emt" in dry_run(tmp_path, "calculator: {name: emt}")[1]
+    assert ", by lj" in dry_run(tmp_path, "calculator: {name: emt}", "--labeller", "lj")[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import random
@@ -50,11 +51,17 @@ def test_only_what_belongs_to_the_folder_is_found(chaos: ModuleType, tmp_path: P
         assert demo.pids(chaos.LABEL) == [pids[mine][1].pid]
         assert demo.pids(chaos.LEG) == []
         assert demo.pids(chaos.DEMO) == []
-        assert str(pids[other][0].pid) not in "".join(demo.left_over())
+        mine_alive = {process.pid for process in demo.left_over()}
+        assert {process.pid for process in pids[mine]} <= mine_alive
+        assert not {process.pid for process in pids[other]} & mine_alive
+        demo.end()
+        assert pids[mine][0].wait(timeout=5) == -signal.SIGKILL
+        assert pids[other][0].poll() is None
     finally:
         for worker, label in pids.values():
             worker.kill()
-            os.killpg(label.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(label.pid, signal.SIGKILL)
             worker.wait()
             label.wait()
 
@@ -95,7 +102,8 @@ def killed(chaos: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str
 
 def test_each_target_is_killed_once_and_programs_first(chaos: ModuleType, killed: list[tuple[str, str | None]]) -> None:
     demo = Toy([chaos.WORKER, chaos.BROKER, chaos.LABEL], 3, ran=(chaos.LABEL,))
-    result = chaos.storm(demo, (*chaos.TARGETS,), random.Random(1), pause=(0, 0))
+    result = chaos.Storm(demo)
+    chaos.storm(result, chaos.TARGETS, random.Random(1), pause=(0, 0))
     assert killed[0] == (chaos.LABEL, None)
     assert sorted(target for target, _ in killed) == sorted([chaos.WORKER, chaos.BROKER, chaos.LABEL])
     assert result.skipped == {
@@ -109,7 +117,7 @@ def test_seed_gives_the_order(chaos: ModuleType, killed: list[tuple[str, str | N
     def order(seed: int) -> list[tuple[str, str | None]]:
         killed.clear()
         demo = Toy([chaos.WORKER, chaos.BROKER, chaos.DEMO], 6)
-        chaos.storm(demo, [chaos.WORKER, chaos.BROKER, chaos.DEMO] * 2, random.Random(seed), pause=(0, 0))
+        chaos.storm(chaos.Storm(demo), [chaos.WORKER, chaos.BROKER, chaos.DEMO] * 2, random.Random(seed), pause=(0, 0))
         return list(killed)
 
     assert order(1) == order(1)
@@ -121,7 +129,7 @@ def test_who_watches_may_die_first(chaos: ModuleType, killed: list[tuple[str, st
     targets = [chaos.DEMO, chaos.BROKER]
     for seed in range(10):
         demo.n_left = 1
-        chaos.storm(demo, targets, random.Random(seed), pause=(0, 0), unwatched=1.0)
+        chaos.storm(chaos.Storm(demo), targets, random.Random(seed), pause=(0, 0), unwatched=1.0)
     assert (chaos.DEMO, chaos.BROKER) in killed
 
 
@@ -130,7 +138,7 @@ def test_a_run_that_does_not_go_on_is_told(chaos: ModuleType, monkeypatch: pytes
     demo = Toy([chaos.BROKER], 1)
     demo.lines = ["[9 s] · train"]
     with pytest.raises(TimeoutError, match="After the kill of broker at train the run did not go on"):
-        chaos.storm(demo, [chaos.BROKER], random.Random(1), pause=(0, 0))
+        chaos.storm(chaos.Storm(demo), [chaos.BROKER], random.Random(1), pause=(0, 0))
 
 
 def test_table(chaos: ModuleType) -> None:

@@ -41,8 +41,12 @@ def test_same_dataset_and_model_after_each_kill(
     overrides = tmp_path / "small.yaml"
     overrides.write_text(yaml.safe_dump(SMALL))
     demo = chaos.Demo(tmp_path / "demo", ["--overrides", str(overrides)])
-
-    storm = chaos.storm(demo, chaos.TARGETS, random.Random(1), pause=(2.0, 6.0))
+    storm = chaos.Storm(demo)
+    try:
+        chaos.storm(storm, chaos.TARGETS, random.Random(1), pause=(2.0, 6.0))
+        left_over = demo.left_over()
+    finally:
+        demo.end()
 
     told = "\n".join([chaos.table(storm), *demo.lines[-60:]])
     assert demo.status == 0, told
@@ -52,7 +56,7 @@ def test_same_dataset_and_model_after_each_kill(
     assert "the watch of the demo" in broker.noticed, told
     assert broker.noticed_after is not None
     assert broker.noticed_after < NOTICED_WITHIN_SECONDS, told
-    assert demo.left_over() == [], told
+    assert left_over == [], told
 
     summary = json.loads((tmp_path / "demo" / "summary.json").read_text())
     assert summary["dataset_hash"] == finished_loop.outputs.dataset.content_hash, told
