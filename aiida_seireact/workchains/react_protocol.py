@@ -60,8 +60,9 @@ def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]
         values["conditions"] = {name: orm.Dict(given) for name, given in named(explored["conditions"]).items()}
     if inputs["augment"] is not None:
         augment = merge(AugmentWorkChain.get_protocol_inputs(protocol), inputs["augment"])
+        run = ProduceWorkChain.get_protocol_inputs(protocol)["parameters"]
         values["augment"] = {
-            "md": orm.Dict(augment["md"]["training"]),
+            "md": orm.Dict(merge(run, augment["md"]["training"])),
             "select": orm.Dict(augment["select"]),
             "extend": orm.Dict(augment["extend"]),
             # The network is that of the first model; only the schedule is another.

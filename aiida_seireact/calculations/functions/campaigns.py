@@ -62,15 +62,17 @@ def choose_seeds(frames: Frames, settings: SeedSettings) -> Frames:
     """
     if frames.forces is None:
         raise ValueError("A GP starts from labelled frames; these carry no labels.")
+    types = sorted(set(frames.config_type.tolist()))
+    if absent := [name for name in settings.types if name not in types]:
+        raise ValueError(f"No labelled frame is of type {', '.join(absent)}; there are {', '.join(types)}.")
     wanted = np.isin(frames.config_type, settings.types)
     if settings.force_limit_ev_per_ang is not None:
         wanted &= within_force_limit(frames.forces, frames.offsets, settings.force_limit_ev_per_ang)
     candidates = [index for index in unique_by_id(frames.frame_ids).tolist() if wanted[index]]
     if not candidates:
-        limit = "" if settings.force_limit_ev_per_ang is None else f" below {settings.force_limit_ev_per_ang:g} eV/Å"
         raise ValueError(
-            f"No labelled frame{limit} is of type {' or '.join(settings.types)}; there are "
-            f"{', '.join(sorted(set(frames.config_type.tolist())))}."
+            f"Every frame of type {' or '.join(settings.types)} has a force beyond "
+            f"{settings.force_limit_ev_per_ang:g} eV/Å: raise the limit of the seeds, or sample gentler frames."
         )
     volumes = np.abs(np.linalg.det(frames.cells)) / frames.n_atoms
     candidates.sort(key=lambda index: (volumes[index], frames.frame_ids[index]))
