@@ -16,7 +16,8 @@ from aiida_seireact.cli.family import family_of
 from aiida_seireact.cli.progress import Progress, Stage, progress_of
 from aiida_seireact.cli.status import duration, render
 
-LOOK_EVERY_SECONDS = 1.0
+# A look costs a sixth of a second of the core that the programs want.
+LOOK_EVERY_SECONDS = 3.0
 PLAIN_EVERY_SECONDS = 15.0
 SHOWN_ERRORS = 3
 
