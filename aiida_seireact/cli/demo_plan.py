@@ -10,7 +10,7 @@ import click
 from aiida_seireact.cli.demo_folder import NEEDED_DISK_GB, NEEDED_MEMORY_GB, PROFILE, Folder
 from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, with_labeller
 
-# Seconds of each stage of the critical path on two cores, for the time left; the references run beside augmentation.
+# Seconds of each stage of the critical path on two cores, for the time left; the references run beside production.
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
     "fast": {
         "relax": 30,

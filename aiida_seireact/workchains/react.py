@@ -65,8 +65,9 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             if_(cls.should_explore)(cls.explore),
             cls.collect_dataset,
             cls.train,
-            cls.try_model,
-            if_(cls.should_augment)(cls.produce),
+            cls.inspect_training,
+            if_(cls.should_augment)(cls.augment, cls.inspect_augmentation),
+            cls.produce,
             cls.classify,
             cls.analyse,
             cls.summarise,
@@ -257,81 +258,42 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             )
         )
 
-    def try_model(self) -> ToContext | ExitCode:
-        """Run the interface, and learn from what it shows; beside it the reference phases, each by who is good enough.
-
-        The references need the first model only, so they fill the core that training leaves free.
-        """
+    def inspect_training(self) -> ExitCode | None:
+        """Attach the first model."""
         if failure := self.failure("train", self.ctx.train):
             return failure
         self.out_many(self.exposed_outputs(self.ctx.train, TrainWorkChain, self.first(), agglomerate=False))
-        plan, refusal = attempt(
-            plan_references,
-            self.ctx.train.outputs.metrics,
-            self.inputs.references,
-            metadata={"call_link_label": "references"},
-        )
-        if refusal:
-            return self.refused("references", refusal)
-        self.out("reference_plan", plan)
-        compiled = self.ctx.train.outputs.compiled
-        if self.should_augment():
-            children = {"augment": self.augment()}
-        else:
-            children = {"produce": self.by_model("produce", self.cell("production"), self.inputs.produce, compiled)}
-        for phase, decision in sorted(plan["phases"].items()):
-            label, start = f"reference_{phase}", self.cell(f"reference_{phase}")
-            if decision["source"] == "model":
-                children[label] = self.by_model(label, start, self.inputs.reference_md, compiled)
-            else:
-                self.report(f"the labeller makes the reference of {phase}: the model is not good enough there")
-                children[label] = self.by_labeller(label, start, self.inputs.reference_labeller_md)
-        self.ctx.phases = sorted(plan["phases"])
-        self.report("running the interface and the reference phases")
-        return ToContext(**children)
+        return None
 
-    def augment(self) -> orm.ProcessNode:
-        """Submit one round of augmentation of the first model."""
-        train, codes = self.ctx.train.outputs, self.inputs.codes
-        settings = self.inputs.augment
-        return self.submit(
-            AugmentWorkChain,
-            codes={name: codes[name] for name in ("lmp", "select", "label", "train", "compile")},
-            dataset=orm.load_node(self.ctx.dataset),
-            potential=train.potential,
-            compiled=train.compiled,
-            reference_energies=train.reference_energies,
-            cells={"production": self.cell("production"), "training": orm.load_node(self.ctx.starts["interface"])},
-            md={"production": self.inputs.produce, "training": settings.md},
-            gps=dict(self.ctx.explore.outputs.gps) if self.should_explore() else {},
-            select=settings.select,
-            extend=settings.extend,
-            train=settings.train,
-            compile=self.inputs.compile,
-            engine=self.inputs.engine,
-            label=self.inputs.label,
-            batch_size=self.inputs.batch_size,
-            options=dict(self.inputs.options),
-            metadata={"call_link_label": "augment"},
+    def augment(self) -> ToContext:
+        """Run the interface with the first model, and learn from what it did not know."""
+        train, codes, settings = self.ctx.train.outputs, self.inputs.codes, self.inputs.augment
+        self.report("running the interface with the first model, to learn from what it does not know")
+        return ToContext(
+            augment=self.submit(
+                AugmentWorkChain,
+                codes={name: codes[name] for name in ("lmp", "select", "label", "train", "compile")},
+                dataset=orm.load_node(self.ctx.dataset),
+                potential=train.potential,
+                compiled=train.compiled,
+                reference_energies=train.reference_energies,
+                cells={"production": self.cell("production"), "training": orm.load_node(self.ctx.starts["interface"])},
+                md={"production": self.inputs.produce, "training": settings.md},
+                gps=dict(self.ctx.explore.outputs.gps) if self.should_explore() else {},
+                select=settings.select,
+                extend=settings.extend,
+                train=settings.train,
+                compile=self.inputs.compile,
+                engine=self.inputs.engine,
+                label=self.inputs.label,
+                batch_size=settings.batch_size,
+                options=dict(self.inputs.options),
+                metadata={"call_link_label": "augment"},
+            )
         )
 
-    def by_model(
-        self, label: str, structure: FramesData, parameters: orm.Dict, compiled: orm.SinglefileData
-    ) -> orm.ProcessNode:
-        """Submit MD with a trained model."""
-        return self.submit(
-            ProduceWorkChain,
-            code=self.inputs.codes.lmp,
-            structure=structure,
-            potential=compiled,
-            parameters=parameters,
-            options=dict(self.inputs.options),
-            metadata={"call_link_label": label},
-        )
-
-    # ------------------------------------------------------------------ last model
-    def produce(self) -> ToContext | ExitCode:
-        """Run the interface again, with the model that has learned from the first run."""
+    def inspect_augmentation(self) -> ExitCode | None:
+        """Attach the model that has learned from the run of the first."""
         if failure := self.failure("augment", self.ctx.augment):
             return failure
         augmented = self.ctx.augment.outputs
@@ -340,9 +302,47 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         self.out_many({name: augmented[name] for name in OF_AUGMENTATION})
         self.out(f"{FIRST}.trajectory", augmented.trajectories.production)
         self.ctx.dataset = augmented.dataset.uuid
-        self.report("running the interface with the augmented model")
-        run = self.by_model("produce", self.cell("production"), self.inputs.produce, augmented.compiled)
-        return ToContext(produce=run)
+        return None
+
+    # ------------------------------------------------------------------ last model
+    def model(self) -> Any:
+        """Return the outputs of the training of the last model."""
+        return (self.ctx.augment if self.should_augment() else self.ctx.train).outputs
+
+    def produce(self) -> ToContext | ExitCode:
+        """Run the interface with the last model; beside it the reference phases, by it where it is good enough."""
+        plan, refusal = attempt(
+            plan_references,
+            self.model().metrics,
+            self.inputs.references,
+            metadata={"call_link_label": "references"},
+        )
+        if refusal:
+            return self.refused("references", refusal)
+        self.out("reference_plan", plan)
+        children = {"produce": self.by_model("produce", self.cell("production"), self.inputs.produce)}
+        for phase, decision in sorted(plan["phases"].items()):
+            label, start = f"reference_{phase}", self.cell(f"reference_{phase}")
+            if decision["source"] == "model":
+                children[label] = self.by_model(label, start, self.inputs.reference_md)
+            else:
+                self.report(f"the labeller makes the reference of {phase}: the model is not good enough there")
+                children[label] = self.by_labeller(label, start, self.inputs.reference_labeller_md)
+        self.ctx.phases = sorted(plan["phases"])
+        self.report("running the interface and the reference phases")
+        return ToContext(**children)
+
+    def by_model(self, label: str, structure: FramesData, parameters: orm.Dict) -> orm.ProcessNode:
+        """Submit MD with the last model."""
+        return self.submit(
+            ProduceWorkChain,
+            code=self.inputs.codes.lmp,
+            structure=structure,
+            potential=self.model().compiled,
+            parameters=parameters,
+            options=dict(self.inputs.options),
+            metadata={"call_link_label": label},
+        )
 
     def runs(self) -> dict[str, orm.Data]:
         """Return the trajectories of the interface, by the suffix of the processes that look at them."""
@@ -405,7 +405,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
                 self.ctx[f"analyse{suffix}"], AnalyseWorkChain, suffix[1:] or None, agglomerate=False
             )
             self.out_many(outputs)
-        model = self.ctx.augment.outputs if self.should_augment() else self.ctx.train.outputs
+        model = self.model()
         numbers = {
             "dataset": orm.load_node(self.ctx.dataset),
             "metrics": model.metrics,

@@ -114,6 +114,7 @@ def define_inputs(spec: ProcessSpec) -> None:
     )
     for name, (check, text) in AUGMENT.items():
         spec.input(f"augment.{name}", valid_type=orm.Dict, validator=check, help=text)
+    spec.input("augment.batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
     spec.input(
         "isolated_atoms",
         valid_type=orm.Dict,

@@ -65,6 +65,7 @@ def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]
             "md": orm.Dict(merge(run, augment["md"]["training"])),
             "select": orm.Dict(augment["select"]),
             "extend": orm.Dict(augment["extend"]),
+            "batch_size": orm.Int(augment["batch_size"]),
             # The network is that of the first model; only the schedule is another.
             "train": orm.Dict(merge(inputs["train"], augment["train"])),
         }

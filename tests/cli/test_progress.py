@@ -139,7 +139,7 @@ def test_a_single_job_has_progress_too(study):
 def test_study_asked_to_explore_and_augment_has_these_stages(aiida_profile):
     assert list(state_of(progress_of(loop_graph.study()))) == [
         *("structures", "relax", "sample", "label", "explore", "dataset", "train"),
-        *("references", "augment", "produce", "classify", "analyse", "summary"),
+        *("augment", "references", "produce", "classify", "analyse", "summary"),
     ]
 
 
