@@ -15,6 +15,7 @@ from aiida import orm
 from aiida.engine import ProcessBuilder, submit
 from aiida.engine.daemon.client import DaemonClient, get_daemon_client
 
+from aiida_seireact.cli.demo_daemon import await_broker
 from aiida_seireact.cli.installation import install
 from aiida_seireact.workchains.react import ReactWorkChain
 from tests.workflow.loop import SMALL
@@ -41,6 +42,7 @@ def daemon(aiida_profile: Any) -> Iterator[DaemonClient]:
     """Return the client of a running daemon with two workers."""
     client = get_daemon_client(PROFILE)
     client.start_daemon(number_workers=2)
+    await_broker()
     yield client
     client.stop_daemon(wait=True)
 
