@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +25,9 @@ from plumpy.process_comms import create_continue_body
 
 if TYPE_CHECKING:
     from aiida.manage.configuration import Profile
+
+# Of the folder of its sockets, which a broker makes beside other temporary ones (aiida-core 2.9.4).
+SOCKETS_PREFIX = "aiida_zeromq_"
 
 
 def loaded_profile() -> Profile:
@@ -212,6 +217,10 @@ class TaskQueue:
 
     def forget_dead_broker(self) -> None:
         """Remove what a killed broker left behind: new workers would connect to its socket, and wait for ever."""
+        with suppress(OSError):
+            sockets = Path(self.layout.sockets_file.read_text().strip())
+            if sockets.name.startswith(SOCKETS_PREFIX):
+                shutil.rmtree(sockets, ignore_errors=True)
         for path in (self.layout.pid_file, self.layout.sockets_file, self.layout.status_file):
             path.unlink(missing_ok=True)
 

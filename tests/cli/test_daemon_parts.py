@@ -56,6 +56,21 @@ def test_tasks_wait_while_no_worker_has_one(queue: TaskQueue) -> None:
     assert queue.waiting_seconds() is None
 
 
+def test_what_a_dead_broker_left_is_forgotten(queue: TaskQueue, tmp_path: Path) -> None:
+    queue.layout.service_dir.mkdir(parents=True, exist_ok=True)
+    sockets, mine = tmp_path / "aiida_zeromq_x", tmp_path / "mine"
+    for folder in (sockets, mine):
+        folder.mkdir()
+        queue.layout.sockets_file.write_text(str(folder))
+        queue.layout.pid_file.write_text("aiida-zeromq-broker 1")
+        queue.forget_dead_broker()
+        assert not queue.layout.sockets_file.exists()
+        assert not queue.layout.pid_file.exists()
+    assert not sockets.exists()
+    assert mine.exists()
+    queue.forget_dead_broker()
+
+
 @pytest.mark.parametrize(
     ("line", "role"),
     [
