@@ -60,6 +60,7 @@ def summarise(
     :param augmentation: what the last model learned from the runs of the first.
     :param first_metrics: with the other ``first_…``: the model before augmentation and its run.
     :param labels: the labelled shards the dataset was chosen from.
+    :raises ValueError: augmentation without the model before it.
     """
     n_augmented = 0 if augmentation is None else augmentation["n_labelled"]
     summary = {
@@ -75,6 +76,8 @@ def summarise(
     if campaigns is not None:
         summary.update(numbers_of_campaigns(campaigns.get_dict()))
     if augmentation is not None:
+        if first_potential is None or first_trajectory is None:
+            raise ValueError("Augmentation has a model before it: give the inputs first_… of that model and its run.")
         held_out = augmentation["held_out"]
         summary.update(
             n_augmented_frames=n_augmented,
