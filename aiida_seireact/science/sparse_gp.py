@@ -1,6 +1,6 @@
 """A sparse Gaussian process on B2 descriptors: what it is made of, and its predictions by automatic differentiation.
 
-Trained by FLARE (:mod:`aiida_seireact.programs._flare_gp`), evaluated here forty times faster: FLARE's C++ forms the
+Trained by FLARE (:mod:`aiida_seireact.programs._flare_gp`), evaluated here many times faster: FLARE's C++ forms the
 gradient of each descriptor, automatic differentiation only that of the energy.
 """
 
