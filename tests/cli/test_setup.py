@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from aiida_seireact.cli.programs import PROGRAMS
+
 COMMAND = str(Path(sys.executable).parent / "aiida-seireact")
 
 
@@ -34,7 +36,7 @@ def test_setup_twice_then_doctor(folder):
     assert first.returncode == 0, first.stdout + first.stderr
     assert "made  profile seireact" in first.stdout
     assert "made  computer localhost" in first.stdout
-    assert first.stdout.count("made  code seireact-") == 6
+    assert first.stdout.count("made  code seireact-") == len(PROGRAMS)
     config = (folder / ".aiida" / "config.json").read_text()
     options = json.loads(config)["profiles"]["seireact"]["options"]
     assert options["daemon.default_workers"] == 2
@@ -44,13 +46,13 @@ def test_setup_twice_then_doctor(folder):
     second = call(folder, "setup")
     assert second.returncode == 0, second.stdout + second.stderr
     assert "Nothing to do." in second.stdout
-    assert second.stdout.count("reused  code seireact-") == 6
+    assert second.stdout.count("reused  code seireact-") == len(PROGRAMS)
     assert (folder / ".aiida" / "config.json").read_text() == config
 
     doctor = call(folder, "doctor", "--quick")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
     assert "✗" not in doctor.stdout
-    assert doctor.stdout.count("answers (") == 6
+    assert doctor.stdout.count("answers (") == len(PROGRAMS)
 
 
 def test_a_missing_program_is_one_sentence_with_its_command(folder, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from aiida_seireact.cli.demo_daemon import await_broker
 from aiida_seireact.cli.installation import install
 from aiida_seireact.workchains.react import ReactWorkChain
 from tests.workflow.loop import SMALL
+from tests.workflow.storm import under_way
 
 PROFILE = "workflow"
 
@@ -111,9 +113,25 @@ def small_loop(aiida_profile: Any) -> Callable[..., ProcessBuilder]:
     return make
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that wait for the run with kills last; it goes on meanwhile."""
+    items.sort(key=lambda item: "storm" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
-def finished_loop(daemon: DaemonClient, small_loop: Callable[..., ProcessBuilder]) -> orm.WorkChainNode:
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Any]]:
+    """Return the run with kills, under way."""
+    with under_way(tmp_path_factory.mktemp("storm")) as future:
+        yield future
+
+
+@pytest.fixture(scope="session")
+def finished_loop(
+    daemon: DaemonClient, small_loop: Callable[..., ProcessBuilder], request: pytest.FixtureRequest
+) -> orm.WorkChainNode:
     """Return the small loop, run once for all tests that look at its graph."""
-    node = wait_for(submit(small_loop()))
+    if any("storm" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("storm")
+    node = wait_for(submit(small_loop()), 1500)
     assert node.is_finished_ok, describe(node)
     return node
