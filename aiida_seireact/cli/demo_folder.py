@@ -19,7 +19,7 @@ from aiida_seireact.cli._profile import use_this_environment
 
 PROFILE = "seireact-demo"
 NEEDED_DISK_GB = 2.0
-NEEDED_MEMORY_GB = 4.0
+NEEDED_MEMORY_GB = 6.0
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, wit
 # Seconds of each stage of the critical path on two cores, for the time left; the references run beside production.
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
     "fast": {
-        "relax": 30,
-        "label": 60,
-        "explore": 150,
+        "relax": 35,
+        "label": 40,
+        "explore": 155,
         "dataset": 2,
-        "train": 170,
-        "augment": 220,
-        "produce": 50,
-        "classify": 30,
-        "analyse": 10,
+        "train": 160,
+        "augment": 240,
+        "produce": 62,
+        "classify": 16,
+        "analyse": 5,
         "summary": 2,
     }
 }

@@ -83,7 +83,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
-        """Return a builder of a study of Li | Li6PS5Cl | Li: ``fast`` ends in about fifteen minutes on two cores.
+        """Return a builder of a study of Li | Li6PS5Cl | Li: ``fast`` ends in about twelve minutes on two cores.
 
         :param codes: programs by name; default: those of `aiida-seireact setup` on localhost.
         :param overrides: any value of the protocol, nested as there; ``calculator`` names the labeller for all;
