@@ -20,7 +20,7 @@ class AseCalculation(ProgramCalculation):
 
     PARSER = "seireact.ase"
     RETRIEVE_TEMPORARY = (files.LABELLED,)
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

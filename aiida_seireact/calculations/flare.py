@@ -27,7 +27,7 @@ class FlareCalculation(ProgramCalculation):
 
     PARSER = "seireact.flare"
     RETRIEVE_TEMPORARY = (files.SGP, files.STATE, files.ASKED, files.VISITED, files.TRACE, files.CANARY)
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -30,6 +30,10 @@ class LegDynamics(LangevinBAOAB):
 
     As in production, where the lengths of the cell follow the pressure and its angles stay: nothing but its
     own stiffness would hold the shear of a cell that is liquid in part.
+
+    All matrices of Quigley and Probert (J. Chem. Phys. 120, 11432 (2004)) are then diagonal, and so are their
+    exponentials. Those of scipy, which ASE takes, differ in their last digit from call to call (measured with 1.17.1:
+    one call in a thousand for one and the same matrix), and with them a run is not always that of its repetition.
     """
 
     p_eps: Any
@@ -56,6 +60,20 @@ class LegDynamics(LangevinBAOAB):
     def _update_force_eps(self) -> None:
         super()._update_force_eps()  # type: ignore[no-untyped-call]
         self.force_eps = np.diag(np.diag(self.force_eps))
+
+    def _barostat_BAOAB_A(self) -> None:
+        stretch = np.exp(0.5 * self.dt * np.diag(self.p_eps) / self.barostat_mass)
+        self.atoms.set_cell(self.atoms.cell.array * stretch, scale_atoms=True)
+
+    def _barostat_BAOAB_OU_gamma_mod(self) -> FloatArray:
+        # Equation 5b. ASE 3.29 adds the trace to all nine elements, and so turns the velocities.
+        rate: FloatArray = (np.diag(self.p_eps) + np.trace(self.p_eps) / self.Ndof) / self.barostat_mass
+        return rate
+
+    def _BAOAB_OU(self, drag_gamma_mod: FloatArray | float = 0.0) -> None:
+        velocities = self.atoms.get_velocities() * np.exp(-(self.gamma + drag_gamma_mod) * self.dt)
+        kicks = self.rng.normal(size=velocities.shape) / np.sqrt(self.atoms.get_masses())[:, None]
+        self.atoms.set_velocities(velocities + self.BAOAB_prefactor * kicks)
 
     def _barostat_BAOAB_OU(self) -> None:
         super()._barostat_BAOAB_OU()  # type: ignore[no-untyped-call]
