@@ -108,7 +108,7 @@ def validate_start(start: FramesData | None, _: Any) -> str | None:
 
 def validate_seeds(labelled: FramesData, start: FramesData) -> str | None:
     """Refuse frames a GP of the species of ``start`` can't learn from."""
-    if not labelled.is_labelled:
+    if not labelled.has_stress:
         return "a GP learns from labels, but these frames have no energy, forces and stress: label them"
     unknown = sorted(set(labelled.base.attributes.get("species")) - set(start.base.attributes.get("species")))
     if unknown:

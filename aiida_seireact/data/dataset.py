@@ -43,7 +43,7 @@ class DatasetData(orm.ArrayData):
             raise ValueError("A dataset is made of shards and their split: DatasetData(shards, split).")
         frames = Frames.concatenate(list(shards))
         if not frames.is_labelled:
-            raise ValueError("A dataset holds labelled frames only: these have no energy, forces and stress.")
+            raise ValueError("A dataset holds labelled frames only: these have no energy and forces.")
         assigned = np.concatenate([np.asarray(part, dtype="<U5") for part in split])
         ids = np.array(frames.frame_ids)
         kept = np.flatnonzero(assigned != "")

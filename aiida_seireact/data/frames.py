@@ -22,7 +22,7 @@ class FramesData(orm.ArrayData):
     """A shard of frames in columns (see :class:`aiida_seireact.formats.frames.Frames`); one node a batch.
 
     Attributes to query: ``n_frames``, ``n_atoms`` (sum), ``species``, ``formulas``, ``config_types`` (counts),
-    ``is_labelled``, ``settings_hash``, ``content_hash``.
+    ``is_labelled``, ``has_stress``, ``settings_hash``, ``content_hash``.
     """
 
     def __init__(self, frames: Frames | None = None, **kwargs: Any) -> None:
@@ -46,6 +46,7 @@ class FramesData(orm.ArrayData):
                 "formulas": sorted({_formula(frames, index) for index in range(len(frames))}),
                 "config_types": dict(sorted(Counter(frames.config_type.tolist()).items())),
                 "is_labelled": frames.is_labelled,
+                "has_stress": frames.has_stress,
                 "settings_hash": frames.settings_hash,
                 "content_hash": frames.content_hash,
             }
@@ -93,8 +94,13 @@ class FramesData(orm.ArrayData):
 
     @property
     def is_labelled(self) -> bool:
-        """Whether energy, forces and stress are there."""
+        """Whether energy and forces are there."""
         return bool(self.base.attributes.get("is_labelled"))
+
+    @property
+    def has_stress(self) -> bool:
+        """Whether energy, forces and stress are there."""
+        return bool(self.base.attributes.get("has_stress"))
 
     def __len__(self) -> int:
         return int(self.base.attributes.get("n_frames"))

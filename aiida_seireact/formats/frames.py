@@ -60,7 +60,7 @@ class Frames:
     :param md_step: ``(n_frames,)`` step in that parent's run, -1 for none
     :param energy: ``(n_frames,)`` the energy the forces belong to
     :param forces: ``(n_atoms_total, 3)``
-    :param stress: ``(n_frames, 6)``
+    :param stress: ``(n_frames, 6)``; None with labels of an engine that gives none
     :param energy_e0: ``(n_frames,)`` the energy extrapolated to zero smearing, where the engine gives it
     :param settings_hash: hash of the labelling settings, empty for unlabelled frames
     """
@@ -116,20 +116,27 @@ class Frames:
     ) -> Frames:
         """Collect ASE images. ``atoms.info`` may hold config_type, group, parent_id and md_step.
 
-        :param labels: take energy, forces and stress of attached calculators: from all images if every one has
-            them (``auto``), always (``required``), or never (``ignore``).
-        :raises FramesError: no image, or labels that only some images have.
+        :param labels: take energy, forces and, where there is one, stress of attached calculators: from all images if
+            every one has them (``auto``), always and with a stress (``required``), or never (``ignore``).
+        :raises FramesError: no image, or labels, or a stress, that only some images have.
         """
         images = list(images)
         if not images:
             raise FramesError("No frame was given; a shard holds at least one.")
         results = [_results_of(atoms) for atoms in images]
         missing = [index for index, result in enumerate(results) if result is None]
+        stressless = [index for index, result in enumerate(results) if result is not None and "stress" not in result]
+        if labels == "required":
+            missing = sorted({*missing, *stressless})
         if labels == "required" and missing:
             raise FramesError(f"Frame {missing[0]} has no energy, forces and stress: label it, all three are needed.")
         if labels == "auto" and missing and len(missing) < len(images):
             raise FramesError(f"Frame {missing[0]} has no label while others have one: label all or none.")
         found = [] if labels == "ignore" or missing else [result for result in results if result is not None]
+        if found and stressless and len(stressless) < len(found):
+            raise FramesError(
+                f"Frame {stressless[0]} has no stress while others have one: label it again, or leave all without."
+            )
         extrapolated = [result["energy_e0"] for result in found if "energy_e0" in result]
 
         return cls(
@@ -144,7 +151,7 @@ class Frames:
             md_step=np.array([int(atoms.info.get("md_step", -1)) for atoms in images], dtype=np.int64),
             energy=np.array([result["energy"] for result in found]) if found else None,
             forces=np.concatenate([result["forces"] for result in found]) if found else None,
-            stress=np.array([result["stress"] for result in found]) if found else None,
+            stress=np.array([result["stress"] for result in found]) if found and not stressless else None,
             energy_e0=np.array(extrapolated) if found and len(extrapolated) == len(found) else None,
             settings_hash=settings_hash if found else "",
         )
@@ -197,8 +204,13 @@ class Frames:
     # ---------------------------------------------------------------- identity
     @property
     def is_labelled(self) -> bool:
+        """Whether every frame has energy and forces."""
+        return self.energy is not None and self.forces is not None
+
+    @property
+    def has_stress(self) -> bool:
         """Whether every frame has energy, forces and stress."""
-        return self.energy is not None and self.forces is not None and self.stress is not None
+        return self.is_labelled and self.stress is not None
 
     @cached_property
     def structure_ids(self) -> list[str]:
@@ -216,14 +228,15 @@ class Frames:
     @cached_property
     def frame_ids(self) -> list[str]:
         """The structure id, and for labelled frames the sha256 over it, the labels and the labelling settings."""
-        if self.energy is None or self.forces is None or self.stress is None:
+        if self.energy is None or self.forces is None:
             return list(self.structure_ids)
+        no_stress = np.empty(0)
         return [
             _digest(
                 self.structure_ids[index].encode(),
                 _canonical(self.energy[index : index + 1], "<f8"),
                 _canonical(self.forces[first:last], "<f8"),
-                _canonical(self.stress[index], "<f8"),
+                _canonical(no_stress if self.stress is None else self.stress[index], "<f8"),
                 self.settings_hash.encode(),
             )
             for index, first, last in self._rows()
@@ -318,12 +331,10 @@ class Frames:
                 atoms.info[name] = value
         if self.md_step[index] >= 0:
             atoms.info["md_step"] = int(self.md_step[index])
-        if self.energy is not None and self.forces is not None and self.stress is not None:
+        if self.energy is not None and self.forces is not None:
+            stress = {} if self.stress is None else {"stress": self.stress[index].copy()}
             atoms.calc = SinglePointCalculator(
-                atoms,
-                energy=float(self.energy[index]),
-                forces=self.forces[first:last].copy(),
-                stress=self.stress[index].copy(),
+                atoms, energy=float(self.energy[index]), forces=self.forces[first:last].copy(), **stress
             )
             if self.energy_e0 is not None:
                 atoms.info["energy_e0"] = float(self.energy_e0[index])
@@ -377,16 +388,17 @@ class Frames:
 
 
 def _results_of(atoms: Atoms) -> dict[str, Any] | None:
-    """Labels of an image, or None when energy, forces or stress is not there already (nothing is computed here)."""
+    """Labels of an image, or None when energy or forces are not there already (nothing is computed here)."""
     results = getattr(atoms.calc, "results", {})
-    if not {"energy", "forces", "stress"} <= set(results):
+    if not {"energy", "forces"} <= set(results):
         return None
-    stress = np.asarray(results["stress"], dtype=np.float64)
     found = {
         "energy": float(results["energy"]),
         "forces": np.asarray(results["forces"], dtype=np.float64),
-        "stress": stress if stress.shape == (6,) else stress.reshape(9)[[0, 4, 8, 5, 2, 1]],
     }
+    if results.get("stress") is not None:
+        stress = np.asarray(results["stress"], dtype=np.float64)
+        found["stress"] = stress if stress.shape == (6,) else stress.reshape(9)[[0, 4, 8, 5, 2, 1]]
     if "energy_e0" in atoms.info:
         found["energy_e0"] = float(atoms.info["energy_e0"])
     return found

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import importlib.metadata
-import json
 import os
 import sys
 import warnings
@@ -20,6 +18,7 @@ from ase.data import chemical_symbols
 
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.formats.jobs.label import CalculatorSettings
+from aiida_seireact.formats.labels import level_hash
 
 CHGNET_MODELS = ("0.3.0", "0.2.0", "r2scan")
 # CHGNet embeds the elements up to plutonium.
@@ -64,8 +63,7 @@ class Labeller:
     @property
     def settings_hash(self) -> str:
         """sha256 of the identity as canonical JSON."""
-        text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return level_hash(self.identity)
 
 
 def load_labeller(settings: CalculatorSettings, *, threads: int = 1) -> Labeller:

@@ -215,7 +215,7 @@ def _read(job: FlareJob, folder: Path) -> Known:
 
 def _labels(folder: Path, name: str, species: Sequence[str]) -> Frames:
     frames = Frames.load(folder / name)
-    if not frames.is_labelled:
+    if not frames.has_stress:
         raise InvalidInput(f"The frames of {name} have no energy, forces and stress: label them first.")
     foreign = [symbol for symbol in frames.species if symbol not in species]
     if foreign:

@@ -122,7 +122,7 @@ def _read(folder: Path, file: str) -> Frames:
     if not path.is_file():
         raise InvalidInput(f"There is no frames file {file}.")
     frames = Frames.load(path) if path.suffix == ".npz" else Frames.from_extxyz(path)
-    if not frames.is_labelled:
+    if not frames.has_stress:
         raise InvalidInput(f"The frames of {file} have no energy, forces and stress: label them first.")
     return frames
 

@@ -244,7 +244,7 @@ def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
     if not conditions:
         return "There is no condition to explore: give at least one under `conditions`."
     labelled = inputs.get("labelled")
-    if labelled is not None and not labelled.is_labelled:
+    if labelled is not None and not labelled.has_stress:
         return "labelled: these frames have no energy, forces and stress: label them first."
     if "engine" in inputs and "label" in inputs and inputs["engine"].value == ASE_ENGINE:
         check = AseCalculation.spec().inputs["parameters"].validator

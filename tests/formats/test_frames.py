@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_seireact.formats.frames import Frames, FramesError
 
@@ -119,3 +122,34 @@ def test_a_pickle_is_never_loaded(tmp_path):
     np.savez(path, positions=np.array([{"a": 1}], dtype=object))
     with pytest.raises(FramesError, match="not a whole frames file"):
         Frames.load(path)
+
+
+class TestWithoutStress:
+    """Some engines give no stress worth keeping; their labels are labels all the same."""
+
+    @staticmethod
+    def images(count: int = 2) -> list[Atoms]:
+        images = [bulk("Li", "bcc", a=3.42 + index, cubic=True) for index in range(count)]
+        for index, image in enumerate(images):
+            image.calc = SinglePointCalculator(image, energy=-1.0 - index, forces=np.full((2, 3), 0.1))
+        return images
+
+    def test_energy_and_forces_are_a_label(self, tmp_path: Path) -> None:
+        frames = Frames.from_atoms(self.images(), settings_hash="abc")
+        assert frames.is_labelled
+        assert not frames.has_stress
+        assert frames.frame_ids != frames.structure_ids
+        frames.save(tmp_path / "frames.npz")
+        assert Frames.load(tmp_path / "frames.npz").frame_ids == frames.frame_ids
+        assert "stress" not in frames.to_atoms(0).calc.results
+        assert Frames.concatenate([frames.select([0]), frames.select([1])]).frame_ids == frames.frame_ids
+
+    def test_a_stress_of_some_frames_only_is_refused(self) -> None:
+        images = self.images()
+        images[0].calc.results["stress"] = np.zeros(6)
+        with pytest.raises(FramesError, match="Frame 1 has no stress while others have one"):
+            Frames.from_atoms(images)
+
+    def test_who_needs_a_stress_is_told(self) -> None:
+        with pytest.raises(FramesError, match="Frame 0 has no energy, forces and stress"):
+            Frames.from_atoms(self.images(), labels="required")
