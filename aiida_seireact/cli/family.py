@@ -30,7 +30,10 @@ OPTIONAL_STAGES = {"explore": "conditions", "augment": "augment"}
 OTHER_LABELS = {
     "reference": "references",
     "reference_energies": "reference energies",
+    "reuse": "label",
     "cut_batches": "label",
+    "join_shards": "label",
+    "join_failures": "label",
     "batch": "label",
     "compile": "compile",
 }

@@ -7,20 +7,29 @@ from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.common.exceptions import EntryPointError
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, while_
 from aiida.plugins import WorkflowFactory
 
-from aiida_seireact.calculations.functions.frames import cut_batches, merge_failures, merge_frames
+from aiida_seireact.calculations.functions.frames import MAX_BATCHES, cut_batches, cut_boughs
+from aiida_seireact.calculations.functions.labels import join_failures, join_shards, reuse_labels
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.known_labels import find_shards, find_twin, shards_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
 ENGINE_PREFIX = "seireact.label."
-MAX_BATCHES = 128  # link creation is quadratic in the number of inputs of one process
+# Call links of the processes that take labels over.
+REUSE = "reuse_"
 
 
 class LabelWorkChain(ProtocolMixin, WorkChain):
-    """Labels frames by the engine ``seireact.label.<name>``, in batches that run side by side."""
+    """Labels frames by the engine ``seireact.label.<name>``, in batches that run side by side.
+
+    A structure that the same engine, code and settings have labelled before, anywhere in the profile, is not computed
+    again: its label is taken over, with the shard it comes from as an input. More batches than one process can collect
+    become a tree of processes like this one.
+    """
 
     PROTOCOL_FILE: ClassVar[str] = "label.yaml"
 
@@ -44,19 +53,47 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.input(
             "batch_size",
             valid_type=orm.Int,
+            validator=validate_batch_size,
             default=lambda: orm.Int(200),
             help="Frames a job.",
         )
+        spec.input(
+            "max_parallel",
+            valid_type=int,
+            non_db=True,
+            default=0,
+            validator=validate_max_parallel,
+            help="Batches at a time, so that a queue is not flooded; 0 for all at once. Never changes a result.",
+        )
+        spec.input(
+            "reuse",
+            valid_type=bool,
+            non_db=True,
+            default=True,
+            help="Whether labels that the profile has are taken over. Never changes a result: they are those of the "
+            "same engine, code and settings.",
+        )
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
-        spec.inputs.validator = validate_batches
-        spec.output("frames", valid_type=FramesData, help="What could be labelled, in the order given.")
+        spec.inputs.validator = validate_parameters
+        spec.output("frames", valid_type=FramesData, required=False, help="What could be labelled, in the order given.")
         spec.output(
             "failures",
             valid_type=orm.Dict,
+            required=False,
             help="Index, structure id and reason of each frame without a label.",
         )
-        spec.outline(cls.submit_batches, cls.collect)
-        spec.exit_code(440, "ERROR_BATCH_FAILED", message="A batch of labels failed in <{pk}>: {message}")
+        spec.outline(cls.setup, while_(cls.should_submit)(cls.submit_batches), cls.collect)
+        spec.exit_code(
+            440,
+            "ERROR_BATCH_FAILED",
+            message="{number} of {total} batches of labels failed, the first in <{pk}>: {message}",
+        )
+        spec.exit_code(
+            441,
+            "ERROR_LABELS_DONT_FIT",
+            message="The labels can't be joined: {message} If the program was upgraded under the same code, make a "
+            "code for the new version, or label with `reuse=False`.",
+        )
 
     @classmethod
     def get_builder_from_protocol(
@@ -78,57 +115,122 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         builder.options = dict(options or {})
         return builder
 
-    def submit_batches(self) -> ToContext:
-        """Cut the frames into batches and send each to the engine."""
-        engine = WorkflowFactory(self.inputs.engine.value)
-        batches = {"batch_000": self.inputs.frames}
-        if len(self.inputs.frames) > self.inputs.batch_size.value:
-            batches = cut_batches(
-                self.inputs.frames, self.inputs.batch_size, metadata={"call_link_label": "cut_batches"}
+    def setup(self) -> ExitCode | None:
+        """Take over what is labelled already, and cut the rest into batches."""
+        self.ctx.known = []
+        self.ctx.labels = []
+        frames = self.inputs.frames
+        for number, shards in enumerate(self.known_shards()):
+            parts, refusal = attempt(
+                reuse_labels,
+                frames,
+                metadata={"call_link_label": f"{REUSE}{number:03d}"},
+                **{f"shard_{index:03d}": shard for index, shard in enumerate(shards)},
             )
-        self.ctx.labels = sorted(batches)
-        self.report(f"{len(self.inputs.frames)} frames go to {self.inputs.engine.value} in {len(batches)} batches")
-        return ToContext(
-            **{
-                label: self.submit(
-                    engine,
-                    code=self.inputs.code,
-                    frames=frames,
-                    parameters=self.inputs.parameters,
-                    options=dict(self.inputs.options),
-                    metadata={"call_link_label": label},
-                )
-                for label, frames in batches.items()
-            }
-        )
-
-    def collect(self) -> ExitCode | None:
-        """Join the labelled batches in their order; a failed batch is never passed over."""
-        batches = [self.ctx[label] for label in self.ctx.labels]
-        for batch in batches:
-            if not batch.is_finished_ok:
-                return self.exit_codes.ERROR_BATCH_FAILED.format(pk=batch.pk, message=batch.exit_message)
-        if len(batches) == 1:
-            self.out("frames", batches[0].outputs.frames)
-            self.out("failures", batches[0].outputs.failures)
-            return None
-        named = dict(zip(self.ctx.labels, batches, strict=True))
-        self.out(
-            "frames",
-            merge_frames(
-                metadata={"call_link_label": "merge_frames"},
-                **{label: batch.outputs.frames for label, batch in named.items()},
-            ),
-        )
-        self.out(
-            "failures",
-            merge_failures(
-                self.inputs.batch_size,
-                metadata={"call_link_label": "merge_failures"},
-                **{label: batch.outputs.failures for label, batch in named.items()},
-            ),
+            if refusal:
+                return self.exit_codes.ERROR_LABELS_DONT_FIT.format(message=refusal)
+            if "known" in parts:
+                self.ctx.known.append(parts["known"].uuid)
+            if "missing" not in parts:
+                self.report(f"all {len(self.inputs.frames)} frames are labelled already")
+                return None
+            frames = parts["missing"]
+        batches = self.cut(frames)
+        self.ctx.batches = [(label, batches[label].uuid) for label in sorted(batches)]
+        self.report(
+            f"{len(frames)} of {len(self.inputs.frames)} frames go to {self.inputs.engine.value} in "
+            f"{len(batches)} batches" + " of batches" * self.is_tree(frames)
         )
         return None
+
+    def known_shards(self) -> list[list[FramesData]]:
+        """Return what labels are taken from, a list for each call; one without shards drops what is given twice."""
+        frames = self.inputs.frames
+        if self.inputs.reuse:
+            twin = find_twin(self.node.process_type, self.inputs)
+            found = shards_of(twin, REUSE) if twin is not None else find_shards(frames, self.inputs)
+            if found or twin is not None:
+                return found
+        return [] if len(set(frames.frames.structure_ids)) == len(frames) else [[]]
+
+    def cut(self, frames: FramesData) -> Mapping[str, FramesData]:
+        """Return the batches by their label; those of a tree hold as many frames as one process can collect."""
+        size = self.inputs.batch_size.value
+        if len(frames) <= size:
+            return {"batch_000": frames}
+        if not self.is_tree(frames):
+            return cut_batches(frames, self.inputs.batch_size, metadata={"call_link_label": "cut_batches"})
+        return cut_boughs(frames, self.inputs.batch_size, metadata={"call_link_label": "cut_batches"})
+
+    def is_tree(self, frames: FramesData) -> bool:
+        """Whether there are more batches than one process can collect."""
+        return len(frames) > MAX_BATCHES * self.inputs.batch_size.value
+
+    def should_submit(self) -> bool:
+        """Whether there are batches to come."""
+        return len(self.ctx.labels) < len(self.ctx.get("batches", []))
+
+    def submit_batches(self) -> ToContext:
+        """Send the next batches to the engine."""
+        done = len(self.ctx.labels)
+        wave = self.ctx.batches[done : done + (self.inputs.max_parallel or len(self.ctx.batches))]
+        self.ctx.labels += [label for label, _ in wave]
+        return ToContext(**{label: self.submit_batch(label, orm.load_node(uuid)) for label, uuid in wave})
+
+    def submit_batch(self, label: str, frames: FramesData) -> orm.ProcessNode:
+        """Send one batch to the engine, or a bough of the tree to a process like this one."""
+        inputs = {
+            "code": self.inputs.code,
+            "frames": frames,
+            "parameters": self.inputs.parameters,
+            "options": dict(self.inputs.options),
+            "metadata": {"call_link_label": label},
+        }
+        if len(frames) > self.inputs.batch_size.value:
+            return self.submit(
+                LabelWorkChain,
+                engine=self.inputs.engine,
+                batch_size=self.inputs.batch_size,
+                max_parallel=self.inputs.max_parallel,
+                reuse=False,
+                **inputs,
+            )
+        return self.submit(WorkflowFactory(self.inputs.engine.value), **inputs)
+
+    def collect(self) -> ExitCode | None:
+        """Join labels known and new in the order of the frames; a failed batch is told, and costs no other."""
+        batches = {label: self.ctx[label] for label in self.ctx.labels}
+        failed = [batch for batch in batches.values() if not batch.is_finished_ok]
+        shards = {f"known_{number:03d}": orm.load_node(uuid) for number, uuid in enumerate(self.ctx.known)}
+        shards |= {label: batch.outputs.frames for label, batch in batches.items() if "frames" in batch.outputs}
+        reports = {label: batch.outputs.failures for label, batch in batches.items() if "failures" in batch.outputs}
+        if refusal := self.join(shards, reports):
+            return self.exit_codes.ERROR_LABELS_DONT_FIT.format(message=refusal)
+        if failed:
+            return self.exit_codes.ERROR_BATCH_FAILED.format(
+                number=len(failed),
+                total=len(batches),
+                pk=failed[0].pk,
+                message=failed[0].exit_message or f"it was {failed[0].process_state.value}",
+            )
+        return None
+
+    def join(self, shards: Mapping[str, FramesData], reports: Mapping[str, orm.Dict]) -> str:
+        """Attach frames and failures; return why the labels can't be joined, or an empty string."""
+        frames = self.inputs.frames
+        if list(shards) == list(reports) == ["batch_000"] and not self.ctx.known:
+            (shard,), (report,) = shards.values(), reports.values()
+            if len(shard) + len(report["failures"]) == len(frames):
+                self.out("frames", shard)
+                self.out("failures", report)
+                return ""
+        if shards:
+            labelled, refusal = attempt(join_shards, frames, metadata={"call_link_label": "join_shards"}, **shards)
+            if refusal:
+                return refusal
+            self.out("frames", labelled)
+        self.out("failures", join_failures(frames, metadata={"call_link_label": "join_failures"}, **reports))
+        return ""
 
 
 def validate_engine(engine: orm.Str | None, _: Any) -> str | None:
@@ -152,14 +254,27 @@ def validate_batch_size(size: orm.Int, _: Any) -> str | None:
     return None if size.value >= 1 else f"batch_size is {size.value}; a job labels at least one frame."
 
 
-def validate_batches(inputs: Mapping[str, Any], _: Any) -> str | None:
-    """Refuse more batches than one process may collect."""
-    if "frames" not in inputs or "batch_size" not in inputs:
+def validate_max_parallel(number: int, _: Any) -> str | None:
+    """Refuse a negative number."""
+    return None if number >= 0 else f"max_parallel is {number}; it is a number of batches, 0 for all at once."
+
+
+def validate_parameters(inputs: Mapping[str, Any], context: Any) -> str | None:
+    """Refuse what the engine would refuse, before anything is submitted."""
+    if not {"engine", "parameters", "code", "frames"} <= set(inputs):
         return None
-    size = inputs["batch_size"].value
-    if size < 1:
-        return "batch_size must be at least 1."
-    batches = -(-len(inputs["frames"]) // size)
-    if batches > MAX_BATCHES:
-        return f"{batches} batches are more than one process can collect ({MAX_BATCHES}): take a larger batch_size."
+    engine = WorkflowFactory(inputs["engine"].value)
+    ports = engine.spec().inputs
+    check = ports["parameters"].validator
+    if check is not None and (message := check(inputs["parameters"], context)):
+        return f"parameters: {message}"
+    given = {name: inputs[name] for name in ("code", "frames", "parameters")}
+    if ports.validator is not None and (message := ports.validator(given, context)):
+        return str(message)
+    most = getattr(engine, "MAX_FRAMES", None)
+    if most is not None and inputs["batch_size"].value > most:
+        return (
+            f"{inputs['engine'].value} starts one calculation a frame and takes at most {most} a batch: "
+            f"lower batch_size from {inputs['batch_size'].value}."
+        )
     return None

@@ -137,6 +137,7 @@ def test_what_died_while_nobody_watched_is_mended_by_the_next_call(
 @pytest.mark.workflow
 def test_a_set_up_that_was_killed_is_made_anew(call_demo: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     aiida = tmp_path / "demo" / "aiida"
+    told = ""
     for moment in (aiida / ".aiida" / "config.json", aiida / ".aiida" / "repository"):
         cut_short = call_demo()
         deadline = time.monotonic() + 60
@@ -144,12 +145,13 @@ def test_a_set_up_that_was_killed_is_made_anew(call_demo: Callable[..., subproce
             time.sleep(0.02)
         time.sleep(0.3)
         cut_short.kill()
-        cut_short.wait()
+        told += cut_short.communicate()[0]
         assert not (aiida / "set-up").exists()
 
     (tmp_path / "demo" / ".report-half.html").write_text("<html>")
-    told, _ = (last := call_demo()).communicate(timeout=240)
+    told += (last := call_demo()).communicate(timeout=240)[0]
     assert last.returncode == 0, told
+    # By the second call or the last: on a busy machine the second is killed before it has made anything anew.
     assert "was cut short last time; it is made anew" in told
     assert not (tmp_path / "demo" / ".report-half.html").exists()
 

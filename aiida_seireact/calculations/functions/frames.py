@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 
+MAX_BATCHES = 100  # link creation is quadratic in the number of inputs of one process
+
 
 @calcfunction
 def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData]:
     """Cut a shard into ``batch_000``, ``batch_001``, … of at most ``batch_size`` frames, in order."""
+    return _cut(frames.frames, batch_size.value)
+
+
+@calcfunction
+def cut_boughs(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData]:
+    """Cut a shard into at most `MAX_BATCHES` parts, each of as many frames as a tree of such parts can collect.
+
+    All parts but the last hold ``batch_size`` × `MAX_BATCHES`^k frames.
+    """
     columns, size = frames.frames, batch_size.value
-    return {
-        f"batch_{number:03d}": FramesData(columns.select(range(start, min(start + size, len(columns)))))
-        for number, start in enumerate(range(0, len(columns), size))
-    }
+    while size * MAX_BATCHES < len(columns):
+        size *= MAX_BATCHES
+    return _cut(columns, size)
 
 
 @calcfunction
@@ -50,19 +58,16 @@ def merge_frames(**shards: FramesData) -> FramesData:
 
 
 @calcfunction
-def merge_failures(batch_size: orm.Int, **reports: orm.Dict) -> orm.Dict:
-    """Join the failures of consecutive batches; indices then count over all frames."""
-    failures: list[dict[str, Any]] = []
-    for number, name in enumerate(sorted(reports)):
-        for failure in reports[name].get_dict()["failures"]:
-            failures.append({**failure, "index": failure["index"] + number * batch_size.value})
-    return orm.Dict({"failures": failures, "reports": []})
-
-
-@calcfunction
 def gather_failures(**reports: orm.Dict) -> orm.Dict:
     """Join the failures of several jobs, each with the name of its job."""
     failures = [
         {"job": name, **failure} for name in sorted(reports) for failure in reports[name].get_dict()["failures"]
     ]
     return orm.Dict({"failures": failures})
+
+
+def _cut(columns: Frames, size: int) -> dict[str, FramesData]:
+    return {
+        f"batch_{number:03d}": FramesData(columns.select(range(start, min(start + size, len(columns)))))
+        for number, start in enumerate(range(0, len(columns), size))
+    }

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 
+from aiida_seireact.calculations.functions import frames as functions
 from aiida_seireact.calculations.functions.frames import (
     cut_batches,
+    cut_boughs,
     gather_failures,
-    merge_failures,
     merge_frames,
     split_by_type,
 )
@@ -26,13 +27,13 @@ def test_split_by_type_keeps_every_frame_once(labelled, aiida_profile_clean):
     assert {name: len(part) for name, part in parts.items()} == {"Li2S": 2, "LiCl": 3}
 
 
-def test_failures_count_over_all_batches(aiida_profile_clean):
-    reports = {
-        f"batch_{number:03d}": orm.Dict({"failures": [{"index": 1, "structure_id": "s", "reason": "r"}]})
-        for number in range(2)
-    }
-    merged = merge_failures(orm.Int(10), **reports)
-    assert [failure["index"] for failure in merged["failures"]] == [1, 11]
+def test_a_tree_of_batches_holds_every_frame_once(labelled, aiida_profile_clean, monkeypatch):
+    monkeypatch.setattr(functions, "MAX_BATCHES", 2)
+    whole = FramesData(labelled(9)).store()
+    # 9 frames in batches of 2 are 5 batches; two at a time they make boughs of 8 and 1.
+    boughs = cut_boughs(whole, orm.Int(2))
+    assert [len(boughs[name]) for name in sorted(boughs)] == [8, 1]
+    assert merge_frames(**boughs).content_hash == whole.content_hash
 
 
 def test_unlike_settings_are_refused_with_a_sentence(labelled, aiida_profile_clean):

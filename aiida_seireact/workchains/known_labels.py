@@ -1,0 +1,108 @@
+"""Which labels are in the profile already: those that the same engine, code and settings made of the same structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.manage.caching import get_use_cache
+
+from aiida_seireact.data.frames import FramesData
+
+HASH = "extras._aiida_hash"
+MAX_SHARDS = 100  # links of one process
+
+
+def find_shards(frames: FramesData, inputs: Mapping[str, Any]) -> list[list[FramesData]]:
+    """Return shards that hold labels of some of the frames, the newest first, in parcels for one process each.
+
+    :param inputs: ``engine``, ``code`` and ``parameters`` of a `LabelWorkChain`.
+    """
+    wanted = set(frames.frames.structure_ids)
+    formulas = set(frames.base.attributes.get("formulas"))
+    chosen: list[FramesData] = []
+    for shard in _shards(inputs):
+        if not wanted:
+            break
+        if not formulas & set(shard.base.attributes.get("formulas")):
+            continue
+        found = wanted & set(shard.frames.structure_ids)
+        if found:
+            chosen.append(shard)
+            wanted -= found
+    return [chosen[start : start + MAX_SHARDS] for start in range(0, len(chosen), MAX_SHARDS)]
+
+
+def find_twin(process_type: str, inputs: Mapping[str, Any]) -> orm.WorkChainNode | None:
+    """Return the first process that came to a good end with the same inputs, if AiiDA's cache will answer its jobs.
+
+    What it did is done again then: each of its processes is answered by its clone, as a replay must be.
+    """
+    query = orm.QueryBuilder()
+    query.append(
+        orm.WorkChainNode,
+        filters={"process_type": process_type, "attributes.exit_status": 0, "attributes.sealed": True},
+        tag="twin",
+        project="*",
+    )
+    for label, node in (("parameters", inputs["parameters"]), ("engine", inputs["engine"]), ("code", inputs["code"])):
+        query.append(
+            type(node),
+            filters={HASH: node.base.caching.get_hash()},
+            with_outgoing="twin",
+            edge_filters={"label": label},
+            tag=label,
+        )
+    query.append(
+        FramesData,
+        filters={"attributes.content_hash": inputs["frames"].content_hash},
+        with_outgoing="twin",
+        edge_filters={"label": "frames"},
+    )
+    query.order_by({"twin": {"id": "asc"}})
+    for twin in query.all(flat=True):
+        jobs = {node.process_type for node in twin.called_descendants if isinstance(node, orm.CalcJobNode)}
+        if all(get_use_cache(identifier=job) for job in jobs):
+            return twin
+    return None
+
+
+def shards_of(twin: orm.WorkChainNode, call_prefix: str) -> list[list[FramesData]]:
+    """Return the shards that each call ``<call_prefix>…`` of a process took labels from, in its order."""
+    calls = twin.base.links.get_outgoing(link_label_filter=f"{call_prefix}%").all()
+    return [
+        [
+            link.node
+            for link in sorted(
+                call.node.base.links.get_incoming(node_class=FramesData).all(), key=lambda link: link.link_label
+            )
+            if link.link_label.startswith("shard_")
+        ]
+        for call in sorted(calls, key=lambda link: link.link_label)
+    ]
+
+
+def _shards(inputs: Mapping[str, Any]) -> list[FramesData]:
+    """Return all labelled frames of this engine, code and these settings, the newest first."""
+    query = orm.QueryBuilder()
+    query.append(
+        orm.WorkChainNode,
+        filters={
+            "process_type": f"aiida.workflows:{inputs['engine'].value}",
+            "attributes.exit_status": 0,
+            "attributes.sealed": True,
+        },
+        tag="engine",
+    )
+    for label in ("parameters", "code"):
+        node = inputs[label]
+        query.append(
+            type(node),
+            filters={HASH: node.base.caching.get_hash()},
+            with_outgoing="engine",
+            edge_filters={"label": label},
+        )
+    query.append(FramesData, with_incoming="engine", edge_filters={"label": "frames"}, tag="shard", project="*")
+    query.order_by({"shard": {"id": "desc"}})
+    return list({shard.pk: shard for shard in query.all(flat=True)}.values())
