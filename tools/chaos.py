@@ -299,7 +299,13 @@ def storm(
     demo.call()
     while demo.status is None:
         alive = _wait(demo, left, rng, pause)
-        if demo.status is not None or not alive:
+        if demo.status is not None:
+            continue
+        if not alive:
+            # The programs that had their turn may not come again: a worker takes the place of one of them.
+            again = [target for target in left if target in {event.target for event in result.kills}]
+            if again and WORKER not in left:
+                left[left.index(again[0])] = WORKER
             continue
         # What runs only now and then goes first.
         rare = [target for target in alive if target in JOBS]

@@ -29,6 +29,10 @@ LATTICE_DEFAULTS: Mapping[str, Mapping[str, float]] = {
 """Lattice parameters in Å: Li PBE (arXiv:2506.10944), the others as CHGNet 0.3.0 has them, within 1 % of
 PBE."""
 
+ISOLATED_ATOM = "isolated_atom"
+ATOM_BOX_ANG = (12.0, 12.1, 12.2)
+"""Unlike sides keep an electronic structure method away from a degenerate, symmetric atom."""
+
 PS_BOND_ANG = 2.05
 CUT_FRACTION = 0.205
 """Height of the (001) cut above a plane of P, in units of a.
@@ -212,6 +216,14 @@ def production_cell(seed: int = 3) -> Atoms:
     L = 7.07 Å is what the training cell relaxes to in plane (CHGNet), so the run starts near zero stress.
     """
     return interface_cell(seed=seed, li_layers=14, electrolyte_cells=2, repeat=(2, 2), in_plane_ang=7.07)
+
+
+def isolated_atom(symbol: str) -> Atoms:
+    """Return one atom alone in a box, of the config type that labelling engines compute spin-polarised."""
+    atoms = Atoms(symbol, cell=ATOM_BOX_ANG, pbc=True)
+    atoms.center()
+    atoms.info.update(config_type=ISOLATED_ATOM, group=f"isolated-{symbol}")
+    return atoms
 
 
 def rounded(atoms: Atoms) -> Atoms:

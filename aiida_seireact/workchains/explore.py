@@ -69,6 +69,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         spec.input("engine", valid_type=orm.Str, validator=validate_engine, help="Labelling engine.")
         spec.input("label", valid_type=orm.Dict, help="Settings of the labels: those of `labelled`.")
         spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
+        spec.expose_inputs(CampaignWorkChain, include=("reference_energies",))
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_exploration
         spec.output(
@@ -141,6 +142,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
                     code=self.inputs.codes.flare,
                     start=self.inputs.systems[self.inputs.conditions[name]["system"]],
                     **prepared,
+                    **self.exposed_inputs(CampaignWorkChain, agglomerate=False),
                     label={
                         "code": self.inputs.codes.label,
                         "engine": self.inputs.engine,

@@ -15,6 +15,7 @@ from aiida_seireact.calculations.functions.training import make_dataset
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.classify import ClassifyWorkChain
@@ -112,13 +113,12 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         """Return the shard of a cell."""
         return orm.load_node(self.ctx.cells[name])
 
-    def by_labeller(self, label: str, frames: FramesData | None, parameters: orm.Dict) -> orm.ProcessNode:
-        """Submit a relaxation, MD, or isolated atoms with the labeller itself."""
-        start = {} if frames is None else {"frames": frames}
+    def by_labeller(self, label: str, frames: FramesData, parameters: orm.Dict) -> orm.ProcessNode:
+        """Submit a relaxation or MD with the labeller itself."""
         return self.submit(
             AseLabelWorkChain,
             code=self.inputs.codes.label,
-            **start,
+            frames=frames,
             parameters=parameters,
             options=dict(self.inputs.options),
             metadata={"call_link_label": label},
@@ -152,8 +152,13 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             children[f"label_md_{name}"] = self.by_labeller(f"label_md_{name}", start, parameters)
         self.ctx.label_children = sorted(children)
         if "isolated_atoms" in self.inputs:
-            children["label_isolated_atoms"] = self.by_labeller(
-                "label_isolated_atoms", None, self.inputs.isolated_atoms
+            labelling = self.labelling()
+            del labelling["batch_size"]
+            children["label_isolated_atoms"] = self.submit(
+                IsolatedAtomsWorkChain,
+                species=self.inputs.isolated_atoms,
+                **labelling,
+                metadata={"call_link_label": "label_isolated_atoms"},
             )
         self.report(f"labelling {len(sampled)} frames" + f" and {len(children) - 1} short runs" * (len(children) > 1))
         return ToContext(**children)
@@ -175,7 +180,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
 
     def explore(self) -> ToContext | ExitCode:
         """Learn on the fly under each condition, from the labels so far."""
-        if failure := self.failure("label", self.ctx.label):
+        if failure := self.label_failure():
             return failure
         self.report(f"exploring {', '.join(sorted(self.inputs.conditions))} with a GP that asks when it is unsure")
         return ToContext(
@@ -186,6 +191,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
                 labelled=self.ctx.label.outputs.frames,
                 conditions=dict(self.inputs.conditions),
                 limits=self.inputs.limits,
+                **self.reference_energies(),
                 engine=self.inputs.engine,
                 label=self.inputs.label,
                 batch_size=self.inputs.batch_size,
@@ -196,10 +202,8 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
 
     def collect_dataset(self) -> ExitCode | None:
         """Choose and split the labelled frames."""
-        atoms = ["label_isolated_atoms"] if "isolated_atoms" in self.inputs else []
-        for name in [*self.ctx.label_children, *atoms]:
-            if failure := self.failure("label", self.ctx[name]):
-                return failure
+        if failure := self.label_failure():
+            return failure
         if self.should_explore():
             if failure := self.failure("explore", self.ctx.explore):
                 return failure
@@ -222,6 +226,18 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         self.out(f"{FIRST}.dataset" if self.should_augment() else "dataset", dataset)
         return None
 
+    def label_failure(self) -> ExitCode | None:
+        """Return why the first labels are not all there, or None if they are."""
+        atoms = ["label_isolated_atoms"] if "isolated_atoms" in self.inputs else []
+        failures = (self.failure("label", self.ctx[name]) for name in [*self.ctx.label_children, *atoms])
+        return next((failure for failure in failures if failure), None)
+
+    def reference_energies(self) -> dict[str, orm.Dict]:
+        """Return the energies of isolated atoms as an input of a learner; without them it fits its own."""
+        if "isolated_atoms" not in self.inputs:
+            return {}
+        return {"reference_energies": self.ctx.label_isolated_atoms.outputs.isolated_atoms}
+
     def labelled(self) -> dict[str, FramesData]:
         """Return the labelled shards by the name of their child."""
         outputs = {name: self.ctx[name].outputs for name in self.ctx.label_children}
@@ -240,9 +256,6 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
     def train(self) -> ToContext:
         """Train, test, package and compile."""
         dataset = orm.load_node(self.ctx.dataset)
-        energies = {}
-        if "isolated_atoms" in self.inputs:
-            energies["reference_energies"] = self.ctx.label_isolated_atoms.outputs.isolated_atoms
         self.report(f"training on {len(dataset.frame_ids('train'))} of {len(dataset)} frames")
         return ToContext(
             train=self.submit(
@@ -252,7 +265,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
                 parameters=self.inputs.train,
                 compile_code=self.inputs.codes.compile,
                 compile=self.inputs.compile,
-                **energies,
+                **self.reference_energies(),
                 options=dict(self.inputs.options),
                 metadata={"call_link_label": "train"},
             )

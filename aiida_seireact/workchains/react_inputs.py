@@ -19,6 +19,7 @@ from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.study import DatasetSettings, ReferenceSettings
 from aiida_seireact.science.sampling import SamplingPlan
+from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
@@ -117,11 +118,11 @@ def define_inputs(spec: ProcessSpec) -> None:
     spec.input("augment.batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
     spec.input(
         "isolated_atoms",
-        valid_type=orm.Dict,
-        validator=of_job(AseCalculation),
+        valid_type=orm.List,
+        validator=IsolatedAtomsWorkChain.spec().inputs["species"].validator,
         required=False,
-        help="Job of `seireact-label` that computes isolated atoms, for the reference energies of training; "
-        "without it they are fitted to the data, and the model's card says so.",
+        help="Elements whose isolated atoms the labelling engine computes, for the reference energies of both "
+        "learners; without it they are fitted to the data, and the model's card says so.",
     )
     spec.input(
         "engine",

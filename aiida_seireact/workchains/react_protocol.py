@@ -50,7 +50,7 @@ def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]
         "labeller_md": {name: orm.Dict(labelled_by(run)) for name, run in named(inputs["labeller_md"]).items()},
     }
     if (atoms := inputs["isolated_atoms"]) is not None:
-        values["isolated_atoms"] = orm.Dict(labelled_by(atoms))
+        values["isolated_atoms"] = orm.List(atoms)
 
     explored = ExploreWorkChain.get_protocol_inputs(protocol)
     inputs["limits"] = explored["limits"]

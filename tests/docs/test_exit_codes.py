@@ -13,6 +13,7 @@ from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
+from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
@@ -44,6 +45,7 @@ WORKCHAINS = (
     CampaignWorkChain,
     ClassifyWorkChain,
     ExploreWorkChain,
+    IsolatedAtomsWorkChain,
     LabelWorkChain,
     LegWorkChain,
     ProduceWorkChain,

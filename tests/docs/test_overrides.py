@@ -56,6 +56,8 @@ def test_a_builder_takes_the_overrides(
         elif stage == "augment":
             for part, changes in values.items():
                 assert is_laid_over(changes, builder.augment[part].get_dict())
+        elif isinstance(values, list):
+            assert builder[stage].get_list() == values
         else:
             assert is_laid_over(values, builder[stage].get_dict())
 
