@@ -299,9 +299,7 @@ def storm(
     demo.call()
     while demo.status is None:
         alive = _wait(demo, left, rng, pause)
-        if demo.status is not None:
-            continue
-        if not alive:
+        if demo.status is not None or not alive:
             # The programs that had their turn may not come again: a worker takes the place of one of them.
             again = [target for target in left if target in {event.target for event in result.kills}]
             if again and WORKER not in left:
