@@ -15,6 +15,7 @@ COMMANDS = {
         "doctor:doctor",
         "Run every program on a toy, look after the daemon, say how to fix what is broken.",
     ),
+    "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
     "status": (
         "status:status",

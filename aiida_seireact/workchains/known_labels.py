@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
+from aiida.common.hashing import make_hash
 from aiida.manage.caching import get_use_cache
 
 from aiida_seireact.data.frames import FramesData
@@ -49,7 +50,7 @@ def find_twin(process_type: str, inputs: Mapping[str, Any]) -> orm.WorkChainNode
     for label, node in (("parameters", inputs["parameters"]), ("engine", inputs["engine"]), ("code", inputs["code"])):
         query.append(
             type(node),
-            filters={HASH: node.base.caching.get_hash()},
+            filters={HASH: _hash(node)},
             with_outgoing="twin",
             edge_filters={"label": label},
             tag=label,
@@ -83,6 +84,11 @@ def shards_of(twin: orm.WorkChainNode, call_prefix: str) -> list[list[FramesData
     ]
 
 
+def _hash(node: orm.Data) -> str:
+    """Return the hash of the content of a node; one not stored has none yet."""
+    return node.base.caching.get_hash() or make_hash(node.base.caching.get_objects_to_hash())
+
+
 def _shards(inputs: Mapping[str, Any]) -> list[FramesData]:
     """Return all labelled frames of this engine, code and these settings, the newest first."""
     query = orm.QueryBuilder()
@@ -99,7 +105,7 @@ def _shards(inputs: Mapping[str, Any]) -> list[FramesData]:
         node = inputs[label]
         query.append(
             type(node),
-            filters={HASH: node.base.caching.get_hash()},
+            filters={HASH: _hash(node)},
             with_outgoing="engine",
             edge_filters={"label": label},
         )
