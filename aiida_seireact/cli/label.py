@@ -142,11 +142,8 @@ def find(code: str | None) -> AbstractCode | None:
     try:
         return orm.load_code(code)
     except (NotExistent, MultipleObjectsError, ValueError):
-        known = orm.QueryBuilder().append(orm.AbstractCode).all(flat=True)
-        # A portable code can't be hidden.
-        names = (
-            ", ".join(sorted({item.full_label for item in known if not getattr(item, "is_hidden", False)})) or "none"
-        )
+        known = orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)
+        names = ", ".join(sorted({item.full_label for item in known if not item.is_hidden})) or "none"
         raise click.ClickException(f"There is no single code {code!r} in this profile; there is: {names}.") from None
 
 
