@@ -9,7 +9,6 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
 from aiida_seireact.calculations.allegro import AllegroCalculation, validate_energies
-from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.compile import CompileCalculation, validate_package
 from aiida_seireact.calculations.functions.augment import extend_dataset, summarise_augmentation
 from aiida_seireact.calculations.lammps import (
@@ -27,13 +26,12 @@ from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.jobs.augment import ExtendSettings
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.codes import find_code
-from aiida_seireact.workchains.label import LabelWorkChain, validate_batch_size, validate_engine
+from aiida_seireact.workchains.label import LabelWorkChain, complaint, validate_batch_size, validate_engine
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 from aiida_seireact.workchains.select import SelectWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
 
-ASE_ENGINE = "seireact.label.ase"
 PROGRAMS = ("lmp", "select", "label", "train", "compile")
 
 
@@ -323,8 +321,6 @@ def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
             return f"cells.{name}: {message}"
     if inputs["potential"].model_hash != inputs["compiled"].model_hash:
         return "`compiled` was not made of `potential`: frames of one model's runs would teach another."
-    if "engine" in inputs and "label" in inputs and inputs["engine"].value == ASE_ENGINE:
-        check = AseCalculation.spec().inputs["parameters"].validator
-        if message := check(inputs["label"], context):
-            return f"label: {message}"
+    if {"engine", "label"} <= set(inputs) and (message := complaint(inputs["engine"], inputs["label"], context)):
+        return f"label: {message}"
     return None

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
-from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.flare import validate_start
 from aiida_seireact.calculations.functions.campaigns import (
     gather_campaign_failures,
@@ -25,10 +24,9 @@ from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, ConditionSetting
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.codes import find_code
-from aiida_seireact.workchains.label import validate_batch_size, validate_engine
+from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
-ASE_ENGINE = "seireact.label.ase"
 # A name is part of link labels and of names of arrays.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
@@ -248,10 +246,8 @@ def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
     labelled = inputs.get("labelled")
     if labelled is not None and not labelled.has_stress:
         return "labelled: these frames have no energy, forces and stress: label them first."
-    if "engine" in inputs and "label" in inputs and inputs["engine"].value == ASE_ENGINE:
-        check = AseCalculation.spec().inputs["parameters"].validator
-        if message := check(inputs["label"], context):
-            return f"label: {message}"
+    if {"engine", "label"} <= set(inputs) and (message := complaint(inputs["engine"], inputs["label"], context)):
+        return f"label: {message}"
     for name, node in conditions.items():
         condition = node.get_dict()
         if condition["system"] not in systems:

@@ -19,6 +19,7 @@ from aiida_seireact.workchains.known_labels import find_shards, find_twin, shard
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
 ENGINE_PREFIX = "seireact.label."
+ASE_ENGINE = "seireact.label.ase"
 # Call links of the processes that take labels over.
 REUSE = "reuse_"
 
@@ -42,7 +43,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             "engine",
             valid_type=orm.Str,
             validator=validate_engine,
-            default=lambda: orm.Str("seireact.label.ase"),
+            default=lambda: orm.Str(ASE_ENGINE),
             help="Entry point (`aiida.workflows`) of the engine; third parties add theirs as `seireact.label.<name>`.",
         )
         spec.input(
@@ -259,15 +260,20 @@ def validate_max_parallel(number: int, _: Any) -> str | None:
     return None if number >= 0 else f"max_parallel is {number}; it is a number of batches, 0 for all at once."
 
 
+def complaint(engine: orm.Str, parameters: orm.Dict, context: Any) -> str | None:
+    """Return what an engine says against these settings, None if nothing."""
+    check = WorkflowFactory(engine.value).spec().inputs["parameters"].validator
+    return None if check is None else check(parameters, context)
+
+
 def validate_parameters(inputs: Mapping[str, Any], context: Any) -> str | None:
     """Refuse what the engine would refuse, before anything is submitted."""
     if not {"engine", "parameters", "code", "frames"} <= set(inputs):
         return None
+    if message := complaint(inputs["engine"], inputs["parameters"], context):
+        return f"parameters: {message}"
     engine = WorkflowFactory(inputs["engine"].value)
     ports = engine.spec().inputs
-    check = ports["parameters"].validator
-    if check is not None and (message := check(inputs["parameters"], context)):
-        return f"parameters: {message}"
     given = {name: inputs[name] for name in ("code", "frames", "parameters")}
     if ports.validator is not None and (message := ports.validator(given, context)):
         return str(message)

@@ -163,10 +163,14 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         self.report(f"labelling {len(sampled)} frames" + f" and {len(children) - 1} short runs" * (len(children) > 1))
         return ToContext(**children)
 
+    def engine_code(self) -> orm.AbstractCode:
+        """Return the program of the labelling engine."""
+        return self.inputs.codes.get("engine", self.inputs.codes.label)
+
     def labelling(self) -> dict[str, Any]:
         """Return what every process that labels is told."""
         return {
-            "code": self.inputs.codes.label,
+            "code": self.engine_code(),
             "engine": self.inputs.engine,
             "parameters": self.inputs.label,
             "batch_size": self.inputs.batch_size,
@@ -186,7 +190,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         return ToContext(
             explore=self.submit(
                 ExploreWorkChain,
-                codes={name: self.inputs.codes[name] for name in ("flare", "label")},
+                codes={"flare": self.inputs.codes.flare, "label": self.engine_code()},
                 systems={name: orm.load_node(uuid) for name, uuid in self.ctx.starts.items()},
                 labelled=self.ctx.label.outputs.frames,
                 conditions=dict(self.inputs.conditions),
@@ -285,7 +289,10 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         return ToContext(
             augment=self.submit(
                 AugmentWorkChain,
-                codes={name: codes[name] for name in ("lmp", "select", "label", "train", "compile")},
+                codes={
+                    **{name: codes[name] for name in ("lmp", "select", "train", "compile")},
+                    "label": self.engine_code(),
+                },
                 dataset=orm.load_node(self.ctx.dataset),
                 potential=train.potential,
                 compiled=train.compiled,

@@ -23,10 +23,9 @@ from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
-from aiida_seireact.workchains.label import validate_batch_size, validate_engine
+from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
 
 Check = Callable[[Any, Any], str | None]
-ASE_ENGINE = "seireact.label.ase"
 # What the cells that are built hold; one's own may hold other types.
 BUILT_TYPES = {"interface", "Li6PS5Cl"}
 
@@ -88,6 +87,13 @@ def define_inputs(spec: ProcessSpec) -> None:
     spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
     for program in PROGRAMS:
         spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
+    spec.input(
+        "codes.engine",
+        valid_type=orm.AbstractCode,
+        required=False,
+        help="The program of the labelling engine, where that is not `seireact.label.ase`. Relaxation of the cells and "
+        "runs of the labeller stay with seireact-label.",
+    )
     for name, (check, text) in SETTINGS.items():
         spec.input(name, valid_type=orm.Dict, validator=check, help=text)
     spec.input_namespace(
@@ -148,7 +154,7 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
     given = {name: inputs[name].get_dict() for name in SETTINGS if name in inputs}
     if len(given) < len(SETTINGS) or "engine" not in inputs:
         return None
-    if inputs["engine"].value == ASE_ENGINE and (message := of_job(AseCalculation)(inputs["label"], context)):
+    if message := complaint(inputs["engine"], inputs["label"], context):
         return f"label: {message}"
     absent = [name for name in given["references"]["phases"] if name not in given["structures"].get("references", {})]
     if absent:

@@ -11,6 +11,7 @@ from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.label import ASE_ENGINE
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import merge
 from aiida_seireact.workchains.react_inputs import SETTINGS
@@ -42,7 +43,12 @@ def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]
     def labelled_by(job: Mapping[str, Any]) -> dict[str, Any]:
         return merge({"calculator": calculator}, job)
 
-    for name in ("label", "relax", "reference_labeller_md"):
+    if inputs["engine"] == ASE_ENGINE:
+        inputs["label"] = labelled_by(inputs["label"])
+    else:
+        # Another engine has settings of its own, given whole; what the protocol says is for a calculator of ASE.
+        inputs["label"] = {name: value for name, value in inputs["label"].items() if name != "task"}
+    for name in ("relax", "reference_labeller_md"):
         inputs[name] = labelled_by(inputs[name])
     values: dict[str, Any] = {
         "engine": orm.Str(inputs["engine"]),
