@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from aiida.common.links import LinkType
-from aiida.orm import AbstractCode, CalcJobNode, CalculationNode, Data, Dict, Node, ProcessNode, WorkflowNode
+from aiida.orm import (
+    AbstractCode,
+    CalcFunctionNode,
+    CalcJobNode,
+    CalculationNode,
+    Data,
+    Dict,
+    Node,
+    ProcessNode,
+    WorkflowNode,
+)
 
 from aiida_seireact.cli.family import LABELLING
 from aiida_seireact.data.dataset import DatasetData
@@ -105,6 +115,11 @@ def _climb(node: Node, link: str, seen: set[int], labellings: dict[int, Labellin
         labellings[step.pk] = labelling_of(node)
         step.is_label = True
         return step
+    if jobs := labelling_jobs(node):
+        labellings |= {_pk(job): labelling_of(job) for job in jobs.values()}
+        step.is_label = True
+        step.text += f", labels of {len(jobs)} jobs"
+        return step
     for entry in node.base.links.get_incoming(link_type=UP).all():
         if isinstance(node, Data) or leads_to_frames(entry.node):
             step.under.append(_climb(entry.node, entry.link_label, seen, labellings))
@@ -132,6 +147,37 @@ def makes_labels(node: Node) -> TypeGuard[CalcJobNode]:
     )
 
 
+def labelling_jobs(node: Node) -> dict[int, CalcJobNode]:
+    """Return, by its index in the batch, the job that computed each labelled frame, where there is one job a frame.
+
+    Such engines join what their jobs left by a calcfunction, which has what came of frame 17 as its input
+    ``frame_017``; frames without a label are in its output ``failures``.
+    """
+    if not isinstance(node, CalcFunctionNode):
+        return {}
+    made = {entry.link_label: entry.node for entry in node.base.links.get_outgoing(link_type=LinkType.CREATE).all()}
+    if not isinstance(made.get("frames"), FramesData) or not isinstance(made.get("failures"), Dict):
+        return {}
+    lost = {failure["index"] for failure in made["failures"].get_dict().get("failures", [])}
+    jobs = {}
+    for entry in node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all():
+        number, creator = entry.link_label.removeprefix("frame_"), entry.node.creator
+        if number.isdecimal() and int(number) not in lost and isinstance(creator, CalcJobNode):
+            jobs[int(number)] = creator
+    return dict(sorted(jobs.items()))
+
+
+def job_of_frame(shard: FramesData, position: int) -> CalcJobNode | None:
+    """Return the job that computed the label of a frame of a shard, None where its creator is no labelling."""
+    creator = shard.creator
+    if creator is None:
+        return None
+    if makes_labels(creator):
+        return creator
+    jobs = list(labelling_jobs(creator).values())
+    return jobs[position] if len(jobs) == len(shard) else None
+
+
 def _created(node: CalculationNode) -> Iterator[Node]:
     for entry in node.base.links.get_outgoing(link_type=LinkType.CREATE).all():
         yield entry.node
@@ -156,7 +202,8 @@ def labelling_of(job: CalcJobNode) -> Labelling:
         code="" if code is None else code.full_label,
         versions=_versions(job),
         settings=settings,
-        n_frames=sum(len(out) for out in _created(job) if isinstance(out, FramesData) and out.is_labelled),
+        # One that gives no frames computed one, which another process joined to the others.
+        n_frames=sum(len(out) for out in _created(job) if isinstance(out, FramesData) and out.is_labelled) or 1,
         from_cache=job.base.caching.is_created_from_cache,
     )
 
@@ -238,7 +285,7 @@ def frame_origin(node: Node, index: int) -> FrameOrigin:
     parent_id = str(frames.parent_id[position])
     parent = _holder_of(parent_id, shards_above(shard)) if parent_id else None
     step = int(frames.md_step[position])
-    creator = shard.creator
+    job = job_of_frame(shard, position)
     return FrameOrigin(
         frame_id=frame_id,
         structure_id=frames.structure_ids[position],
@@ -250,14 +297,14 @@ def frame_origin(node: Node, index: int) -> FrameOrigin:
         shard_pk=_pk(shard),
         shard_uuid=shard.uuid,
         index_in_shard=position,
-        labelling=labelling_of(creator) if creator is not None and makes_labels(creator) else None,
+        labelling=None if job is None else labelling_of(job),
         parent_shard_pk=parent[0] if parent else None,
         parent_index=parent[1] if parent else None,
     )
 
 
 def _by_labelling(shard: FramesData) -> bool:
-    return shard.creator is not None and makes_labels(shard.creator)
+    return shard.creator is not None and (makes_labels(shard.creator) or bool(labelling_jobs(shard.creator)))
 
 
 def shards_above(node: Node) -> Iterator[FramesData]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from aiida import orm
 from aiida.common.links import LinkType
 
 from aiida_seireact.cli.tracing import TraceError, frame_origin, shards_above, trace
@@ -117,3 +118,26 @@ def test_a_frame_that_is_not_there_is_refused(study):
 def test_a_model_has_no_frames(study):
     with pytest.raises(TraceError, match="PotentialData and has no frames"):
         frame_origin(study.potential, 0)
+
+
+def test_with_one_job_a_frame_each_label_is_traced_to_its_job(aiida_profile, labelled):
+    frames = labelled(3, seed=11)
+    bare = FramesData(frames.without_labels()).store()
+    jobs = [add_job("vasp", "vasp.vasp", None, "") for _ in range(4)]
+    join = orm.CalcFunctionNode()
+    join.set_process_label("collect_vasp")
+    join.base.links.add_incoming(bare, LinkType.INPUT_CALC, "frames")
+    for index, job in enumerate(jobs):
+        join.base.links.add_incoming(created(orm.Dict({}), job, "misc"), LinkType.INPUT_CALC, f"frame_{index:03d}")
+        finish(job)
+    join.store()
+    # Frame 1 of four was refused.
+    created(orm.Dict({"failures": [{"index": 1, "reason": "NaN"}]}), join, "failures")
+    shard = created(FramesData(frames), join, "frames")
+    finish(join)
+
+    assert [labelling.pk for labelling in trace(shard).labellings] == [jobs[0].pk, jobs[2].pk, jobs[3].pk]
+    origin = frame_origin(shard, 1)
+    assert origin.labelling is not None
+    assert origin.labelling.pk == jobs[2].pk
+    assert origin.labelling.n_frames == 1
