@@ -116,8 +116,8 @@ class PwRun:
 
     @property
     def magnetization(self) -> float | None:
-        """Total magnetisation of a spin-polarised run, μB in the cell."""
-        value = self.found.get("total_magnetization")
+        """Total magnetisation of a spin-polarised run, μB in the cell; None of any other."""
+        value = self.found.get("total_magnetization") if self.found.get("lsda") else None
         return None if value is None else float(value)
 
     def label(self) -> Label:

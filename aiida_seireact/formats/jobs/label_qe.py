@@ -136,7 +136,8 @@ class QeSettings(Job):
             "CONTROL": {"calculation": "scf", "tprnfor": True, "tstress": not isolated, "disk_io": "low"},
             "SYSTEM": system,
             "ELECTRONS": {
-                "conv_thr": self.conv_thr_ry_per_atom * len(symbols),
+                # AiiDA stores a float in 14 digits: what is asked must be what is found again.
+                "conv_thr": float(f"{self.conv_thr_ry_per_atom * len(symbols):.10g}"),
                 "electron_maxstep": self.electron_maxstep,
                 "mixing_beta": self.mixing_beta,
                 "mixing_mode": self.mixing_mode,
