@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ LIBRARIES = ("", "/blas", "/lapack", "/openblas-pthread", "/openmpi/lib")
 WRAPPER = """#!/bin/sh
 here={root}
 export LD_LIBRARY_PATH="{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
-export OPAL_PREFIX="$here{opal}"
+# Open MPI looks for its plugins where it was built to be, unless it was unpacked beside pw.x.
+if [ -d "$here/{inside}/openmpi" ]; then export OPAL_PREFIX="$here/usr"; fi
 exec "$here/usr/bin/pw.x" "$@"
 """
 
@@ -66,19 +68,12 @@ def unpack() -> None:
         for package in packages.glob("*.deb"):
             run("dpkg", "-x", package, root)
         shutil.rmtree(packages)
-        ((pw_lib,),) = [sorted((root / "usr" / "lib").glob("*-linux-gnu*"))[:1] or (Path("/nowhere"),)]
-        inside = f"/usr/lib/{pw_lib.name}"
-        write_wrapper(wrapper, root, inside)
+        inside = f"usr/lib/{platform.machine()}-linux-gnu"
+        libraries = ":".join(f"{root}/{inside}{folder}" for folder in LIBRARIES)
+        wrapper.parent.mkdir()
+        wrapper.write_text(WRAPPER.format(root=root, libraries=libraries, inside=inside), encoding="utf-8")
+        wrapper.chmod(0o755)
     os.environ["PATH"] = f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"
-
-
-def write_wrapper(wrapper: Path, root: Path, inside: str) -> None:
-    """Write a script that starts the unpacked pw.x with the libraries beside it, and try it."""
-    wrapper.parent.mkdir()
-    libraries = ":".join(f"{root}{inside}{folder}" for folder in LIBRARIES)
-    opal = "/usr" if (root / "usr/lib/openmpi").exists() else f"{inside}/openmpi"
-    wrapper.write_text(WRAPPER.format(root=root, libraries=libraries, opal=opal), encoding="utf-8")
-    wrapper.chmod(0o755)
 
 
 def missing_libraries() -> list[str]:

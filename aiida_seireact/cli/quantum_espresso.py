@@ -65,13 +65,20 @@ def _look_after_code(computer: Computer | None, *, dry_run: bool, tell: Tell) ->
     same = [code for code in codes if all(str(getattr(code, key)) == value for key, value in content.items())]
     if same:
         tell(f"code {same[0].label}", "reused", path)
-        return
-    label = f"pw-{version}"
-    if label in {code.label for code in codes}:
-        label += f"-{len(codes) + 1}"
-    if not dry_run and computer is not None:
-        _make_code(label, computer, content)
-    tell(f"code {label}", "would make" if dry_run else "made", path)
+        if not dry_run:
+            same[0].is_hidden = False
+    else:
+        label = f"pw-{version}"
+        if label in {code.label for code in codes}:
+            label += f"-{len(codes) + 1}"
+        if not dry_run and computer is not None:
+            _make_code(label, computer, content)
+        tell(f"code {label}", "would make" if dry_run else "made", path)
+    for code in codes:
+        if str(code.filepath_executable) == path and code not in same and not code.is_hidden:
+            if not dry_run:
+                code.is_hidden = True
+            tell(f"code {code.label}", "would hide" if dry_run else "hidden", "this pw.x is of another version now")
 
 
 def _codes_on(computer: Computer) -> list[InstalledCode]:
