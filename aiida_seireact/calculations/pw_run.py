@@ -105,10 +105,16 @@ class PwRun:
         if self._scf.get("convergence_achieved") is False:
             words = f"its electronic structure is not converged after {self._scf.get('n_scf_steps')} steps"
         else:
-            retrieved = self.outputs.get("retrieved")
-            said = words_of(retrieved) if retrieved is not None else None
+            said = self._last_words() if self.calculation.exit_status else ""
             words = (said or str(node.exit_message or node.process_state.value)).rstrip(".")
         return f"{words} (exit {node.exit_status} of aiida-quantumespresso, run {len(runs)})"
+
+    def _last_words(self) -> str:
+        """Return the error in the output of pw.x; where there is no output to speak of, what the job said last."""
+        retrieved = self.outputs.get("retrieved")
+        if retrieved is None:
+            return ""
+        return error_of(retrieved) or ("" if self.found else last_line_of(retrieved))
 
     def changed(self, asked: Parameters) -> list[str]:
         """Return what the handlers of aiida-quantumespresso changed in the namelists, a phrase a key."""
@@ -143,12 +149,18 @@ def stress_from_gpa(stress: ArrayLike) -> NDArray[np.float64]:
     return -np.asarray(stress, dtype=np.float64)[XX_YY_ZZ_YZ_XZ_XY] * GPa
 
 
-def words_of(folder: orm.FolderData) -> str | None:
-    """Return the error that pw.x wrote into its output, else the last line of the job's stderr, if there is any."""
-    names = folder.base.repository.list_object_names()
-    text = folder.base.repository.get_object_content(STANDARD_OUTPUT) if STANDARD_OUTPUT in names else ""
-    if match := re.search(r"^ *Error in routine +(.+?)\s*\n *(.+?)\s*$", text, re.MULTILINE):
-        return f"pw.x stopped in {match[1]} {match[2]}"
-    errors = folder.base.repository.get_object_content(STANDARD_ERROR) if STANDARD_ERROR in names else ""
-    lines = errors.strip().splitlines()
-    return f"pw.x left no whole output; the last words of the job: {lines[-1].strip()}" if lines else None
+def error_of(folder: orm.FolderData) -> str:
+    """Return the error that pw.x wrote into its output, an empty string if it wrote none."""
+    match = re.search(r"^ *Error in routine +(.+?)\s*\n *(.+?)\s*$", _text(folder, STANDARD_OUTPUT), re.MULTILINE)
+    return f"pw.x stopped in {match[1]} {match[2]}" if match else ""
+
+
+def last_line_of(folder: orm.FolderData) -> str:
+    """Return what a job without output wrote last to its standard error, an empty string if it wrote nothing."""
+    lines = _text(folder, STANDARD_ERROR).strip().splitlines()
+    return f"pw.x left no whole output; the last words of the job: {lines[-1].strip()}" if lines else ""
+
+
+def _text(folder: orm.FolderData, name: str) -> str:
+    repository = folder.base.repository
+    return str(repository.get_object_content(name)) if name in repository.list_object_names() else ""
