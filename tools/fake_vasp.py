@@ -1,7 +1,7 @@
-"""A stand-in for VASP in tests: reads INCAR, KPOINTS, POSCAR and POTCAR as VASP does, and computes with a toy potential.
+"""A stand-in for VASP in tests: it reads INCAR, KPOINTS, POSCAR and POTCAR as VASP does, and computes with a toy.
 
 It leaves vasprun.xml, OUTCAR, CONTCAR, OSZICAR and standard output in the form that the parsers of aiida-vasp read, so
-that whole workflows run through their real code. EMT where it knows all elements, else Lennard-Jones; no physics of VASP.
+that whole workflows run through their real code. The toy is EMT where it knows all elements, else Lennard-Jones.
 
 It fails as VASP does where the file that ``$FAKE_VASP_WAYS`` names says so: a JSON object from the length of the first
 lattice vector in Å, with three decimals, to one of the ways of :data:`WAYS`. So a test can spoil one frame of many.
@@ -195,6 +195,7 @@ def outcar(result: Result) -> str:
 def main() -> None:
     """Run in the working directory, as VASP does."""
     atoms = read("POSCAR", format="vasp")
+    assert isinstance(atoms, Atoms)
     if refused := complaint(atoms):
         sys.exit(f"fake-vasp: {refused}")
     ways = json.loads(Path(os.environ["FAKE_VASP_WAYS"]).read_text()) if "FAKE_VASP_WAYS" in os.environ else {}

@@ -72,10 +72,8 @@ class VaspRun:
             return "no job of VASP was started for it: `verdi process report` of its vasp.v2.vasp tells why"
         if self.calculation.exit_status != 0 or self.workchain.exit_status != 0:
             return self.failure()
-        if missing := [name for name in ("total_energies", "forces", "version") if name not in self.misc]:
+        if missing := [name for name in ("total_energies", "forces", "version") if self.misc.get(name) is None]:
             return f"aiida-vasp found no {', '.join(missing)} in its output"
-        if "energy_free" not in self.misc["total_energies"]:
-            return "aiida-vasp found no free energy in its output"
         if self.trajectory is None:
             return "its output does not tell which atoms were computed"
         other = {tag: how for tag, how in deviations(asked, self.incar).items() if tag not in SOLVER_TAGS}
@@ -89,43 +87,54 @@ class VaspRun:
         return None
 
     def failure(self) -> str:
-        """Return how a failed run ended, in the words of aiida-vasp, and after how many runs."""
+        """Return how a failed run ended, in the words of aiida-vasp, and in which run."""
         assert self.calculation is not None
         assert self.workchain is not None
-        runs = [child for child in self.workchain.called if isinstance(child, orm.CalcJobNode)]
+        run = sum(isinstance(child, orm.CalcJobNode) for child in self.workchain.called)
+        if self.calculation.is_excepted:
+            # NaN in energy, forces or stress ends here: AiiDA stores none.
+            return f"AiiDA can't keep its output: {str(self.calculation.exception).rstrip('.')} (run {run})"
+        status = self.misc.get("run_status", {})
+        if status.get("finished") and not status.get("electronic_converged"):
+            steps = status["last_iteration_index"][1]  # [ionic step, electronic step]
+            return f"its electronic structure is not converged after {steps} steps (run {run})"
         node = self.calculation if self.calculation.exit_status else self.workchain
-        words = str(node.exit_message or node.process_state.value).rstrip(".")
-        steps = self.misc.get("run_status", {})
-        if steps.get("electronic_converged") is False and steps.get("finished"):
-            # `[ionic step, electronic step]`
-            words = f"its electronic structure is not converged after {steps['last_iteration_index'][1]} steps"
-        return f"{words} (exit {node.exit_status} of aiida-vasp, run {len(runs)})"
+        words = node.exit_message or f"it was {node.process_state.value}"
+        return f"{words.rstrip('.')} (exit {node.exit_status} of aiida-vasp, run {run})"
 
     def changed(self, asked: Mapping[str, Any]) -> list[str]:
         """Return what the handlers of aiida-vasp changed in the INCAR, a phrase a tag."""
         return list(deviations(asked, self.incar).values())
 
-    def label(self, order: NDArray[np.int64]) -> Label:
-        """Return the label, its atoms put back into the order of the frame.
+    def label(self, order: NDArray[np.int64]) -> Label | str:
+        """Return the label, its atoms put back into the order of the frame, or why it can't be read.
 
         :param order: ``(n_atoms,)`` the atom of the frame that went to each place of the POSCAR.
         """
+        try:
+            return self._label(order)
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            # What aiida-vasp could not read is None, or lacks numbers; such a frame must cost no other.
+            return f"its output is not whole: {error}"
+
+    def _label(self, order: NDArray[np.int64]) -> Label:
         assert self.trajectory is not None
-        energies = self.misc["total_energies"]
+        energies, stress = self.misc["total_energies"], self.misc.get("stress")
         cell = self.trajectory.get_array("cells")[0]
         numbers = np.array([atomic_numbers[symbol] for symbol in self.trajectory.base.attributes.get("symbols")])
         positions = self.trajectory.get_array("positions")[0] @ cell
         forces = np.asarray(self.misc["forces"], dtype=np.float64)
+        if not len(forces) == len(numbers) == len(order):
+            raise ValueError(f"{len(forces)} forces on {len(numbers)} atoms for a frame of {len(order)}")
         back = np.argsort(order)
-        whole = len(forces) == len(numbers) == len(order)
         return Label(
             energy=float(energies["energy_free"]),
-            energy_e0=float(energies["energy_extrapolated"]) if "energy_extrapolated" in energies else None,
-            forces=forces[back] if whole else forces,
-            stress=stress_from_kbar(self.misc["stress"]) if "stress" in self.misc else None,
-            converged=self.misc.get("run_status", {}).get("electronic_converged") is True,
-            numbers=numbers[back] if whole else numbers,
-            positions=positions[back] if whole else positions,
+            energy_e0=float(energies["energy_extrapolated"]),
+            forces=forces[back],
+            stress=None if stress is None else stress_from_kbar(stress),
+            converged=self.misc["run_status"]["electronic_converged"] is True,
+            numbers=numbers[back],
+            positions=positions[back],
             cell=cell,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from aiida import orm
@@ -22,10 +22,10 @@ from aiida_seireact.calculations.functions.label_vasp import (
 )
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label_vasp import ISOLATED_ATOM, VaspSettings
 
 ENGINE = "vasp.v2.vasp"
-MAX_FRAMES = 64  # one link each when they are collected; more than 128 inputs freeze a worker
 UPLOAD = "aiida-vasp potcar uploadfamily --path FOLDER --name '{family}' --description 'PAW PBE'"
 
 
@@ -36,6 +36,9 @@ class VaspLabelWorkChain(WorkChain):
     is given up costs no other one.
     """
 
+    # One link each when they are collected; more than 128 inputs of a process freeze a worker.
+    MAX_FRAMES: ClassVar[int] = 64
+
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
@@ -43,8 +46,8 @@ class VaspLabelWorkChain(WorkChain):
         spec.input(
             "frames",
             valid_type=FramesData,
-            validator=validate_frames,
-            help=f"At most {MAX_FRAMES} frames: cells, or isolated atoms (config type `{ISOLATED_ATOM}`), not both.",
+            validator=validate_number,
+            help=f"At most {cls.MAX_FRAMES} frames: cells, or isolated atoms (type `{ISOLATED_ATOM}`), not both.",
         )
         spec.input(
             "parameters",
@@ -160,16 +163,19 @@ def potcars(settings: VaspSettings) -> dict[str, orm.Data]:
     return dict(DataFactory("vasp.potcar").get_potcars_dict(sorted(mapping), settings.potential_family, mapping))
 
 
-def validate_frames(frames: FramesData | None, _: Any) -> str | None:
-    """Refuse what one batch can't hold."""
-    if frames is None:
+def validate_number(frames: FramesData | None, _: Any) -> str | None:
+    """Refuse more frames than one process can collect."""
+    most = VaspLabelWorkChain.MAX_FRAMES
+    if frames is None or len(frames) <= most:
         return None
-    if len(frames) > MAX_FRAMES:
-        return (
-            f"{len(frames)} frames are too many for one batch of VASP, at most {MAX_FRAMES}: "
-            f"let LabelWorkChain cut them, with batch_size {MAX_FRAMES} or less."
-        )
-    columns = frames.frames
+    return (
+        f"{len(frames)} frames are too many for one batch of VASP, at most {most}: "
+        f"let LabelWorkChain cut them, with batch_size {most} or less."
+    )
+
+
+def validate_frames(columns: Frames) -> str | None:
+    """Refuse isolated atoms beside cells, and frames without a box."""
     atoms = columns.config_type == ISOLATED_ATOM
     if atoms.any() and not atoms.all():
         return (
@@ -179,9 +185,8 @@ def validate_frames(frames: FramesData | None, _: Any) -> str | None:
     if (large := atoms & (columns.n_atoms != 1)).any():
         index = int(large.argmax())
         return f"Frame {index} is called {ISOLATED_ATOM} and has {columns.n_atoms[index]} atoms: give it another type."
-    for index, volume in enumerate(abs(np.linalg.det(columns.cells))):
-        if volume < 1e-3:
-            return f"Frame {index} has a cell without volume, and VASP needs one: put the atoms into a box."
+    if (flat := np.abs(np.linalg.det(columns.cells)) < 1e-3).any():
+        return f"Frame {int(flat.argmax())} has a cell without volume, and VASP needs one: put its atoms into a box."
     return None
 
 
@@ -191,10 +196,11 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
         return "aiida-vasp is not installed where AiiDA runs: `pip install 'aiida-seireact[vasp]'`."
     if not {"frames", "parameters", "code"} <= set(inputs):
         return None
-    settings = VaspSettings.model_validate(inputs["parameters"].get_dict())
-    return validate_potcars(inputs["frames"].frames.species, settings) or validate_resources(
-        inputs["code"], inputs.get("options", {})
-    )
+    frames, settings = inputs["frames"].frames, VaspSettings.model_validate(inputs["parameters"].get_dict())
+    refused = validate_frames(frames) or validate_potcars(frames.species, settings)
+    if refused or "options" not in inputs:
+        return refused
+    return validate_resources(inputs["code"], inputs["options"])
 
 
 def validate_potcars(species: list[str], settings: VaspSettings) -> str | None:
@@ -230,5 +236,5 @@ def validate_resources(code: orm.AbstractCode, options: Mapping[str, Any]) -> st
         return None
     return (
         "Nobody says how many cores VASP gets: give options, as {'resources': {'num_machines': 1, "
-        f"'num_mpiprocs_per_machine': 32}}}}, or the computer {computer.label!r} a default number of cores."
+        f"'num_mpiprocs_per_machine': 32}}}}, or the computer {computer.label!r} a default number of them."
     )

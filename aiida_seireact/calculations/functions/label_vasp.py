@@ -17,12 +17,12 @@ from aiida_seireact.formats.jobs.label_vasp import ISOLATED_ATOM, Mesh, VaspSett
 from aiida_seireact.formats.labels import Label, join_labels, level_hash
 
 # `energy_free` is the one the forces belong to; of aiida-vasp's own default only E0 would come back. The trajectory
-# tells which atoms VASP computed, and where. A stress that is not there is told by frame, so it is not required here.
-# The monitors of aiida-vasp watch long relaxations, and cost a look at the machine each time a job is polled.
+# tells which atoms VASP computed, and where. No quantity is required: aiida-vasp would call a killed run unreadable
+# (exit 1002) and not start it again; what is missing we tell ourselves. The monitors of aiida-vasp watch long
+# relaxations, and cost a look at the machine each time a job is polled.
 VASP_SETTINGS = {
     "parser_settings": {
         "energy_type": ["energy_free", "energy_extrapolated", "energy_no_entropy"],
-        "required_quantity": ["run_status", "run_stats", "total_energies", "forces"],
         "include_node": ["trajectory"],
     },
     "poscar_precision": 14,
@@ -122,13 +122,16 @@ def collect_vasp(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -
     version = ""
     for index, element in enumerate(lone_elements(columns)):
         run, asked = VaspRun.of(linked.get(f"frame_{index:03d}")), settings.tags(element)
-        reason = run.refusal(asked, sha512)
-        if reason is None and (version := version or run.version) != run.version:
-            reason = f"VASP {run.version} computed it, the others VASP {version}: label it again with one version"
         order = species_order(columns.numbers[columns.offsets[index] : columns.offsets[index + 1]])
-        labels.append(reason or run.label(order))
-        if reason is None and (changed := run.changed(asked)):
-            reports.append({"index": index, "structure_id": columns.structure_ids[index], "report": "; ".join(changed)})
+        label = run.refusal(asked, sha512) or run.label(order)
+        if isinstance(label, Label):
+            version = version or run.version
+            if run.version != version:
+                label = f"VASP {run.version} computed it, the others VASP {version}: label all with one version"
+            elif changed := run.changed(asked):
+                report = {"index": index, "structure_id": columns.structure_ids[index], "report": "; ".join(changed)}
+                reports.append(report)
+        labels.append(label)
     acceptance = settings.acceptance
     if ISOLATED_ATOM in columns.config_type:
         # The stress of an atom in a box means nothing; a shard of atoms (never mixed with cells) holds none.

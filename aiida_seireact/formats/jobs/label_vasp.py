@@ -85,6 +85,8 @@ class VaspSettings(Job):
                 raise ValueError(f"a label is a single point: nsw is 0 and ibrion -1, not {tags[moved[0]]}")
             if parallel := sorted(PARALLEL_TAGS & set(tags)):
                 raise ValueError(f"{', '.join(parallel)} divides the work and changes no label: move it to parallel")
+            if "pstress" in tags:
+                raise ValueError("pstress adds p·V to the energy, which is then none of the forces: leave it out")
             if "magmom" in tags:
                 raise ValueError("magmom belongs to one cell only: VASP's own first guess is used")
         if foreign := sorted(set(self.parallel) - PARALLEL_TAGS):
