@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
+from aiida_vasp.parsers.content_parsers.incar import IncarParser
 from ase import Atoms
 from ase.calculators.emt import EMT
 
@@ -24,6 +26,7 @@ from tests.workchains.conftest import alloy
 from tools.fake_vasp import E0_SHIFT, SLOW_STEPS
 from tools.mock_vasp import mock_code, upload_potcars
 
+GOLDEN = Path(__file__).parent / "golden"
 FAMILY, MAPPING = "dummies", {"Cu": "Cu_pv", "Al": "Al"}
 OPTIONS = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "withmpi": False}
 # vasprun.xml has eight decimals; positions in fractions of a cell of 10 Å move forces of EMT by a few 1e-8 eV/Å.
@@ -301,3 +304,18 @@ def test_jobs_without_a_number_of_cores_are_refused(aiida_computer_local):
 def test_the_engine_is_found_by_its_name():
     assert validate_engine(orm.Str("seireact.label.vasp"), None) is None
     assert WorkflowFactory("seireact.label.vasp") is VaspLabelWorkChain
+
+
+def test_the_files_of_protocol_paper_are_those_of_the_golden_ones(tmp_path):
+    """The text that aiida-vasp writes; whoever changes a value of the level of theory changes this file knowingly."""
+    paper = VaspSettings.model_validate(LabelWorkChain.get_protocol_inputs("paper")["parameters"])
+    for name, element in (("INCAR.cell", None), ("INCAR.atom_P", "P")):
+        IncarParser(data=orm.Dict(paper.tags(element))).write(str(tmp_path / name))
+        assert (tmp_path / name).read_text() == (GOLDEN / name).read_text()
+
+
+def test_a_mesh_is_written_gamma_centred(finished):
+    job = finished.outputs.frames.creator.inputs.frame_000.creator
+    kpoints = job.base.repository.get_object_content("KPOINTS").splitlines()
+    assert kpoints[2].strip().lower().startswith("g")
+    assert kpoints[3].split() == ["1", "1", "1"]
