@@ -90,6 +90,8 @@ class VaspLabelWorkChain(WorkChain):
         shared = prepare_vasp(frames, self.inputs.parameters, metadata={"call_link_label": "prepare_vasp"})
         self.ctx.structures = {label: node.uuid for label, node in structures.items()}
         self.ctx.shared = {label: node.uuid for label, node in shared.items()}
+        # Now, not when the labels are there: a family that loses a POTCAR meanwhile must not cost them.
+        self.ctx.potcars = {element: node.uuid for element, node in potcars(self.settings).items()}
 
     def run_vasp(self) -> ToContext:
         """Send each frame to VASP."""
@@ -117,13 +119,12 @@ class VaspLabelWorkChain(WorkChain):
     def collect(self) -> ExitCode | None:
         """Join the labels; what failed is told by frame."""
         runs = {label: last_output(self.ctx[label]) for label in sorted(self.ctx.structures)}
-        potentials = potcars(self.settings)
         outputs = collect_vasp(
             self.inputs.frames,
             self.inputs.parameters,
             metadata={"call_link_label": "collect_vasp"},
             **{label: output for label, output in runs.items() if output is not None},
-            **{f"potential_{element}": potcar for element, potcar in potentials.items()},
+            **{f"potential_{element}": orm.load_node(uuid) for element, uuid in self.ctx.potcars.items()},
         )
         self.out_many(outputs)
         failures = outputs["failures"]["failures"]
@@ -197,10 +198,18 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
     if not {"frames", "parameters", "code"} <= set(inputs):
         return None
     frames, settings = inputs["frames"].frames, VaspSettings.model_validate(inputs["parameters"].get_dict())
-    refused = validate_frames(frames) or validate_potcars(frames.species, settings)
+    refused = validate_code(inputs["code"]) or validate_frames(frames) or validate_potcars(frames.species, settings)
     if refused or "options" not in inputs:
         return refused
     return validate_resources(inputs["code"], inputs["options"])
+
+
+def validate_code(code: orm.AbstractCode) -> str | None:
+    """Refuse a code that says itself that it is another program, as those of `aiida-seireact setup` do."""
+    plugin = code.default_calc_job_plugin
+    if plugin in (None, "vasp.vasp"):
+        return None
+    return f"The code {code.full_label!r} is of {plugin}, not of VASP: give the code of your VASP as `code`."
 
 
 def validate_potcars(species: list[str], settings: VaspSettings) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
 from aiida.plugins import WorkflowFactory
 from aiida_vasp.parsers.content_parsers.incar import IncarParser
 from ase import Atoms
@@ -150,6 +151,18 @@ def test_the_collection_takes_less_than_three_links_a_frame(finished):
     assert len(collected.base.links.get_incoming().all()) == 3 + len(MAPPING) + 2 + 1
 
 
+def test_a_replay_runs_no_vasp_and_gives_the_same_frames(finished):
+    inputs = {name: finished.inputs[name] for name in ("code", "frames", "parameters")}
+    with enable_caching():
+        _, again = run_get_node(VaspLabelWorkChain, **inputs, options=OPTIONS)
+    assert again.is_finished_ok, again.exit_message
+    jobs = [node for node in again.called_descendants if isinstance(node, orm.CalcJobNode)]
+    assert len(jobs) == 4, "one frame needed two runs"
+    assert all(job.base.caching.is_created_from_cache for job in jobs)
+    assert again.outputs.frames.content_hash == finished.outputs.frames.content_hash
+    assert again.outputs.failures.get_dict() == finished.outputs.failures.get_dict()
+
+
 def spoil(vasp: Callable[..., orm.InstalledCode], ways: list[str], **overrides: Any) -> orm.WorkChainNode:
     """Return a batch whose first frame is well and whose others are spoilt, each in its way."""
     frames = [alloy(ratio, seed=seed) for seed, ratio in enumerate(np.linspace(0.9, 1.1, len(ways) + 1))]
@@ -277,6 +290,15 @@ def test_atoms_beside_cells_are_refused(vasp, images):
     wrong.info["config_type"] = "isolated_atom"
     with pytest.raises(ValueError, match="Frame 0 is called isolated_atom and has 8 atoms"):
         label(vasp(), [wrong])
+
+
+def test_a_code_of_another_program_is_refused(this_machine, images, vasp):
+    vasp()
+    other = orm.InstalledCode(
+        label="ours", computer=this_machine, default_calc_job_plugin="seireact.ase", filepath_executable="/bin/true"
+    ).store()
+    with pytest.raises(ValueError, match=r"The code 'ours@.*' is of seireact.ase, not of VASP"):
+        label(other, images)
 
 
 def test_a_molecule_without_a_box_is_refused(vasp):
