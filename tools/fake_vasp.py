@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 VERSION = "6.4.2"
 EV_PER_ANG3_IN_KBAR = 1602.1766208
-# Electrons at 0 K have the lower free energy and the higher E0; the shifts (eV an atom) only keep the three apart.
+# As for smeared electrons, free energy < E0 < energy without entropy; the shifts (eV an atom) only tell them apart.
 E0_SHIFT, NO_ENTROPY_SHIFT = 1e-3, 2e-3
 STEPS, SLOW_STEPS = 12, 130
 WAYS = {
@@ -131,19 +131,24 @@ def energies(result: Result) -> str:
     return f"  <energy>\n{lines}  </energy>\n"
 
 
+def structure(atoms: Atoms, name: str = "") -> str:
+    """Return a ``structure`` of vasprun.xml: those at beginning and end have names, that of the calculation none."""
+    opening = f' <structure name="{name}" >' if name else " <structure>"
+    return (
+        f"{opening}\n <crystal>\n"
+        + rows("basis", atoms.cell.array)
+        + " </crystal>\n"
+        + rows("positions", atoms.get_scaled_positions(wrap=False))
+        + " </structure>\n"
+    )
+
+
 def vasprun(result: Result) -> str:
     """Return vasprun.xml."""
     atoms = result.atoms
     symbols = atoms.get_chemical_symbols()
     kinds = list(dict.fromkeys(symbols))
     listed = "".join(f"    <rc><c>{symbol:2s}</c><c>{kinds.index(symbol) + 1:4d}</c></rc>\n" for symbol in symbols)
-    structure = (
-        " <structure>\n <crystal>\n"
-        + rows("basis", atoms.cell.array)
-        + " </crystal>\n"
-        + rows("positions", atoms.get_scaled_positions(wrap=False))
-        + " </structure>\n"
-    )
     return (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n <generator>\n'
         '  <i name="program" type="string">vasp </i>\n'
@@ -155,13 +160,16 @@ def vasprun(result: Result) -> str:
         '  <separator name="ionic" >\n   <i type="int" name="NSW"> 0 </i>\n  </separator>\n </parameters>\n'
         f' <atominfo>\n  <atoms> {len(atoms)} </atoms>\n  <types> {len(kinds)} </types>\n  <array name="atoms" >\n'
         f"   <set>\n{listed}   </set>\n  </array>\n </atominfo>\n"
-        " <calculation>\n"
+        + structure(atoms, "initialpos")
+        + " <calculation>\n"
         + f" <scstep>\n{energies(result)} </scstep>\n" * result.steps
-        + structure
+        + structure(atoms)
         + rows("forces", result.forces)
         + ("" if result.stress_kbar is None else rows("stress", result.stress_kbar))
         + energies(result)
-        + " </calculation>\n</modeling>\n"
+        + " </calculation>\n"
+        + structure(atoms, "finalpos")
+        + "</modeling>\n"
     )
 
 
