@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
+from aiida_vasp.commands import cmd_aiida_vasp
 
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
@@ -16,6 +17,7 @@ from tests.docs._pages import PAGES, ROOT, all_blocks, prose
 PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 COMMANDS: dict[str, click.Command] = {
     "aiida-seireact": cli,
+    "aiida-vasp": cmd_aiida_vasp,
     "verdi": verdi,
     **{f"seireact-{name}": import_module(f"aiida_seireact.programs.{name}").main for name in PROGRAMS},
 }

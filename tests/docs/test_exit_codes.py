@@ -21,6 +21,7 @@ from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.label_qe import QeLabelWorkChain
+from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
@@ -54,6 +55,7 @@ WORKCHAINS = (
     ReactWorkChain,
     SelectWorkChain,
     TrainWorkChain,
+    VaspLabelWorkChain,
 )
 
 
