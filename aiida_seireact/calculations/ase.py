@@ -19,7 +19,9 @@ class AseCalculation(ProgramCalculation):
     """Frames in, labelled frames out. One job labels a whole batch; a frame that fails does not stop the others."""
 
     PARSER = "seireact.ase"
-    RETRIEVE_TEMPORARY = (files.LABELLED,)
+    # What is finished is there only if the program was cut short; it removes the file when it ends well.
+    RETRIEVE_TEMPORARY = (files.LABELLED, files.FINISHED)
+    UNHASHED = ("finished",)
     CACHE_VERSION = 2
 
     @classmethod
@@ -38,6 +40,13 @@ class AseCalculation(ProgramCalculation):
             help="The keys of a `seireact-label` job but `frames`: calculator, task, and the settings of the task. "
             "`seireact-label --help` explains each.",
         )
+        spec.input(
+            "finished",
+            valid_type=orm.SinglefileData,
+            required=False,
+            help="The output `partial` of a job of the same inputs that was cut short: only what is missing in it is "
+            "computed. It changes no output, so it is no part of the hash by which a cached job is found.",
+        )
         spec.output("frames", valid_type=FramesData, required=False, help="The labelled frames, in the order given.")
         spec.output(
             "isolated_atoms",
@@ -52,9 +61,18 @@ class AseCalculation(ProgramCalculation):
             help="`failures`: index, id, reason of frames without a label; `reports`: how relaxations and runs went.",
         )
 
+        spec.output(
+            "partial",
+            valid_type=orm.SinglefileData,
+            required=False,
+            help="Of a job that was cut short: what had been finished. The next one takes it as `finished`.",
+        )
+
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         job: dict[str, Any] = self.inputs.parameters.get_dict()
         if "frames" in self.inputs:
             self.inputs.frames.frames.save(folder / files.FRAMES)
             job["frames"] = files.FRAMES
+        if "finished" in self.inputs:
+            links.local_copy.append((self.inputs.finished.uuid, self.inputs.finished.filename, files.FINISHED))
         return job
