@@ -230,7 +230,7 @@ main = program(
     "seireact-label",
     LabelJob,
     run,
-    packages=("ase", "chgnet", "numpy", "torch"),
+    packages=("ase", "chgnet", "nequip", "numpy", "sevenn", "tblite", "torch"),
     example=EXAMPLE,
     leftovers=(files.FINISHED,),
 )
