@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common import LinkType
 from aiida.engine import run_get_node
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
 from aiida.manage.caching import enable_caching
+from plumpy.process_states import ProcessState
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
@@ -81,3 +86,40 @@ def test_of_100_frames_each_is_labelled_once(lethal: Callable[[], tuple[dict[str
     with enable_caching(identifier="aiida.calculations:seireact.ase"):
         _, replay = run_get_node(AseLabelWorkChain, frames=frames, **inputs)
     assert [job.base.caching.is_created_from_cache for job in replay.called] == [True]
+
+
+@pytest.fixture
+def after_walltime(aiida_profile: Any, aiida_localhost: orm.Computer) -> Callable[..., bool]:
+    """Return a function: does another job follow one that ran out of walltime with these records, before and after."""
+    code = orm.InstalledCode(label="label", computer=aiida_localhost, filepath_executable="/bin/true").store()
+    parameters = orm.Dict({"task": "isolated_atoms", "calculator": {"name": "emt"}, "species": ["Cu"]})
+
+    def records(text: str) -> orm.SinglefileData:
+        return orm.SinglefileData(io.BytesIO(text.encode()), filename="finished.jsonl").store()
+
+    def after(before: str, left: str) -> bool:
+        job = orm.CalcJobNode(computer=aiida_localhost, process_type="aiida.calculations:seireact.ase")
+        job.set_process_label("AseCalculation")
+        job.set_process_state(ProcessState.FINISHED)
+        job.set_exit_status(120)
+        if before:
+            job.base.links.add_incoming(records(before), LinkType.INPUT_CALC, "finished")
+        job.store()
+        if left:
+            records_left = orm.SinglefileData(io.BytesIO(left.encode()), filename="finished.jsonl")
+            records_left.base.links.add_incoming(job, LinkType.CREATE, "partial")
+            records_left.store()
+        process = instantiate_process(get_manager().get_runner(), AseLabelWorkChain, code=code, parameters=parameters)
+        process.setup()
+        process.ctx.children, process.ctx.iteration = [job], 1
+        result = process.inspect_process()
+        return process.should_run_process() and (result is None or result.status == 0)
+
+    return after
+
+
+def test_a_job_out_of_walltime_is_gone_on_with_while_it_brings_labels(after_walltime: Callable[..., bool]) -> None:
+    assert after_walltime("", "a")
+    assert after_walltime("a", "ab")
+    assert not after_walltime("a", "a")
+    assert not after_walltime("", "")
