@@ -1,4 +1,4 @@
-"""Processes that work side by side, each on one task at a time; one that dies costs its own task only."""
+"""Processes that work side by side, each on one task at a time; one that dies costs its own task at most."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Worker:
             return self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            raise WorkerDied(f"its worker {how_it_ended(self.process.exitcode or 0)}") from None
+            raise WorkerDied(f"its process {how_it_ended(self.process.exitcode or 0)}") from None
 
     def close(self) -> None:
         self.connection.close()
@@ -95,9 +95,13 @@ class Workers(Generic[Greeting, Task, Result]):
     def results(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Result | WorkerDied]]:
         """Yield number and result of each task as they are done; in place of a result the death of its worker.
 
+        A task whose worker dies is tried once more, after all others: what killed it may have been somebody else, or
+        its neighbours, which took the memory.
+
         :raises InvalidInput, MissingPackage, ProgramFailed: a worker could not be made.
         """
         waiting = deque(range(len(tasks)))
+        tried: set[int] = set()
         while waiting or any(worker.task is not None for worker in self._workers):
             idle = [worker for worker in self._workers if worker.ready and worker.task is None]
             for worker in idle[: len(waiting)]:
@@ -113,13 +117,17 @@ class Workers(Generic[Greeting, Task, Result]):
                     self._greet(worker)
                     continue
                 assert worker.task is not None
+                number, worker.task = worker.task, None
                 try:
                     result = worker.receive()
                 except WorkerDied as death:
                     self._workers.remove(worker)
                     worker.connection.close()
+                    if number not in tried:
+                        tried.add(number)
+                        waiting.append(number)
+                        continue
                     result = death
-                number, worker.task = worker.task, None
                 yield number, result
 
     @staticmethod

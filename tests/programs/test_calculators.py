@@ -11,8 +11,10 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.lj import LennardJones
 
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
+from aiida_seireact.formats.jobs.compile import CompileJob
 from aiida_seireact.formats.jobs.label import CalculatorSettings
 from aiida_seireact.formats.labellers import kind_of
+from aiida_seireact.programs import compile as compile_program
 from aiida_seireact.programs.calculators import load_labeller
 from aiida_seireact.science.structures import crystal
 from tests.programs.conftest import crystal as small_crystal
@@ -185,3 +187,21 @@ class TestImported:
         with pytest.raises(InvalidInput, match="gives no stress, but a label is energy, forces and stress"):
             load("own_calculators:no_stress", allow_import=True).card.require_labels()
         load("own_calculators:no_stress", allow_import=True).card.require_labels(stress=False)
+
+
+@pytest.mark.slow
+def test_a_model_compiled_for_ase_labels_as_its_package(trained, tmp_path):
+    job = CompileJob(target="ase", cache_dir=str(tmp_path / "inductor"))
+    (tmp_path / "model.nequip.zip").write_bytes(trained.package.read_bytes())
+    compile_program.run(job, tmp_path, lambda line: None)
+    package, file = (
+        load("nequip", allow_import=True, model=str(tmp_path / f"model.nequip.{end}")) for end in ("zip", "pt2")
+    )
+    assert package.card == file.card
+    atoms = small_crystal()
+    atoms.rattle(0.1, seed=0)
+    for name, tolerance in (("energy", 1e-4), ("forces", 1e-4), ("stress", 1e-5)):
+        # Single precision: another order of sums.
+        assert file.calculator.get_property(name, atoms) == pytest.approx(
+            package.calculator.get_property(name, atoms), abs=tolerance
+        )

@@ -99,11 +99,12 @@ def test_a_frame_that_kills_its_worker_fails_alone(tmp_path: Path) -> None:
     environment = prepare(tmp_path / "job", images, workers=2)
     outputs = run(tmp_path / "job", environment)["outputs"]
     assert [(item["index"], item["reason"]) for item in outputs["failures"]] == [
-        (1, "its worker was killed by SIGSEGV"),
-        (4, "its worker ended with status 1"),
+        (1, "its process was killed by SIGSEGV"),
+        (4, "its process ended with status 1"),
     ]
     labelled = Frames.load(tmp_path / "job" / "labelled.npz")
     assert labelled.structure_ids == Frames.from_atoms(good).structure_ids
+    assert sum(calls(tmp_path / "job").values()) == 4 + 2 * 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

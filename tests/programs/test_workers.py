@@ -37,10 +37,25 @@ def test_every_task_is_done_but_those_whose_worker_dies(count: int) -> None:
         found = dict(workers.results(range(8)))
     assert sorted(found) == list(range(8))
     deaths = {number: str(result) for number, result in found.items() if isinstance(result, WorkerDied)}
-    assert deaths == {3: "its worker was killed by SIGKILL (often: out of memory)", 5: "its worker ended with status 7"}
+    assert deaths == {
+        3: "its process was killed by SIGKILL (often: out of memory)",
+        5: "its process ended with status 7",
+    }
     assert {number: result for number, result in found.items() if number not in deaths} == {
         number: number**2 for number in (0, 1, 2, 4, 6, 7)
     }
+
+
+def test_a_task_is_tried_again_where_somebody_else_killed_its_worker(tmp_path: Path) -> None:
+    def killed_once(task: int) -> int:
+        if task == 0 and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return task + 10
+
+    with Workers(working(killed_once), 1) as workers:
+        # After all others, which may have been what was in its way.
+        assert list(workers.results(range(3))) == [(1, 11), (2, 12), (0, 10)]
 
 
 def test_workers_work_side_by_side() -> None:
@@ -76,7 +91,7 @@ def test_what_is_wrong_with_the_first_worker_is_told() -> None:
         Workers(missing, 2)
     with pytest.raises(ProgramFailed, match="ZeroDivisionError: by zero"):
         Workers(broken, 1)
-    with pytest.raises(ProgramFailed, match="could not be loaded: its worker ended with status 3"):
+    with pytest.raises(ProgramFailed, match="could not be loaded: its process ended with status 3"):
         Workers(dying, 1)
 
 
