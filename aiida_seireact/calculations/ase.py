@@ -71,6 +71,13 @@ class AseCalculation(ProgramCalculation):
         )
 
         spec.output(
+            "labeller",
+            valid_type=orm.Dict,
+            required=False,
+            help="What the `settings_hash` of the labels stands for: calculator, arguments, model, version; and the "
+            "`kind` of the labeller, `stand-in` for a pretrained universal potential.",
+        )
+        spec.output(
             "partial",
             valid_type=orm.SinglefileData,
             required=False,

@@ -19,7 +19,10 @@ from aiida_seireact.parsers.base import ProgramParser
 class AseParser(ProgramParser):
     """Output ``frames`` holds what could be labelled, ``failures`` says what could not and why."""
 
+    CACHE_VERSION = 2
+
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
+        self.out("labeller", orm.Dict({**result["calculator"], "settings_hash": result["settings_hash"]}))
         if "isolated_atoms_ev" in result:
             source = f"isolated atoms of the labeller {result['calculator']['calculator']}"
             self.out("isolated_atoms", orm.Dict({"energies_ev": result["isolated_atoms_ev"], "source": source}))

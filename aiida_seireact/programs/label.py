@@ -52,14 +52,13 @@ def run(job: LabelJob, folder: Path, progress: Progress) -> dict[str, Any]:
         labeller = load_labeller(job.calculator, threads=job.threads)
         if job.workers > 1:
             apart(labeller.calculator)
-        return (
-            labeller.card,
-            lambda task: (
-                energy_of_atom(task, labeller.calculator)
-                if isinstance(task, str)
-                else outcome_of(job, task, labeller.calculator)
-            ),
-        )
+
+        def work(task: Frames | str) -> Outcome | float | str:
+            if isinstance(task, str):
+                return energy_of_atom(task, labeller.calculator)
+            return outcome_of(job, task, labeller.calculator)
+
+        return labeller.card, work
 
     with Workers(make, job.workers) as workers:
         card: LabellerCard = workers.greeting
@@ -108,7 +107,7 @@ def _read(path: Path) -> Frames:
     frames = Frames.from_extxyz(path) if path.suffix in (".extxyz", ".xyz") else Frames.load(path)
     if not len(frames):
         raise InvalidInput(f"{path.name} holds no frame: give at least one.")
-    return frames.without_labels()
+    return frames
 
 
 def _without_stress_of_atoms(job: LabelJob, frames: Frames) -> LabelJob:

@@ -278,6 +278,14 @@ class TestMd:
         # Bit by bit: the neighbour lists of EMT would remember the run before, were it not made to forget it.
         assert alone.frame_ids == second.frame_ids
 
+    def test_a_labelled_start_is_known_by_its_label_too(self, execute, tmp_path):
+        execute(copper(1), calculator="emt")
+        labelled = Frames.load("labelled.npz")
+        labelled.save("start.npz")
+        execute(task="md", calculator="emt", md=self.md, frames="start.npz")
+        assert set(Frames.load("labelled.npz").parent_id.tolist()) == set(labelled.frame_ids)
+        assert labelled.frame_ids != labelled.structure_ids
+
     def test_another_seed_is_another_run(self, execute):
         execute(copper(1), task="md", calculator="emt", md=self.md)
         first = Frames.load("labelled.npz")

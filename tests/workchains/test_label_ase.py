@@ -69,6 +69,7 @@ def test_of_100_frames_each_is_labelled_once(lethal: Callable[[], tuple[dict[str
     assert jobs[1].inputs.finished == jobs[0].outputs.partial
     assert jobs[2].inputs.finished == jobs[1].outputs.partial
     assert "partial" not in node.outputs
+    assert node.outputs.labeller["settings_hash"] == node.outputs.frames.base.attributes.get("settings_hash")
 
     _, calls = lethal()
     # All frames once; the two in flight when the program was killed twice.
