@@ -77,18 +77,26 @@ class LabellerCard:
         :param stress: whether a stress belongs to them.
         :raises InvalidInput: energy, forces or stress is none of its properties.
         """
-        missing = {"energy", "forces", "stress"} - set(self.properties) - set(() if stress else ("stress",))
-        if missing & {"energy", "forces"}:
+        missing = sorted({"energy", "forces"} - set(self.properties))
+        if missing:
             raise InvalidInput(
-                f"The calculator '{self.name}' gives no {' and no '.join(sorted(missing))}, "
+                f"The calculator '{self.name}' gives no {' and no '.join(missing)}, "
                 "but a label is energy, forces and stress: choose another calculator."
             )
-        if missing or (stress and self.no_stress):
-            why = (
-                self.no_stress
-                or f"The calculator '{self.name}' gives no stress, but a label is energy, forces and stress"
-            )
-            raise InvalidInput(f"{why}: choose another calculator, or set acceptance.stress to false.")
+        if stress:
+            self.require_stress("set acceptance.stress to false")
+
+    def require_stress(self, otherwise: str) -> None:
+        """Refuse a calculator whose stress is not there, or not to be used.
+
+        :param otherwise: what to do beside choosing another.
+        :raises InvalidInput: saying why.
+        """
+        why = self.no_stress
+        if "stress" not in self.properties:
+            why = f"The calculator '{self.name}' gives no stress, but a label is energy, forces and stress"
+        if why:
+            raise InvalidInput(f"{why}: choose another calculator, or {otherwise}.")
 
     def require_species(self, species: Sequence[str]) -> None:
         """Refuse elements it does not know.
@@ -297,8 +305,8 @@ def _from_ase(settings: CalculatorSettings) -> Labeller:
             f"The calculator '{settings.name}' needs a package that is not there ({error}): "
             f"pip install {error.name or settings.name}."
         ) from error
-    unknown = set(settings.kwargs) - set(factory.default_parameters)
-    if settings.name in SILENT and unknown:
+    unknown = set(settings.kwargs) - set(factory.default_parameters) if settings.name in SILENT else set()
+    if unknown:
         raise InvalidInput(
             f"The calculator '{settings.name}' has no argument {', '.join(sorted(unknown))}: "
             f"it has {', '.join(sorted(factory.default_parameters))}."

@@ -76,6 +76,8 @@ def run(job: LabelJob, folder: Path, progress: Progress) -> dict[str, Any]:
         if atoms:
             card.require_isolated_atoms()
         card.require_labels(stress=job.acceptance.stress)
+        if job.task == "relax" and job.relax.cell != "fixed":
+            card.require_stress("set relax.cell to fixed")
         card.require_species(frames.species)
         frames.validate(species=job.species, need_periodic=not atoms)
         outcomes = _work_through(job, frames, workers, folder / files.FINISHED, progress)

@@ -141,6 +141,11 @@ def test_arguments_that_a_calculator_refuses_are_told():
         load("lj", sigm=2.5)
 
 
+def test_a_program_that_ase_does_not_know_the_place_of_is_told():
+    with pytest.raises(InvalidInput, match=r"'espresso' refuses its arguments.*espresso"):
+        load("espresso")
+
+
 def test_a_package_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "chgnet.model.dynamics", None)
     with pytest.raises(MissingPackage, match=r"pip install 'aiida-seireact\[label\]'"):

@@ -161,6 +161,9 @@ class TestAcceptance:
         status, result = execute([crystal("LiCl")], calculator="tblite")
         assert status == 2
         assert "off by 1 to 8 GPa" in result["error"]["message"]
+        status, result = execute([crystal("LiCl")], calculator="tblite", task="relax", acceptance={"stress": False})
+        assert status == 2
+        assert result["error"]["message"].endswith("choose another calculator, or set relax.cell to fixed.")
 
     def test_a_calculator_that_says_it_has_not_converged_is_believed(self, execute, monkeypatch):
         class Vasp(EMT):
