@@ -12,6 +12,7 @@ from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
+from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
@@ -41,6 +42,7 @@ JOBS = (
     SelectCalculation,
 )
 WORKCHAINS = (
+    AimdWorkChain,
     AnalyseWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
