@@ -27,7 +27,7 @@ class IsolatedAtomsWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
         spec.input("species", valid_type=orm.List, validator=validate_species, help="Element symbols.")
-        spec.expose_inputs(LabelWorkChain, exclude=("frames", "batch_size", "metadata"))
+        spec.expose_inputs(LabelWorkChain, exclude=("frames", "metadata"))
         spec.output(
             "isolated_atoms",
             valid_type=orm.Dict,
@@ -58,6 +58,7 @@ class IsolatedAtomsWorkChain(ProtocolMixin, WorkChain):
         builder.code = code or find_code("label")
         builder.engine = orm.Str(inputs["engine"])
         builder.parameters = orm.Dict(inputs["parameters"])
+        builder.batch_size = orm.Int(inputs["batch_size"])
         builder.options = dict(options or {})
         return builder
 
