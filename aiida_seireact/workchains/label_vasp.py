@@ -146,13 +146,13 @@ class VaspLabelWorkChain(WorkChain):
 
 
 def last_output(workchain: orm.WorkChainNode) -> orm.Data | None:
-    """Return the output of the last job under ``workchain`` that says most, None if no job came so far."""
+    """Return the files of the last job under ``workchain``, or where they lie; None if no job came so far."""
     jobs = [node for node in workchain.called if isinstance(node, orm.CalcJobNode)]
     if not jobs:
         return None
     outputs = max(jobs, key=lambda job: job.pk).base.links.get_outgoing()
     found = {link.link_label: link.node for link in outputs.all()}
-    return next((found[label] for label in ("misc", "retrieved", "remote_folder") if label in found), None)
+    return next((found[label] for label in ("retrieved", "remote_folder") if label in found), None)
 
 
 def potcars(settings: VaspSettings) -> dict[str, orm.Data]:
