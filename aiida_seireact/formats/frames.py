@@ -162,14 +162,7 @@ class Frames:
 
         :raises FramesError: no shard, or shards of unlike labels (labelled beside unlabelled, or two settings).
         """
-        if not shards:
-            raise FramesError("No shard was given.")
-        settings = sorted({shard.settings_hash for shard in shards})
-        if len(settings) > 1 or len({shard.is_labelled for shard in shards}) > 1:
-            raise FramesError(
-                "These shards were labelled with different settings "
-                f"({', '.join(name[:12] or 'unlabelled' for name in settings)}): a dataset has one level of theory."
-            )
+        settings_hash = one_level(shards)
         columns: dict[str, Any] = {}
         for name in (*STRUCTURE_COLUMNS, *ORIGIN_COLUMNS, *LABEL_COLUMNS):
             parts = [getattr(shard, name) for shard in shards]
@@ -177,7 +170,7 @@ class Frames:
                 columns[name] = None if any(part is None for part in parts) else np.concatenate(parts)
         sizes = np.concatenate([np.diff(shard.offsets) for shard in shards])
         columns["offsets"] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        return cls(**columns, settings_hash=settings[0])
+        return cls(**columns, settings_hash=settings_hash)
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Frames:
         """Return the frames ``indices`` in that order.
@@ -385,6 +378,24 @@ class Frames:
             return cls(**{**columns, "settings_hash": str(columns.get("settings_hash", ""))})
         except TypeError as error:
             raise FramesError(f"{path} is not a frames file ({error}).") from error
+
+
+def one_level(shards: Sequence[Frames], settings_hash: str | None = None) -> str:
+    """Return the hash of the one level of theory of all shards.
+
+    :param settings_hash: that of a dataset they are to join, if any.
+    :raises FramesError: no shard, or shards of unlike labels (labelled beside unlabelled, or two settings).
+    """
+    if not shards:
+        raise FramesError("No shard was given.")
+    given = set() if settings_hash is None else {settings_hash}
+    settings = sorted({shard.settings_hash for shard in shards} | given)
+    if len(settings) > 1 or len({shard.is_labelled for shard in shards}) > 1:
+        raise FramesError(
+            "These shards were labelled with different settings "
+            f"({', '.join(name[:12] or 'unlabelled' for name in settings)}): a dataset has one level of theory."
+        )
+    return settings[0]
 
 
 def _results_of(atoms: Atoms) -> dict[str, Any] | None:

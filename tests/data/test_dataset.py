@@ -71,4 +71,4 @@ def test_nothing_to_validate_on_is_refused(labelled, aiida_profile_clean):
 
 def test_split_of_the_same_seed_survives_storing(labelled, aiida_profile_clean):
     dataset = DatasetData([labelled(4)], [SPLIT]).store()
-    assert np.array_equal(np.sort(dataset.get_array("split")), np.sort(SPLIT))
+    assert np.array_equal(np.sort(dataset.column("split")), np.sort(SPLIT))
