@@ -11,12 +11,21 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.common.exceptions import NotExistent, ValidationError
-from ase.data import atomic_numbers
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.formats.frames import Frames, one_level
-from aiida_seireact.formats.manifest_rows import SPLITS, Rows, ShardRows, complaint, dataset_hash, joined, text_of, united
+from aiida_seireact.formats.frames import Frames, FramesError, one_level
+from aiida_seireact.formats.manifest_rows import (
+    SPLITS,
+    Rows,
+    ShardRows,
+    complaint,
+    dataset_hash,
+    in_order,
+    joined,
+    text_of,
+    united,
+)
 
 SHARD_ARRAY = "shard_"
 
@@ -68,7 +77,7 @@ class DatasetData(orm.ArrayData):
                 "n_frames": len(table),
                 **{f"n_{name}": counts.get(name, 0) for name in SPLITS},
                 "config_types": dict(sorted(Counter(text_of(table, "config_type").tolist()).items())),
-                "species": sorted({symbol for part in parts for symbol in part.species}, key=lambda name: atomic_numbers[name]),
+                "species": in_order({symbol for part in parts for symbol in part.species}),
                 "shard_species": {part.shard_hash: list(part.species) for part in parts},
                 "settings_hash": settings_hash,
                 "shard_hashes": [part.shard_hash for part in parts],

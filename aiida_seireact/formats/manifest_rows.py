@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,9 @@ class ShardRows:
             raise FramesError("A dataset holds labelled frames only: these have no energy and forces. Label them.")
         assigned = np.asarray(split, dtype="<U5")
         if assigned.shape != (len(frames),):
-            raise FramesError(f"The split of a shard of {len(frames)} frames has shape {assigned.shape}: give one each.")
+            raise FramesError(
+                f"The split of a shard of {len(frames)} frames has shape {assigned.shape}: give one each."
+            )
         inside = assigned != "" if len(assigned) else np.zeros(0, dtype=bool)
         kept = np.flatnonzero(inside)
         numbers = np.unique(frames.numbers[np.repeat(inside, frames.n_atoms)])
@@ -103,6 +105,11 @@ def joined(parts: Sequence[Rows]) -> Rows:
     return found
 
 
+def in_order(species: Iterable[str]) -> list[str]:
+    """Return element symbols by atomic number."""
+    return sorted(species, key=lambda symbol: atomic_numbers[symbol])
+
+
 def united(parts: Sequence[ShardRows]) -> list[ShardRows]:
     """Return the parts by content hash of their shard, one a shard, without those that hold no frame."""
     of_shard: dict[str, list[ShardRows]] = {}
@@ -120,7 +127,7 @@ def _one_part(parts: Sequence[ShardRows]) -> ShardRows:
     species = {symbol for part in parts for symbol in part.species}
     return ShardRows(
         parts[0].shard_hash,
-        tuple(sorted(species, key=lambda symbol: atomic_numbers[symbol])),
+        tuple(in_order(species)),
         records(**{name: column[order] for name, column in columns.items()}),
     )
 
