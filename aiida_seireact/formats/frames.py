@@ -17,8 +17,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers, chemical_symbols
-from ase.io import read as ase_read
-from ase.io import write as ase_write
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.atomic import write_atomically
@@ -338,22 +336,23 @@ class Frames:
         for index in range(len(self)):
             yield self.to_atoms(index)
 
-    def to_extxyz(self, path: str | Path) -> None:
-        """Write extended XYZ, as nequip and ASE read it."""
-        with write_atomically(path) as temporary:
-            ase_write(temporary, list(self.iter_atoms()), format="extxyz")
+    def to_extxyz(self, path: str | Path, split: Sequence[str] | None = None) -> None:
+        """Write extended XYZ to the last bit, as nequip and ASE read it (see :mod:`aiida_seireact.formats.extxyz`)."""
+        from aiida_seireact.formats.extxyz import write_extxyz
+
+        write_extxyz(path, self, split)
 
     @classmethod
     def from_extxyz(cls, path: str | Path, *, settings_hash: str = "") -> Frames:
         """Read extended XYZ with or without labels.
 
-        :raises FramesError: the file is not readable as extxyz, or only some frames are labelled.
+        :param settings_hash: of the level of theory, for a file that does not tell it.
+        :raises FramesError: the file is not readable as extxyz, only some frames are labelled, or a frame is not what
+            its frame id says.
         """
-        try:
-            images = ase_read(path, index=":", format="extxyz")
-        except Exception as error:  # ASE raises whatever its parser met
-            raise FramesError(f"{path} is not readable as extxyz ({error}): check that it is complete.") from error
-        return cls.from_atoms(images, settings_hash=settings_hash)
+        from aiida_seireact.formats.extxyz import read_extxyz
+
+        return read_extxyz(path, settings_hash=settings_hash)[0]
 
     def save(self, path: str | Path) -> None:
         """Write all columns as ``.npz``, atomically; no pickles."""
