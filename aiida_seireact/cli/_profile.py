@@ -22,9 +22,18 @@ def profile_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "-p",
         "--profile",
         metavar="NAME",
-        callback=lambda context, _, value: value or (context.find_root().params.get("profile")),
+        callback=lambda context, _, value: value or profile_before(context),
         help="AiiDA profile; default: the default profile.",
     )(command)
+
+
+def profile_before(context: click.Context) -> str | None:
+    """Return the profile that was named before the command: at its group, or at the top."""
+    while context.parent is not None:
+        context = context.parent
+        if name := context.params.get("profile"):
+            return str(name)
+    return None
 
 
 def use_this_environment() -> None:

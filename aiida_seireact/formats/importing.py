@@ -11,7 +11,7 @@ from aiida_seireact.formats.deepmd import read_deepmd
 from aiida_seireact.formats.extxyz import check_ids, images_of, level_of
 from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.imports import ImportSettings
-from aiida_seireact.formats.outside import Found, Imported, Run, joined_runs, label_of
+from aiida_seireact.formats.outside import Found, Imported, Run, joined_runs, label_of, runs_of
 from aiida_seireact.formats.vasp_folder import NAMES, read_vasp
 
 NO_LEVEL = (
@@ -44,11 +44,11 @@ def _extxyz(path: Path, settings: ImportSettings, given: str) -> Imported:
         raise FramesError(NO_LEVEL.format(path.name))
     if all("frame_id" in atoms.info for atoms in images):
         check_ids(Frames.from_atoms(images, settings_hash=settings_hash), images, path.name)
-    return joined_runs([Run(path.name, found)], settings, settings_hash)
+    return joined_runs(runs_of(path.name, found), settings, settings_hash)
 
 
 def _ase_db(path: Path) -> list[Run]:
-    """Return the rows of an ASE database as a run; key-value pairs tell config_type, group and so on."""
+    """Return the rows of an ASE database as runs; key-value pairs tell config_type, group and so on."""
     kind = "json" if path.read_bytes()[:1] in (b"{", b"[") else "db"
     found = []
     try:
@@ -61,7 +61,7 @@ def _ase_db(path: Path) -> list[Run]:
         raise FramesError(f"{path.name} is not readable as an ASE database ({error}).") from error
     if not found:
         raise FramesError(f"{path.name} holds no row.")
-    return [Run(path.name, found)]
+    return runs_of(path.name, found)
 
 
 def files_of(path: Path, source_format: str) -> dict[str, Path]:

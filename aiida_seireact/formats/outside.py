@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,12 @@ class Found:
 class Run:
     """Consecutive frames of one file, folder or set.
 
-    :param name: where it is in the source, for messages only.
+    :param name: where it is in the source, and :param first: the number of its first frame there, for messages only.
     """
 
     name: str
     found: Sequence[Found]
+    first: int = 0
 
     @property
     def content_hash(self) -> str:
@@ -55,6 +57,16 @@ class Imported:
     frames: Frames
     split: list[str] | None
     failures: list[dict[str, Any]]
+
+
+def runs_of(name: str, found: Sequence[Found]) -> list[Run]:
+    """Return the frames of a file as runs: where atoms or config type change, another one begins."""
+
+    def kind(item: Found) -> tuple[bytes, str]:
+        return item.atoms.numbers.tobytes(), str(item.atoms.info.get("config_type", ""))
+
+    starts = [index for index, item in enumerate(found) if index == 0 or kind(item) != kind(found[index - 1])]
+    return [Run(name, found[start:stop], start) for start, stop in pairwise([*starts, len(found)])]
 
 
 def label_of(atoms: Atoms) -> Label | str:
@@ -89,7 +101,7 @@ def joined_runs(runs: Sequence[Run], settings: ImportSettings, settings_hash: st
     failures: list[dict[str, Any]] = []
     for run in runs:
         groups = _groups(run, settings)
-        for number, (found, group) in enumerate(zip(run.found, groups, strict=True)):
+        for number, (found, group) in enumerate(zip(run.found, groups, strict=True), start=run.first):
             reason = found.label if isinstance(found.label, str) else _unsound(found.atoms, settings)
             if not reason and group is None:
                 reason = GAP

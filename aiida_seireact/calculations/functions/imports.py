@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.engine import calcfunction
+from aiida.engine import ExitCode, calcfunction
 
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
@@ -21,10 +21,13 @@ from aiida_seireact.formats.jobs.imports import ImportSettings
 WHERE = "seireact_source"
 """Extra of a source that is too large to be kept: where it lies. Extras are not part of a node's content."""
 FAILURES_TOLD = 1000
+INVALID_INPUT = 210
 
 
 @calcfunction
-def import_frames(source: orm.SinglefileData | orm.FolderData | orm.Dict, parameters: orm.Dict) -> dict[str, Any]:
+def import_frames(
+    source: orm.SinglefileData | orm.FolderData | orm.Dict, parameters: orm.Dict
+) -> dict[str, Any] | ExitCode:
     """Return the frames of a source whose labels are taken (``frames``), and why the others are not (``report``).
 
     Where the source tells the split of each frame, as an export of a dataset does, ``dataset`` is that dataset.
@@ -32,11 +35,16 @@ def import_frames(source: orm.SinglefileData | orm.FolderData | orm.Dict, parame
     :param source: a file, a folder, or of one too large to be kept `sha256` and `bytes` of each file by name
         (:func:`source_by_hash`): what is read must fit them.
     :param parameters: fields of `formats.jobs.imports.ImportSettings`.
-    :raises FramesError: unreadable, not what its hashes say, no level of theory, or not one frame is taken.
+    :returns: exit code 210 with the reason for a source that is unreadable or not what its hashes say, for labels
+        without a level of theory or of two, a group in two splits, or where not one frame is taken.
     """
     settings = ImportSettings.model_validate(parameters.get_dict())
-    with on_disk(source, settings.format) as path:
-        imported = read_source(path, settings)
+    try:
+        with on_disk(source, settings.format) as path:
+            imported = read_source(path, settings)
+        dataset = None if imported.split is None else DatasetData([imported.frames], [imported.split])
+    except ValueError as error:
+        return ExitCode(INVALID_INPUT, str(error))
     level = settings.level
     report = {
         "n_frames": len(imported.frames),
@@ -48,9 +56,7 @@ def import_frames(source: orm.SinglefileData | orm.FolderData | orm.Dict, parame
         "convergence": "each ionic step tells it" if settings.format == "vasp" else "vouched for by who imported",
     }
     made: dict[str, Any] = {"frames": FramesData(imported.frames), "report": orm.Dict(report)}
-    if imported.split is not None:
-        made["dataset"] = DatasetData([imported.frames], [imported.split])
-    return made
+    return made if dataset is None else {**made, "dataset": dataset}
 
 
 @contextmanager
@@ -88,10 +94,10 @@ def source_kept(path: Path, source_format: str) -> orm.SinglefileData | orm.Fold
     """
     files = files_of(path, source_format)
     if path.is_file():
-        return orm.SinglefileData(path)
+        return orm.SinglefileData(path.resolve())
     folder = orm.FolderData()
     for name, file in files.items():
-        folder.base.repository.put_object_from_file(str(file), name)
+        folder.base.repository.put_object_from_file(str(file.resolve()), name)
     return folder
 
 
