@@ -10,6 +10,7 @@ import click
 import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
 
+from aiida_seireact.cli.dataset import dataset
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
 
@@ -68,6 +69,7 @@ def test_command_and_options_exist(line: str) -> None:
 def test_options_named_without_a_command_are_options_of_ours() -> None:
     known = {word for name in ("setup", "doctor", "demo", "status", "report", "trace") for word in
              options_of(cli.get_command(click.Context(cli), name) or cli)}  # fmt: skip
+    known |= {word for inner in dataset.commands.values() for word in options_of(inner)}
     known |= {"--help", "--dry-run"}
     for page in PAGES:
         for span in re.findall(r"`(--[a-z-]+)`", prose(page)):
