@@ -1,4 +1,4 @@
-"""The how-to pages on datasets, executed: their Python and their commands, in order, in a folder and profile of their own."""
+"""The how-to pages on datasets, executed: their Python and their commands, in order, in a profile of their own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_page(name: str, **words: int | None) -> tuple[dict[str, Any], list[str]]:
-    """Run the blocks of a page; ``words`` stand for PKs in its commands. Return its variables and what commands said."""
+    """Run the blocks of a page, with PKs for ``words`` of its commands; return variables and what commands said."""
     namespace: dict[str, Any] = {}
     said = []
     for block in blocks(DOCS / "howto" / f"{name}.md"):
