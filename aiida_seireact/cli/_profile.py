@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +80,20 @@ def load(name: str | None = None) -> Profile:
         ) from None
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def without_tracebacks() -> Iterator[None]:
+    """Let a process that refuses its input say so in one sentence; its traceback goes to the node alone."""
+    console = [handler for handler in logging.getLogger("aiida").handlers if type(handler) is logging.StreamHandler]
+    levels = [handler.level for handler in console]
+    for handler in console:
+        handler.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for handler, level in zip(console, levels, strict=True):
+            handler.setLevel(level)
 
 
 def load_node(identifier: str) -> Node:

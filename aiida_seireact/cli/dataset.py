@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_seireact.cli._profile import load, load_node, profile_option, terminal
+from aiida_seireact.cli._profile import load, load_node, profile_option, terminal, without_tracebacks
 
 if TYPE_CHECKING:
     from aiida_seireact.cli.dataset_facts import Facts, Range
@@ -255,7 +255,6 @@ def import_(
     """
     from pydantic import ValidationError
 
-    from aiida_seireact.formats.frames import FramesError
     from aiida_seireact.formats.jobs.base import readable
     from aiida_seireact.formats.jobs.imports import ImportSettings
 
@@ -280,7 +279,7 @@ def import_(
         else:
             load(profile)
             _import(source, settings, by_hash)
-    except FramesError as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -324,9 +323,8 @@ def _import(source: Path, settings: ImportSettings, by_hash: bool) -> None:
     from aiida_seireact.calculations.functions.imports import import_frames, source_by_hash, source_kept
 
     kept = (source_by_hash if by_hash else source_kept)(source, settings.format)
-    made, process = import_frames.run_get_node(kept, orm.Dict(settings.model_dump(mode="json")))
-    if not process.is_finished_ok:
-        raise click.ClickException(process.exit_message)
+    with without_tracebacks():
+        made, process = import_frames.run_get_node(kept, orm.Dict(settings.model_dump(mode="json")))
     report = made["report"].get_dict()
     click.echo(f"import_frames <{process.pk}>: {report['n_frames']} frames in FramesData <{made['frames'].pk}>")
     if "dataset" in made:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, calcfunction
+from aiida.engine import calcfunction
 
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
@@ -21,13 +21,10 @@ from aiida_seireact.formats.jobs.imports import ImportSettings
 WHERE = "seireact_source"
 """Extra of a source that is too large to be kept: where it lies. Extras are not part of a node's content."""
 FAILURES_TOLD = 1000
-INVALID_INPUT = 210
 
 
 @calcfunction
-def import_frames(
-    source: orm.SinglefileData | orm.FolderData | orm.Dict, parameters: orm.Dict
-) -> dict[str, Any] | ExitCode:
+def import_frames(source: orm.SinglefileData | orm.FolderData | orm.Dict, parameters: orm.Dict) -> dict[str, Any]:
     """Return the frames of a source whose labels are taken (``frames``), and why the others are not (``report``).
 
     Where the source tells the split of each frame, as an export of a dataset does, ``dataset`` is that dataset.
@@ -35,16 +32,13 @@ def import_frames(
     :param source: a file, a folder, or of one too large to be kept `sha256` and `bytes` of each file by name
         (:func:`source_by_hash`): what is read must fit them.
     :param parameters: fields of `formats.jobs.imports.ImportSettings`.
-    :returns: exit code 210 with the reason for a source that is unreadable or not what its hashes say, for labels
-        without a level of theory or of two, a group in two splits, or where not one frame is taken.
+    :raises FramesError: a source that is unreadable or not what its hashes say, labels without a level of theory or of
+        two, or not one frame is taken.
+    :raises ValueError: a source that has a group in two splits.
     """
     settings = ImportSettings.model_validate(parameters.get_dict())
-    try:
-        with on_disk(source, settings.format) as path:
-            imported = read_source(path, settings)
-        dataset = None if imported.split is None else DatasetData([imported.frames], [imported.split])
-    except ValueError as error:
-        return ExitCode(INVALID_INPUT, str(error))
+    with on_disk(source, settings.format) as path:
+        imported = read_source(path, settings)
     level = settings.level
     report = {
         "n_frames": len(imported.frames),
@@ -56,7 +50,9 @@ def import_frames(
         "convergence": "each ionic step tells it" if settings.format == "vasp" else "vouched for by who imported",
     }
     made: dict[str, Any] = {"frames": FramesData(imported.frames), "report": orm.Dict(report)}
-    return made if dataset is None else {**made, "dataset": dataset}
+    if imported.split is not None:
+        made["dataset"] = DatasetData([imported.frames], [imported.split])
+    return made
 
 
 @contextmanager

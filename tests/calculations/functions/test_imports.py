@@ -12,7 +12,7 @@ from ase.io import write
 from aiida_seireact.calculations.functions.imports import import_frames, source_by_hash, source_kept
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.extxyz import write_extxyz
-from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.frames import Frames, FramesError
 from tests.formats.test_importing import copper, deepmd, vasp_runs
 
 pytestmark = pytest.mark.usefixtures("aiida_profile_clean")
@@ -51,8 +51,8 @@ def test_a_large_source_is_told_by_its_hash_and_not_kept(tmp_path: Path) -> None
     assert not source.base.repository.list_object_names()
     assert str(tmp_path) not in str(source.get_dict())
     path.write_text(path.read_text().replace("Cu ", "Al ", 1))
-    _, node = import_frames.run_get_node(source, orm.Dict({"format": "extxyz", "level": PBE}))
-    assert (node.exit_status, "is not what was hashed: a.extxyz differs" in node.exit_message) == (210, True)
+    with pytest.raises(FramesError, match="is not what was hashed: a.extxyz differs"):
+        import_frames(source, orm.Dict({"format": "extxyz", "level": PBE}))
 
 
 def test_the_place_of_a_source_is_no_content(tmp_path: Path) -> None:
@@ -75,7 +75,5 @@ def test_a_group_that_a_file_splits_is_refused(labelled: Callable[..., Frames], 
     frames = labelled(3)
     frames.group[:] = "one run"
     write_extxyz(tmp_path / "a.extxyz", frames, ["train", "val", "test"])
-    source = source_kept(tmp_path / "a.extxyz", "extxyz")
-    made, node = import_frames.run_get_node(source, orm.Dict({"format": "extxyz"}))
-    assert (made, node.exit_status) == ({}, 210)
-    assert "Group 'one run' is split between" in node.exit_message
+    with pytest.raises(ValueError, match="Group 'one run' is split between"):
+        import_frames(source_kept(tmp_path / "a.extxyz", "extxyz"), orm.Dict({"format": "extxyz"}))
