@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def made_up(count: int, *, seed: int) -> Frames:
-    """Return ``count`` rattled frames of 228 atoms, 100 a group, with labels that are random numbers."""
+    """Return ``count`` rattled frames of 228 atoms, 10 a group, with labels that are random numbers."""
     rng = np.random.default_rng(seed)
     cell = training_cell().repeat((2, 2, 1))[:N_ATOMS]
     return Frames(
@@ -42,7 +42,7 @@ def made_up(count: int, *, seed: int) -> Frames:
         cells=np.tile(cell.cell.array, (count, 1, 1)),
         pbc=np.ones((count, 3), dtype=bool),
         config_type=np.array(["md"] * count),
-        group=np.array([f"run-{seed}/block-{index // 100}" for index in range(count)]),
+        group=np.array([f"run-{seed}/block-{index // 10}" for index in range(count)]),
         parent_id=np.array([""] * count),
         md_step=np.arange(count, dtype=np.int64),
         energy=rng.normal(size=count),

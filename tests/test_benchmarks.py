@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def test_the_benchmark_of_datasets_reads_back_what_it_stored() -> None:
-    sizes = ["--frames", "20", "--new", "10", "--shard", "10", "--peer-frames", "2"]
+    sizes = ["--frames", "40", "--new", "10", "--shard", "10", "--peer-frames", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.dataset", *sizes],
         cwd=Path(__file__).parents[1],
