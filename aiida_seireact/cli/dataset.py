@@ -64,6 +64,7 @@ def _print_facts(facts: Facts) -> None:
     from rich.table import Table
 
     from aiida_seireact.cli.dataset_facts import in_words
+    from aiida_seireact.cli.render.words import counted
 
     console = terminal()
     parts = f" ({', '.join(f'{count} {name}' for name, count in facts.by_split.items())})" if facts.by_split else ""
@@ -71,7 +72,7 @@ def _print_facts(facts: Facts) -> None:
     level = f"{in_words(facts.levels)}, settings {facts.settings_hash[:12]}" if facts.settings_hash else "not labelled"
     stress = "" if facts.has_stress or not facts.settings_hash else ", without stress"
     console.print(f"labels    {level}{stress}")
-    console.print(f"species   {in_words(facts.species)}; {facts.n_atoms} atoms, {facts.n_shards} shards")
+    console.print(f"species   {in_words(facts.species)}; {facts.n_atoms} atoms in {counted(facts.n_shards, 'shard')}")
     console.print(f"formulas  {in_words(facts.formulas)}")
     table = Table(box=None, pad_edge=False)
     splits = list(facts.classes[0].by_split)

@@ -41,7 +41,7 @@ def test_info_tells_counts_splits_and_ranges(dataset: DatasetData) -> None:
     result = run("dataset", "info", dataset.pk)
     assert result.exit_code == 0, result.output
     assert f"DatasetData <{dataset.pk}> {dataset.content_hash[:12]}: 8 frames (4 train, 2 val, 2 test)" in result.output
-    assert "species   Li, S; 24 atoms, 2 shards" in result.output
+    assert "species   Li, S; 24 atoms in 2 shards" in result.output
     facts = json.loads(run("dataset", "info", dataset.uuid, "--json").output)
     frames = dataset.frames()
     of_type = facts["classes"][0]
