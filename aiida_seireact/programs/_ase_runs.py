@@ -22,10 +22,9 @@ from aiida_seireact.formats.jobs.label import LabelJob, MdSettings
 from aiida_seireact.formats.labels import Label, refusal
 from aiida_seireact.science.health import smallest_distance
 from aiida_seireact.science.selection import time_blocks
+from aiida_seireact.science.structures import ATOM_BOX_ANG
 
 MIN_DISTANCE_ANG = 0.5
-# Unlike sides keep an electronic structure method away from a degenerate, symmetric atom.
-ATOM_BOX_ANG = (12.0, 12.1, 12.2)
 
 
 class LabelError(RuntimeError):

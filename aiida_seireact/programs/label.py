@@ -19,8 +19,8 @@ from aiida_seireact.programs._ase_runs import Outcome, energy_of_atom, from_reco
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs._workers import WorkerDied, Workers
 from aiida_seireact.programs.calculators import LabellerCard, apart, load_labeller
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
-ISOLATED_ATOM = "isolated_atom"
 PROGRESS_EVERY = 10
 
 EXAMPLE = """

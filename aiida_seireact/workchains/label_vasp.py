@@ -23,7 +23,8 @@ from aiida_seireact.calculations.functions.label_vasp import (
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.label_vasp import ISOLATED_ATOM, VaspSettings
+from aiida_seireact.formats.jobs.label_vasp import VaspSettings
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 ENGINE = "vasp.v2.vasp"
 UPLOAD = "aiida-vasp potcar uploadfamily --path FOLDER --name '{family}' --description 'PAW PBE'"

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from aiida_seireact.calculations.vasp_run import VaspRun
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.label_vasp import ISOLATED_ATOM, Mesh, VaspSettings
+from aiida_seireact.formats.jobs.label_vasp import Mesh, VaspSettings
 from aiida_seireact.formats.labels import Label, join_labels, level_hash
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 # `energy_free` is the one the forces belong to; of aiida-vasp's own default only E0 would come back. The trajectory
 # tells which atoms VASP computed, and where. No quantity is required: aiida-vasp would call a killed run unreadable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.jobs.kmesh import KMeshRule, check_last_rule
 from aiida_seireact.formats.labels import AcceptanceSettings
 from aiida_seireact.science.kmesh import mesh_of_length
 
@@ -18,7 +19,6 @@ Tag = bool | int | float | str
 Incar = dict[str, Tag]
 Mesh = tuple[int, int, int]
 
-ISOLATED_ATOM = "isolated_atom"
 # Without these a label would hang on the defaults of a VASP version or on the largest ENMAX in a cell.
 NEEDED_TAGS = ("gga", "encut", "prec", "ediff", "ismear", "sigma", "ispin", "isym")
 # What makes a single point of each frame; no override may change them.
@@ -27,18 +27,6 @@ FIXED_TAGS: dict[str, Tag] = {"nsw": 0, "ibrion": -1}
 PARALLEL_TAGS = frozenset(("ncore", "npar", "kpar", "nsim", "lplane", "lscalapack", "lscalu"))
 # How the ground state is looked for, not which it is: what the handlers of aiida-vasp may change on the way.
 SOLVER_TAGS = frozenset(("algo", "ialgo", "nelm", "nelmin", "amix", "bmix", "amin", "istart", "icharg", "nbands"))
-
-
-class KMeshRule(Job):
-    """A Γ-centred mesh by a length, for the cells that it fits."""
-
-    length_ang: float = Field(gt=0, description="N = max(1, int(length · |b| + 1/2)) in each direction, Å")
-    species: list[str] | None = Field(None, description="for cells of these elements and no other; default: any")
-    min_atoms: int = Field(1, ge=1, description="for cells of at least so many atoms")
-
-    def fits(self, symbols: Sequence[str]) -> bool:
-        """Return whether the rule is for a cell of these atoms."""
-        return len(symbols) >= self.min_atoms and (self.species is None or set(symbols) <= set(self.species))
 
 
 class VaspSettings(Job):
@@ -65,9 +53,7 @@ class VaspSettings(Job):
     @field_validator("kmesh")
     @classmethod
     def _last_rule_fits_any(cls, rules: list[KMeshRule]) -> list[KMeshRule]:
-        if rules[-1].species is not None or rules[-1].min_atoms > 1:
-            raise ValueError("the last rule must fit any cell: give it neither species nor min_atoms")
-        return rules
+        return check_last_rule(rules)
 
     @field_validator("potential_mapping")
     @classmethod
