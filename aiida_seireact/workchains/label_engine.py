@@ -45,7 +45,7 @@ class LabelEngine(WorkChain):
             "frames",
             valid_type=FramesData,
             validator=cls.validate_frames,
-            help=f"At most {cls.MAX_FRAMES} frames: cells, or isolated atoms (config type `{ISOLATED_ATOM}`), not both.",
+            help=f"At most {cls.MAX_FRAMES} frames: cells, or isolated atoms (type `{ISOLATED_ATOM}`), not both.",
         )
         spec.input(
             "parameters",
@@ -70,8 +70,8 @@ class LabelEngine(WorkChain):
         spec.output(
             "failures",
             valid_type=orm.Dict,
-            help="`failures`: index, structure id and reason of each frame without a label; `reports`: labels that were "
-            "made otherwise than asked, and how.",
+            help="`failures`: index, structure id and reason of each frame without a label; `reports`: labels that "
+            "were made otherwise than asked, and how.",
         )
         spec.exit_code(
             490,

@@ -19,7 +19,7 @@ from ase.calculators.emt import EMT
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.label_vasp import VaspSettings
 from aiida_seireact.formats.labels import level_hash
-from aiida_seireact.workchains import label_vasp
+from aiida_seireact.workchains import label_engine, label_vasp
 from aiida_seireact.workchains.label import LabelWorkChain, validate_engine
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.protocol import merge
@@ -277,7 +277,7 @@ def test_an_element_without_potcar_is_named(vasp, images):
 
 
 def test_more_frames_than_one_batch_holds_are_refused(vasp):
-    with pytest.raises(ValueError, match="65 frames are too many for one batch of VASP, at most 64"):
+    with pytest.raises(ValueError, match="65 frames are too many for one batch of VASP, at most 32"):
         label(vasp(), [alloy(seed=seed) for seed in range(65)])
 
 
@@ -297,7 +297,7 @@ def test_a_code_of_another_program_is_refused(this_machine, images, vasp):
     other = orm.InstalledCode(
         label="ours", computer=this_machine, default_calc_job_plugin="seireact.ase", filepath_executable="/bin/true"
     ).store()
-    with pytest.raises(ValueError, match=r"The code 'ours@.*' is of seireact.ase, not of VASP"):
+    with pytest.raises(ValueError, match=r"The code 'ours@.*' runs seireact.ase, not VASP"):
         label(other, images)
 
 
@@ -308,7 +308,7 @@ def test_a_molecule_without_a_box_is_refused(vasp):
 
 def test_aiida_vasp_that_is_not_there_is_told_with_the_command(vasp, images, monkeypatch):
     code = vasp()
-    monkeypatch.setattr(label_vasp, "find_spec", lambda name: None)
+    monkeypatch.setattr(label_engine, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"aiida-vasp is not installed .* `pip install 'aiida-seireact\[vasp\]'`"):
         label(code, images)
 
