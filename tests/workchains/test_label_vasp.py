@@ -20,6 +20,7 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.label_vasp import VaspSettings
 from aiida_seireact.formats.labels import level_hash
 from aiida_seireact.workchains import label_engine, label_vasp
+from aiida_seireact.workchains.known_labels import find_shards
 from aiida_seireact.workchains.label import LabelWorkChain, validate_engine
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.protocol import merge
@@ -161,6 +162,14 @@ def test_a_replay_runs_no_vasp_and_gives_the_same_frames(finished):
     assert all(job.base.caching.is_created_from_cache for job in jobs)
     assert again.outputs.frames.content_hash == finished.outputs.frames.content_hash
     assert again.outputs.failures.get_dict() == finished.outputs.failures.get_dict()
+
+
+def test_labels_with_another_potcar_of_that_name_are_not_taken_over(finished, monkeypatch):
+    inputs = {"engine": orm.Str("seireact.label.vasp"), **{n: finished.inputs[n] for n in ("code", "parameters")}}
+    ((shard,),) = find_shards(finished.inputs.frames, inputs)
+    assert shard.content_hash == finished.outputs.frames.content_hash
+    monkeypatch.setattr(VaspLabelWorkChain, "potentials", classmethod(lambda cls, settings: {"Cu": orm.Str("newer")}))
+    assert find_shards(finished.inputs.frames, inputs) == []
 
 
 def spoil(vasp: Callable[..., orm.InstalledCode], ways: list[str], **overrides: Any) -> orm.WorkChainNode:
