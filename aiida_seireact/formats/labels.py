@@ -14,6 +14,7 @@ from pydantic import Field
 
 from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 FloatArray = NDArray[np.float64]
 
@@ -104,9 +105,13 @@ def join_labels(
 ) -> tuple[Frames | None, list[dict[str, Any]]]:
     """Return the frames whose labels are taken, with them, and index, structure id and reason of all others.
 
+    The stress of an atom in a box means nothing: a shard of isolated atoms, which hold no other frame, has none.
+
     :param labels: one for each frame; a string is the reason why there is none.
     :returns: None in place of frames where not one label is taken.
     """
+    if ISOLATED_ATOM in frames.config_type:
+        settings = settings.model_copy(update={"stress": False})
     taken: list[tuple[int, Label]] = []
     failures: list[dict[str, Any]] = []
     for index, label in enumerate(labels):

@@ -11,6 +11,7 @@ from ase.build import bulk
 
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.labels import AcceptanceSettings, Label, join_labels, level_hash, refusal
+from aiida_seireact.science.structures import isolated_atom
 
 
 def frames(count: int = 3) -> Frames:
@@ -92,3 +93,11 @@ def test_no_label_at_all_gives_no_frames() -> None:
 def test_the_hash_of_a_level_is_of_its_content() -> None:
     assert level_hash({"b": 1, "a": {"d": 2, "c": 3}}) == level_hash({"a": {"c": 3, "d": 2}, "b": 1})
     assert level_hash({"a": 1}) != level_hash({"a": 2})
+
+
+def test_isolated_atoms_have_no_stress() -> None:
+    atom = Frames.from_atoms([isolated_atom("Li")])
+    taken, failures = join_labels(atom, [label(forces=np.zeros((1, 3)))], "abc", AcceptanceSettings())
+    assert taken is not None
+    assert not taken.has_stress
+    assert failures == []

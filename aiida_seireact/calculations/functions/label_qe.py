@@ -8,11 +8,12 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase.data import chemical_symbols
 
+from aiida_seireact.calculations.functions.labels import collected
 from aiida_seireact.calculations.pw_run import PwRun
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label_qe import Mesh, QeSettings
-from aiida_seireact.formats.labels import Label, join_labels, level_hash
+from aiida_seireact.formats.labels import Label, level_hash
 from aiida_seireact.science.structures import ISOLATED_ATOM
 
 # As `workchains.label_engine.POTENTIAL`.
@@ -105,12 +106,4 @@ def collect_pw(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -> 
             if told:
                 row = {"index": index, "structure_id": columns.structure_ids[index], "report": "; ".join(told)}
                 reports.append(row)
-    acceptance = settings.acceptance
-    if ISOLATED_ATOM in columns.config_type:
-        # The stress of an atom in a box means nothing; a shard of atoms (never mixed with cells) holds none.
-        acceptance = acceptance.model_copy(update={"stress": False})
-    taken, failures = join_labels(columns, labels, level_hash(settings.identity(version, md5)), acceptance)
-    outputs: dict[str, orm.Data] = {"failures": orm.Dict({"failures": failures, "reports": reports})}
-    if taken is not None:
-        outputs["frames"] = FramesData(taken)
-    return outputs
+    return collected(columns, labels, level_hash(settings.identity(version, md5)), settings.acceptance, reports=reports)

@@ -10,11 +10,12 @@ from aiida.engine import calcfunction
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from aiida_seireact.calculations.functions.labels import collected
 from aiida_seireact.calculations.vasp_run import VaspRun
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label_vasp import Mesh, VaspSettings
-from aiida_seireact.formats.labels import Label, join_labels, level_hash
+from aiida_seireact.formats.labels import Label, level_hash
 from aiida_seireact.science.structures import ISOLATED_ATOM
 
 # `energy_free` is the one the forces belong to; of aiida-vasp's own default only E0 would come back. The trajectory
@@ -134,12 +135,6 @@ def collect_vasp(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -
                 report = {"index": index, "structure_id": columns.structure_ids[index], "report": "; ".join(changed)}
                 reports.append(report)
         labels.append(label)
-    acceptance = settings.acceptance
-    if ISOLATED_ATOM in columns.config_type:
-        # The stress of an atom in a box means nothing; a shard of atoms (never mixed with cells) holds none.
-        acceptance = acceptance.model_copy(update={"stress": False})
-    taken, failures = join_labels(columns, labels, level_hash(settings.identity(version, sha512)), acceptance)
-    outputs: dict[str, orm.Data] = {"failures": orm.Dict({"failures": failures, "reports": reports})}
-    if taken is not None:
-        outputs["frames"] = FramesData(taken)
-    return outputs
+    return collected(
+        columns, labels, level_hash(settings.identity(version, sha512)), settings.acceptance, reports=reports
+    )

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.label_reuse import failures_in_order, known_and_missing, labels_in_order
+from aiida_seireact.formats.labels import AcceptanceSettings, Label, join_labels
+
+
+def collected(
+    frames: Frames,
+    labels: Sequence[Label | str],
+    settings_hash: str,
+    acceptance: AcceptanceSettings,
+    **told: Any,
+) -> dict[str, orm.Data]:
+    """Return the outputs of a calcfunction that joins what jobs left: ``frames``, if a label is taken, and
+    ``failures``.
+
+    :param labels: one for each frame; a string is the reason why there is none.
+    :param told: what ``failures`` tells beside them, at least ``reports``.
+    """
+    taken, failures = join_labels(frames, labels, settings_hash, acceptance)
+    outputs: dict[str, orm.Data] = {"failures": orm.Dict({"failures": failures, **told})}
+    if taken is not None:
+        outputs["frames"] = FramesData(taken)
+    return outputs
 
 
 @calcfunction
