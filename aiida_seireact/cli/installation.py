@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_seireact import __version__
+from aiida_seireact.cli import quantum_espresso
 from aiida_seireact.cli._profile import use_this_environment
 from aiida_seireact.cli.machine import Environment, probe, shell_on
 from aiida_seireact.cli.programs import PROGRAMS, ProgramCard
+from aiida_seireact.cli.pseudopotentials import FAMILY
 
 if TYPE_CHECKING:
     from aiida.manage.configuration import Profile
@@ -65,6 +67,7 @@ def install(
     work_dir: Path | None = None,
     bin_dir: str | None = None,
     programs: Sequence[str] | None = None,
+    with_qe: bool = False,
     caching: bool = True,
     dry_run: bool = False,
     say: Say = lambda step: None,
@@ -77,6 +80,7 @@ def install(
     :param work_dir: scratch folder of a new localhost.
     :param bin_dir: folder of the programs; default on this machine: beside this Python.
     :param programs: names of the programs to look after, default all.
+    :param with_qe: look after Quantum ESPRESSO too: a code of pw.x, and pseudopotentials.
     :param caching: switch AiiDA's cache on for our calculations.
     :param dry_run: change nothing, only tell.
     :param say: called with each step as it is done.
@@ -103,6 +107,7 @@ def install(
         for thing in (
             f"computer {computer_label}",
             *(f"code {card.script}-{__version__}" for card in PROGRAMS),
+            *(("code of pw.x", f"pseudopotentials {FAMILY}") if with_qe else ()),
         ):
             tell(thing, "would make")
         return steps
@@ -117,7 +122,8 @@ def install(
         insist = option == "daemon.default_workers" and workers is not None
         _set_option(config, profile, option, value, why, insist=insist, dry_run=dry_run, tell=tell)
     if caching:
-        _enable_caching(config, profile, dry_run=dry_run, tell=tell)
+        patterns = (*CACHED, quantum_espresso.CACHED) if with_qe else CACHED
+        _enable_caching(config, profile, patterns, dry_run=dry_run, tell=tell)
 
     computer = _find_computer(computer_label)
     if computer is None and computer_label != LOCALHOST:
@@ -142,6 +148,8 @@ def install(
     for card in PROGRAMS:
         if programs is None or card.name in programs:
             _look_after_code(card, computer, environment, dry_run=dry_run, tell=tell)
+    if with_qe:
+        quantum_espresso.look_after(computer, dry_run=dry_run, tell=tell)
     return steps
 
 
@@ -216,9 +224,11 @@ def _set_option(
         tell(f"option {option}", "would change" if dry_run else "changed", f"to {value}{reason}")
 
 
-def _enable_caching(config: Config, profile: Profile, *, dry_run: bool, tell: Callable[..., None]) -> None:
+def _enable_caching(
+    config: Config, profile: Profile, wanted: Sequence[str], *, dry_run: bool, tell: Callable[..., None]
+) -> None:
     patterns = list(profile.options.get("caching.enabled_for") or [])
-    missing = [pattern for pattern in CACHED if pattern not in patterns]
+    missing = [pattern for pattern in wanted if pattern not in patterns]
     if not missing:
         tell("caching of seireact calculations", "reused", "on")
         return

@@ -30,6 +30,11 @@ COLOURS = {"made": "green", "changed": "green", "hidden": "yellow", "missing": "
     help="Only this program (repeatable), where a computer holds not all of them.",
 )
 @click.option(
+    "--with-qe",
+    is_flag=True,
+    help="Add Quantum ESPRESSO: a code of the pw.x on PATH, and the SG15 pseudopotentials, fetched once.",
+)
+@click.option(
     "--caching/--no-caching",
     default=True,
     help="Let AiiDA reuse finished calculations; on unless switched off here.",
@@ -42,6 +47,7 @@ def setup(
     work_dir: Path | None,
     bin_dir: str | None,
     programs: tuple[str, ...],
+    with_qe: bool,
     caching: bool,
     dry_run: bool,
 ) -> None:
@@ -55,6 +61,7 @@ def setup(
     \b
     Examples:
       aiida-seireact setup
+      aiida-seireact setup --with-qe
       aiida-seireact setup --profile mine --computer cluster --bin-dir /home/me/seireact/bin --program lmp
     """
     from aiida_seireact.cli.installation import DEFAULT_PROFILE, SetupError, Step, install
@@ -72,6 +79,7 @@ def setup(
             work_dir=work_dir,
             bin_dir=bin_dir,
             programs=programs or None,
+            with_qe=with_qe,
             caching=caching,
             dry_run=dry_run,
             say=say,

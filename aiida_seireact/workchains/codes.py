@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 
@@ -13,17 +15,7 @@ def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:
 
     :raises NotExistent: there is none; run `aiida-seireact setup`.
     """
-    query = orm.QueryBuilder()
-    query.append(orm.Computer, filters={"label": computer}, tag="computer")
-    query.append(
-        orm.InstalledCode,
-        filters={"label": {"like": f"seireact-{program}-%"}},
-        with_computer="computer",
-        tag="code",
-        project="*",
-    )
-    query.order_by({"code": {"ctime": "desc"}})
-    code = next((code for code in query.all(flat=True) if not code.is_hidden), None)
+    code = _newest({"label": {"like": f"seireact-{program}-%"}}, computer)
     if code is None:
         raise NotExistent(
             f"There is no code seireact-{program}-<version> on computer {computer!r} in this profile: "
@@ -32,6 +24,28 @@ def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:
     return code
 
 
+def find_plugin_code(plugin: str, computer: str = "localhost") -> orm.AbstractCode:
+    """Return the newest code on a computer of a program that is not ours, by its plugin, as ``quantumespresso.pw``.
+
+    :raises NotExistent: there is none.
+    """
+    code = _newest({"attributes.input_plugin": plugin}, computer)
+    if code is None:
+        raise NotExistent(
+            f"There is no code of plugin {plugin!r} on computer {computer!r} in this profile: make one by "
+            f"`verdi code create core.code.installed -P {plugin}`; that of pw.x by `aiida-seireact setup --with-qe`."
+        )
+    return code
+
+
 def find_codes(computer: str = "localhost") -> dict[str, orm.AbstractCode]:
     """Return the newest code of every program on a computer."""
     return {program: find_code(program, computer) for program in PROGRAMS}
+
+
+def _newest(filters: dict[str, Any], computer: str) -> orm.AbstractCode | None:
+    query = orm.QueryBuilder()
+    query.append(orm.Computer, filters={"label": computer}, tag="computer")
+    query.append(orm.InstalledCode, filters=filters, with_computer="computer", tag="code", project="*")
+    query.order_by({"code": {"ctime": "desc"}})
+    return next((code for code in query.all(flat=True) if not code.is_hidden), None)

@@ -20,6 +20,7 @@ from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
+from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
@@ -49,6 +50,7 @@ WORKCHAINS = (
     LabelWorkChain,
     LegWorkChain,
     ProduceWorkChain,
+    QeLabelWorkChain,
     ReactWorkChain,
     SelectWorkChain,
     TrainWorkChain,
