@@ -1,167 +1,189 @@
-"""What CP2K 2023.1 writes over a REFTRAJ run, read frame by frame.
-
-The parsers of aiida-cp2k 2.1.1 read no stress, and let an electronic structure pass that is not converged.
-"""
+"""What CP2K writes, frame by frame, in its own units. Read as CP2K 2023.1 writes it."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
-from ase.units import Bohr, GPa, Hartree
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-FRAME = "SCF WAVEFUNCTION OPTIMIZATION"
-CONVERGED = re.compile(r"\*\*\* SCF run converged in\s+(\d+) steps \*\*\*")
+BEGIN = "SCF WAVEFUNCTION OPTIMIZATION"
+CONVERGED = re.compile(r"\*\*\* SCF run converged in +(\d+) steps")
 NOT_CONVERGED = "SCF run NOT converged"
-ENERGY = re.compile(r"^ ENERGY\| Total FORCE_EVAL \( QS \) energy \[a\.u\.\]:\s+(\S+)\s*$", re.MULTILINE)
-FORCES = re.compile(r"^ ATOMIC FORCES in \[a\.u\.\]\n(.*?)^ SUM OF ATOMIC FORCES", re.MULTILINE | re.DOTALL)
-STRESS = re.compile(r"^ STRESS\| Analytical stress tensor \[GPa\]\n.*\n(.*\n.*\n.*\n) STRESS\| 1/3 Trace", re.MULTILINE)
-VERSION = re.compile(r"^ CP2K\| version string:\s+CP2K version (\S+)", re.MULTILINE)
-ABORT = re.compile(r"\[ABORT\](.*?)\n \*{70,}", re.DOTALL)
-STEP = re.compile(r"i =\s*(\d+), time =.*E =\s*(\S+)")
-FINISHED = "PROGRAM STOPPED IN"
-XX_YY_ZZ_YZ_XZ_XY = ((0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1))
-# The comment of the file of positions has ten decimals.
-SAME_ENERGY_HARTREE = 2e-10
+ENERGY = re.compile(r"^ *ENERGY\| Total FORCE_EVAL .*: +(\S+)$")
+FORCES, END_OF_FORCES = "ATOMIC FORCES in [a.u.]", "SUM OF ATOMIC FORCES"
+STRESS = "STRESS| Analytical stress tensor [GPa]"
+STRESS_ROW = re.compile(r"^ *STRESS\| +[xyz] +(\S+) +(\S+) +(\S+)$")
+STRESS_TITLE = re.compile(r"^ *STRESS\| +x +y +z *$")
+VERSION = re.compile(r"CP2K\| version string: +CP2K version +(\S+)")
+KIND = re.compile(r"^ *\d+\. Atomic kind: (\w+) ")
+END_OF_KINDS = "MOLECULE KIND INFORMATION"
+ENDED = "PROGRAM ENDED AT"
 
 
 @dataclass(frozen=True, eq=False)
 class Cp2kFrame:
-    """One frame that was computed to its end. Units eV, Å; stress in eV/Å³ with ASE's sign and order.
+    """One frame of a job as far as it came.
 
-    :param converged: CP2K says so for this frame, and nowhere says the contrary.
-    :param energy: the free energy, -TS within; the forces are its slope.
-    :param forces: ``(n_atoms, 3)``
-    :param stress: ``(6,)``, None where none was asked for.
-    :param symbols: ``(n_atoms,)`` of the atoms, as they came back.
-    :param positions: ``(n_atoms, 3)``
-    :param cell: ``(3, 3)``
+    :param scf_steps: of a converged SCF; 0 where CP2K does not say that it converged.
+    :param not_converged: CP2K says that the SCF did not converge; then it goes on all the same.
+    :param energy_ha: ``Total FORCE_EVAL``, the free energy where occupations are smeared.
+    :param forces_au: ``(n_atoms, 3)`` Hartree/bohr.
+    :param stress_gpa: ``(3, 3)``, positive where the cell is compressed.
     """
 
-    converged: bool
-    energy: float
-    forces: FloatArray
-    stress: FloatArray | None
-    symbols: tuple[str, ...]
-    positions: FloatArray
-    cell: FloatArray
+    scf_steps: int = 0
+    not_converged: bool = False
+    energy_ha: float | None = None
+    forces_au: FloatArray | None = None
+    stress_gpa: FloatArray | None = None
+
+    @property
+    def converged(self) -> bool:
+        """The positive mark: CP2K says that this frame converged, and nowhere that it did not."""
+        return self.scf_steps > 0 and not self.not_converged
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Cp2kOutput:
-    """A run of CP2K.
+    """A whole or torn output.
 
-    :param version: as it tells itself, empty if it did not get so far.
-    :param frames: the first frames of the run, up to the last whole one.
-    :param abort: what CP2K said when it gave up, None if it did not.
-    :param finished: it came to its regular end.
+    :param version: empty where CP2K did not come so far.
+    :param frames: those that were begun, in their order; the last may be torn.
+    :param kinds_sha256: of basis set and potential of each element, as CP2K prints them: the same under whatever
+        name and path.
+    :param abort: why CP2K stopped, empty if it did not.
+    :param ended: CP2K came to its end.
     """
 
-    version: str
-    frames: tuple[Cp2kFrame, ...]
-    abort: str | None
-    finished: bool
+    version: str = ""
+    frames: list[Cp2kFrame] = field(default_factory=list)
+    kinds_sha256: dict[str, str] = field(default_factory=dict)
+    abort: str = ""
+    ended: bool = False
 
 
-def read_output(stdout: str, positions: str = "", cells: str = "") -> Cp2kOutput:
-    """Return what a run left.
-
-    A frame counts if it is whole in all three files, and if the energy beside its positions is the one of its block of
-    the standard output; the first that does not ends the list, since all that follow could be of other frames.
-
-    :param stdout: standard output.
-    :param positions: ``aiida-pos-1.xyz``; empty if there is none.
-    :param cells: ``aiida-1.cell``; empty if there is none.
-    """
-    version, abort = VERSION.search(stdout), ABORT.search(stdout)
-    frames = []
-    blocks = stdout.split(FRAME)[1:]
-    for number, (block, place, cell) in enumerate(zip(blocks, _read_xyz(positions), _read_cells(cells)), start=1):
-        frame = _read_frame(block, number, place, cell)
-        if frame is None:
-            break
-        frames.append(frame)
+def read_output(text: str) -> Cp2kOutput:
+    """Read the standard output of CP2K."""
+    version = VERSION.search(text)
+    _, *parts = text.split(BEGIN)
     return Cp2kOutput(
         version=version[1] if version else "",
-        frames=tuple(frames),
-        abort=_words(abort[1]) if abort else None,
-        finished=FINISHED in stdout,
+        frames=[_frame(part) for part in parts],
+        kinds_sha256=_kinds(text),
+        abort=abort_of(text),
+        ended=ENDED in text,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Place:
-    step: int
-    energy: float
-    symbols: tuple[str, ...]
-    positions: FloatArray
-
-
-def _read_frame(block: str, number: int, place: _Place, cell: tuple[int, FloatArray]) -> Cp2kFrame | None:
-    energies, forces, stress = ENERGY.findall(block), FORCES.search(block), STRESS.search(block)
-    if len(energies) != 1 or forces is None or (place.step, cell[0]) != (number, number):
-        return None
-    try:
-        energy = float(energies[0])
-        rows = [[float(word) for word in line.split()[3:6]] for line in forces[1].splitlines()[2:] if line.strip()]
-        tensor = None
-        if stress is not None:
-            tensor = np.array([[float(word) for word in line.split()[2:5]] for line in stress[1].splitlines()])
-    except ValueError:  # a row of asterisks
-        return None
-    # Written so that a NaN is no match.
-    if not abs(energy - place.energy) <= SAME_ENERGY_HARTREE or len(rows) != len(place.symbols):
-        return None
+def _frame(text: str) -> Cp2kFrame:
+    steps, energy = 0, None
+    forces: list[list[float]] = []
+    stress: list[list[float]] = []
+    lines = iter(text.splitlines())
+    for line in lines:
+        if match := CONVERGED.search(line):
+            steps = int(match[1])
+        elif match := ENERGY.match(line):
+            energy = _number(match[1])
+        elif FORCES in line:
+            forces = _forces(lines)
+        elif STRESS in line:
+            stress = _stress(lines)
     return Cp2kFrame(
-        converged=len(CONVERGED.findall(block)) == 1 and NOT_CONVERGED not in block,
-        energy=energy * Hartree,
-        forces=np.array(rows, dtype=np.float64).reshape(-1, 3) * (Hartree / Bohr),
-        # Printed is the pressure-like sign, positive where the cell is squeezed: the negative of the stress.
-        stress=None if tensor is None else -tensor[XX_YY_ZZ_YZ_XZ_XY] * GPa,
-        symbols=place.symbols,
-        positions=place.positions,
-        cell=cell[1],
+        scf_steps=steps,
+        not_converged=NOT_CONVERGED in text,
+        energy_ha=energy,
+        forces_au=np.array(forces, dtype=np.float64) if forces else None,
+        stress_gpa=np.array(stress, dtype=np.float64) if len(stress) == 3 else None,
     )
 
 
-def _read_xyz(text: str) -> list[_Place]:
-    """Return the whole frames of the file of positions; a torn last one is left out."""
-    lines, places = text.splitlines(keepends=True), []
-    while lines and lines[0].strip().isdigit():
-        count = int(lines[0])
-        comment, rows = STEP.search(lines[1]) if len(lines) > 1 else None, lines[2 : 2 + count]
-        if comment is None or len(rows) < count or not rows[-1].endswith("\n"):
-            break
-        words = [row.split() for row in rows]
-        try:
-            positions = np.array([[float(word) for word in row[1:4]] for row in words], dtype=np.float64)
-            energy = float(comment[2])
-        except ValueError:
-            break
-        places.append(_Place(int(comment[1]), energy, tuple(row[0] for row in words), positions))
-        lines = lines[2 + count :]
-    return places
-
-
-def _read_cells(text: str) -> list[tuple[int, FloatArray]]:
-    """Return step and cell of each whole line of the file of cells."""
-    cells: list[tuple[int, FloatArray]] = []
-    for line in text.splitlines(keepends=True):
+def _forces(lines: Iterator[str]) -> list[list[float]]:
+    """Return the rows of a table, none if its last line is missing."""
+    rows: list[list[float]] = []
+    for line in lines:
+        if END_OF_FORCES in line:
+            return rows
         words = line.split()
-        if line.startswith("#") or not line.endswith("\n") or len(words) != 12:
-            continue
-        try:
-            cells.append((int(words[0]), np.array([float(word) for word in words[2:11]]).reshape(3, 3)))
-        except ValueError:
+        if len(words) == 6 and words[0].isdigit():
+            rows.append([_number(word) for word in words[3:]])
+    return []
+
+
+def _stress(lines: Iterator[str]) -> list[list[float]]:
+    rows: list[list[float]] = []
+    for line in lines:
+        if match := STRESS_ROW.match(line):
+            rows.append([_number(word) for word in match.groups()])
+        elif not STRESS_TITLE.match(line):
             break
-    return cells
+        if len(rows) == 3:
+            break
+    return rows
 
 
-def _words(box: str) -> str:
-    """Return the message in the box of an abort, without the figure on its left and the frame."""
-    lines = [line.rstrip(" *")[9:].strip() for line in box.splitlines()]
-    return " ".join(line for line in lines if line)
+def _number(word: str) -> float:
+    """Return a number; what Fortran could not write (``*****``) is no number, and refused as such."""
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")
+
+
+def _kinds(text: str) -> dict[str, str]:
+    """Return the sha256 of each element's basis set and potential as printed, without the number of its atoms."""
+    found: dict[str, list[str]] = {}
+    inside: list[str] | None = None
+    for line in text.splitlines():
+        if match := KIND.match(line):
+            inside = found.setdefault(match[1], [])
+        elif END_OF_KINDS in line:
+            break
+        elif inside is not None and (words := line.split()):
+            inside.append(" ".join(words))
+    return {element: hashlib.sha256("\n".join(lines).encode()).hexdigest() for element, lines in sorted(found.items())}
+
+
+def abort_of(text: str) -> str:
+    """Return what CP2K says in its box of stars when it stops, an empty string if there is none."""
+    _, mark, box = text.partition("[ABORT]")
+    words = []
+    for line in box.splitlines()[1:] if mark else ():
+        if set(line.strip()) == {"*"}:
+            break
+        # Between the stars of the box, right of a drawing; the last line is the place in the source.
+        inner = line.strip().strip("*")
+        words.append(re.sub(r"^[ \\_/|O]*(?=\S)", "", inner).strip())
+    return " ".join(" ".join(words).split())
+
+
+def read_positions(text: str) -> tuple[list[str], FloatArray]:
+    """Read the whole frames of ``-pos-1.xyz``.
+
+    :returns: symbols of the atoms, and positions ``(n_frames, n_atoms, 3)`` in Å.
+    """
+    # A line that is cut looks like a shorter number: only lines with their line feed count.
+    rows = [line.split() for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    n_atoms = int(rows[0][0]) if rows and len(rows[0]) == 1 and rows[0][0].isdigit() else 0
+    frames: list[list[list[float]]] = []
+    symbols: list[str] = []
+    for start in range(0, len(rows), n_atoms + 2) if n_atoms else ():
+        block = rows[start + 2 : start + 2 + n_atoms]
+        if len(block) < n_atoms or any(len(row) != 4 for row in block):
+            break
+        symbols = [row[0] for row in block]
+        frames.append([[_number(word) for word in row[1:]] for row in block])
+    return symbols, np.array(frames, dtype=np.float64).reshape(-1, n_atoms, 3)
+
+
+def read_cells(text: str) -> FloatArray:
+    """Read the whole lines of ``-1.cell``: cells ``(n_frames, 3, 3)`` in Å, lattice vectors in rows."""
+    rows = [line.split() for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    cells = [[_number(word) for word in row[2:11]] for row in rows if len(row) == 12 and row[0].isdigit()]
+    return np.array(cells, dtype=np.float64).reshape(-1, 3, 3)

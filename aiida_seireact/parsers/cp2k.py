@@ -1,83 +1,107 @@
-"""Frames of a REFTRAJ run of CP2K become arrays, each with its mark of convergence."""
+"""Labels of CP2K as nodes: what the parsers of aiida-cp2k leave out, stress and convergence of each frame."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 from ase.data import atomic_numbers
+from ase.units import Bohr, GPa, Hartree
+from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.formats.cp2k_output import Cp2kOutput, read_output
+from aiida_seireact.formats.cp2k_output import Cp2kFrame, Cp2kOutput, read_cells, read_output, read_positions
+
+XX_YY_ZZ_YZ_XZ_XY = ((0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1))
+# Exit codes of the plugin `cp2k` (aiida-cp2k 2.1.1).
+OUTPUT_MISSING, OUTPUT_INCOMPLETE, ABORTED = 210, 303, 304
+POSITIONS, CELLS = "aiida-pos-1.xyz", "aiida-1.cell"
+STANDARD_ERROR = "_scheduler-stderr.txt"
 
 
-class Cp2kLabelParser(Parser):
-    """Parses ``cp2k`` of aiida-cp2k: whole frames are outputs, whatever became of the run after them.
+class Cp2kParser(Parser):
+    """Parser of the plugin `cp2k` for jobs of many frames.
 
-    ``output_parameters`` holds version, end of the run and number of whole frames; ``output_labels``, missing if there
-    is none, the arrays ``converged`` (n,), ``energy`` (n,), ``forces`` and ``positions`` (n, n_atoms, 3), ``cells``
-    (n, 3, 3), ``numbers`` (n, n_atoms) and, where asked for, ``stress`` (n, 6); eV and Å, signs of ASE.
+    ``output_parameters`` says how far the job came, ``labels`` holds the frames that are whole, in the order sent, in
+    the units and signs of ASE: ``energy`` ``(n,)``, ``forces`` ``(n, n_atoms, 3)``, ``stress`` ``(n, 6)``, not a number
+    where CP2K printed none, ``positions``, ``cells``, ``numbers`` ``(n_atoms,)``, and ``scf_steps`` ``(n,)``, 0 where
+    the SCF did not converge. A frame that did not converge is no failure of the job.
     """
 
     CACHE_VERSION = 1
 
-    def parse(self, **_: Any) -> ExitCode | None:
-        name, process = self.node.get_option("output_filename"), self.node.process_class
-        stdout = self._content(name)
-        if stdout is None:
-            return self._scheduler_said() or self.exit_codes.ERROR_OUTPUT_MISSING
-        output = read_output(
-            stdout,
-            self._content(process._DEFAULT_TRAJECT_XYZ_FILE_NAME) or "",
-            self._content(process._DEFAULT_TRAJECT_CELL_FILE_NAME) or "",
-        )
+    def parse(self, **_: object) -> ExitCode | None:
+        output = read_output(self.text(self.node.get_option("output_filename")))
+        symbols, positions = read_positions(self.text(POSITIONS))
+        cells = read_cells(self.text(CELLS))
+        whole = whole_frames(output.frames)[: min(len(positions), len(cells))]
         self.out(
             "output_parameters",
             orm.Dict(
                 {
                     "version": output.version,
-                    "frames": len(output.frames),
+                    "frames_begun": len(output.frames),
+                    "frames_whole": len(whole),
                     "abort": output.abort,
-                    "finished": output.finished,
+                    "kinds_sha256": output.kinds_sha256,
                 }
             ),
         )
-        if output.frames:
-            self.out("output_labels", arrays_of(output))
-        if scheduler := self._scheduler_said():
-            return scheduler
-        if output.abort is not None:
-            return self.exit_codes.ERROR_OUTPUT_CONTAINS_ABORT
-        if not output.finished:
-            return self.exit_codes.ERROR_OUTPUT_INCOMPLETE
-        return None
+        if whole:
+            self.out("labels", labels_of(whole, symbols, positions[: len(whole)], cells[: len(whole)]))
+        return self.verdict(output)
 
-    def _content(self, name: str) -> str | None:
-        if name not in self.retrieved.base.repository.list_object_names():
+    def verdict(self, output: Cp2kOutput) -> ExitCode | None:
+        """Return how the job failed, None if it came to its end."""
+        if self.node.exit_status is not None:
+            # The scheduler has spoken (out of time, out of memory); it knows better than half an output.
+            return ExitCode(self.node.exit_status, self.node.exit_message)
+        if output.abort:
+            return ExitCode(ABORTED, f"CP2K stopped: {output.abort}")
+        if output.ended:
             return None
-        # A killed run may end within anything.
-        return self.retrieved.base.repository.get_object_content(name, mode="rb").decode(errors="replace")
+        words = self.text(STANDARD_ERROR).strip().splitlines()
+        last = f"the job's last words: {words[-1].strip()}" if words else "it left no word why"
+        if not output.version:
+            return ExitCode(OUTPUT_MISSING, f"CP2K left no output; {last}")
+        return ExitCode(OUTPUT_INCOMPLETE, f"CP2K was killed at its frame {len(output.frames)}; {last}")
 
-    def _scheduler_said(self) -> ExitCode | None:
-        """Return what the scheduler said (out of time, out of memory): it knows better than half an output."""
-        if self.node.exit_status is None:
-            return None
-        return ExitCode(self.node.exit_status, self.node.exit_message)
+    def text(self, name: str) -> str:
+        """Return a retrieved file, an empty string if there is none."""
+        repository = self.retrieved.base.repository
+        return str(repository.get_object_content(name)) if name in repository.list_object_names() else ""
 
 
-def arrays_of(output: Cp2kOutput) -> orm.ArrayData:
-    """Return the frames of a run, of which there is at least one, as arrays."""
-    frames = output.frames
+def whole_frames(frames: list[Cp2kFrame]) -> list[Cp2kFrame]:
+    """Return the frames up to the first that has no energy or no forces."""
+    torn = [index for index, frame in enumerate(frames) if frame.energy_ha is None or frame.forces_au is None]
+    return frames[: torn[0]] if torn else frames
+
+
+def labels_of(
+    frames: list[Cp2kFrame], symbols: list[str], positions: NDArray[np.float64], cells: NDArray[np.float64]
+) -> orm.ArrayData:
+    """Return whole frames in eV and Å."""
+    arrays = {
+        "energy": np.array([frame.energy_ha for frame in frames], dtype=np.float64) * Hartree,
+        "forces": np.array([frame.forces_au for frame in frames], dtype=np.float64) * (Hartree / Bohr),
+        "stress": np.array([stress_from_gpa(frame.stress_gpa) for frame in frames]),
+        "scf_steps": np.array([frame.scf_steps if frame.converged else 0 for frame in frames]),
+        "positions": positions,
+        "cells": cells,
+        "numbers": np.array([atomic_numbers[symbol] for symbol in symbols]),
+    }
     node = orm.ArrayData()
-    node.set_array("converged", np.array([frame.converged for frame in frames]))
-    node.set_array("energy", np.array([frame.energy for frame in frames]))
-    node.set_array("forces", np.array([frame.forces for frame in frames]))
-    node.set_array("positions", np.array([frame.positions for frame in frames]))
-    node.set_array("cells", np.array([frame.cell for frame in frames]))
-    node.set_array("numbers", np.array([[atomic_numbers[symbol] for symbol in frame.symbols] for frame in frames]))
-    stress = [frame.stress for frame in frames if frame.stress is not None]
-    if len(stress) == len(frames):
-        node.set_array("stress", np.array(stress))
+    for name, array in arrays.items():
+        node.set_array(name, array)
     return node
+
+
+def stress_from_gpa(stress: ArrayLike | None) -> NDArray[np.float64]:
+    """Return a stress of CP2K, ``(3, 3)`` in GPa and positive where the cell is compressed, as in ASE.
+
+    :returns: ``(6,)`` xx yy zz yz xz xy, eV/Å³, negative where the cell is compressed; not a number for none.
+    """
+    if stress is None:
+        return np.full(6, np.nan)
+    return -np.asarray(stress, dtype=np.float64)[XX_YY_ZZ_YZ_XZ_XY] * GPa

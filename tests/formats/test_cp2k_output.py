@@ -27,7 +27,8 @@ def test_two_converged_frames_are_read_in_ase_units_and_signs():
     run = read("converged")
     assert (run.version, run.abort, run.finished) == ("2023.1", None, True)
     first, second = run.frames
-    assert first.converged and second.converged
+    assert first.converged
+    assert second.converged
     assert first.energy == pytest.approx(-25.007992532717466 * Hartree, abs=1e-12)
     assert second.energy == pytest.approx(-24.988526789112026 * Hartree, abs=1e-12)
     assert first.forces[0] / (Hartree / Bohr) == pytest.approx([0.014337684518, -0.008510117973, 0.005595982450])
@@ -45,7 +46,8 @@ def test_two_converged_frames_are_read_in_ase_units_and_signs():
 def test_unconverged_frames_are_whole_but_not_converged():
     # MAX_SCF 3: CP2K ends regularly, with energies, forces and stresses.
     run = read("unconverged")
-    assert run.finished and run.abort is None
+    assert run.finished
+    assert run.abort is None
     assert [frame.converged for frame in run.frames] == [False, False]
 
 
@@ -56,13 +58,15 @@ def test_a_mark_of_convergence_belongs_to_its_frame():
 
 def test_an_atom_has_no_stress():
     (atom,) = read("atom").frames
-    assert atom.converged and atom.stress is None
+    assert atom.converged
+    assert atom.stress is None
     assert np.abs(atom.forces).max() < 5e-3  # eV/Å, what the grid leaves of zero
 
 
 def test_what_cp2k_said_when_it_gave_up_is_told():
     run = read("abort")
-    assert run.frames == () and not run.finished
+    assert run.frames == ()
+    assert not run.finished
     assert run.abort == "GEOMETRY wrong or EMAX_SPLINE too small! fist_neighbor_lists.F:606"
 
 

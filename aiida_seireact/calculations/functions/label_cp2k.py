@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,176 +10,131 @@ from aiida import orm
 from aiida.engine import calcfunction
 from ase.data import chemical_symbols
 
+from aiida_seireact.calculations.cp2k_run import Cp2kRun
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label_cp2k import ISOLATED_ATOM, Cp2kSettings, Mesh
 from aiida_seireact.formats.labels import Label, join_labels, level_hash
 
-FIRST, REST = "job", "rest"
-LABELS = "_labels"
+# Inputs of jobs are made as `group_000_structure`, …; their outputs are linked as `group_000_run_1`.
+INPUTS = ("structure", "trajectory", "parameters")
 
 
-@dataclass(frozen=True)
-class Group:
-    """Frames of one job: the same atoms in the same order, and the same k-mesh.
-
-    :param indices: of the frames, in the order given.
-    """
-
-    symbols: tuple[str, ...]
-    mesh: Mesh
-    isolated: bool
-    indices: tuple[int, ...]
+def group_label(number: int) -> str:
+    """Return the name of a group of frames."""
+    return f"group_{number:03d}"
 
 
-def groups_of(frames: Frames, settings: Cp2kSettings) -> list[Group]:
-    """Return the frames by job, in the order of the first frame of each."""
-    found: dict[tuple[tuple[str, ...], Mesh, bool], list[int]] = {}
+def run_label(number: int, run: int) -> str:
+    """Return the link label of what the job of a group left, the first run being 1."""
+    return f"{group_label(number)}_run_{run}"
+
+
+def symbols_of(frames: Frames, index: int) -> list[str]:
+    """Return the symbols of the atoms of a frame."""
+    numbers = frames.numbers[frames.offsets[index] : frames.offsets[index + 1]]
+    return [chemical_symbols[number] for number in numbers.tolist()]
+
+
+def is_atom(frames: Frames, index: int) -> bool:
+    """Return whether a frame is an isolated atom."""
+    return bool(frames.config_type[index] == ISOLATED_ATOM)
+
+
+def mesh_of(frames: Frames, index: int, settings: Cp2kSettings) -> Mesh:
+    """Return the k-mesh of a frame."""
+    return settings.mesh(symbols_of(frames, index), frames.cells[index], isolated=is_atom(frames, index))
+
+
+def groups_of(frames: Frames, settings: Cp2kSettings) -> list[list[int]]:
+    """Return the frames that can share a job: of the same atoms in the same order, and the same k-mesh."""
+    groups: dict[tuple[tuple[str, ...], Mesh], list[int]] = {}
     for index in range(len(frames)):
-        numbers = frames.numbers[frames.offsets[index] : frames.offsets[index + 1]]
-        symbols = tuple(chemical_symbols[number] for number in numbers.tolist())
-        isolated = bool(frames.config_type[index] == ISOLATED_ATOM)
-        mesh = settings.mesh(symbols, frames.cells[index], isolated=isolated)
-        found.setdefault((symbols, mesh, isolated), []).append(index)
-    return [Group(*key, tuple(indices)) for key, indices in found.items()]
+        alike = tuple(symbols_of(frames, index)), mesh_of(frames, index, settings)
+        groups.setdefault(alike, []).append(index)
+    return list(groups.values())
 
 
-@dataclass(frozen=True, eq=False)
-class Cp2kRun:
-    """One run of CP2K, found from the node it left that says most.
-
-    :param labels: arrays of the whole frames, empty if there is none.
-    :param version: of CP2K.
-    :param abort: what CP2K said when it gave up.
-    :param reason: how the job ended, None if regularly.
-    """
-
-    labels: dict[str, Any]
-    version: str = ""
-    abort: str | None = None
-    reason: str | None = "no job came so far"
-
-    @classmethod
-    def of(cls, output: orm.Data | None, labels: orm.ArrayData | None) -> Cp2kRun:
-        """Return the run of its ``output_parameters``, or of ``retrieved`` or ``remote_folder`` of a failed one."""
-        if output is None:
-            return cls({})
-        job = output.creator
-        found = output.get_dict() if isinstance(output, orm.Dict) else {}
-        arrays = {} if labels is None else {name: labels.get_array(name) for name in labels.get_arraynames()}
-        reason = None
-        if not job.is_finished_ok:
-            reason = f"CP2K stopped: {found.get('abort') or job.exit_message or 'unknown'} (exit {job.exit_status})"
-        return cls(arrays, str(found.get("version", "")), found.get("abort"), reason)
-
-    def __len__(self) -> int:
-        return len(self.labels.get("energy", ()))
-
-    def skipped(self, n_frames: int) -> int:
-        """Return how many of the frames sent need no further run: those that are whole, and the one that made CP2K
-        give up. A frame during which the job was killed is not to blame."""
-        return n_frames if self.reason is None else min(n_frames, len(self) + (self.abort is not None))
-
-    def label(self, place: int) -> Label | str:
-        """Return the label of a frame by its place in the job, or why there is none."""
-        if place < len(self):
-            return Label(
-                energy=float(self.labels["energy"][place]),
-                forces=self.labels["forces"][place],
-                converged=bool(self.labels["converged"][place]),
-                stress=self.labels["stress"][place] if "stress" in self.labels else None,
-                numbers=self.labels["numbers"][place],
-                positions=self.labels["positions"][place],
-                cell=self.labels["cells"][place],
-            )
-        if self.reason is None:
-            return "CP2K came to its end without a whole output of this frame"
-        if place == len(self):
-            return self.reason
-        return f"not reached: at an earlier frame of its job {self.reason}"
+def runs_of(linked: Mapping[str, orm.Data], number: int) -> list[Cp2kRun]:
+    """Return the jobs of a group in their order."""
+    labels = sorted(label for label in linked if label.startswith(f"{group_label(number)}_run_"))
+    return [Cp2kRun.of(linked[label]) for label in labels]
 
 
 @calcfunction
-def prepare_cp2k(frames: FramesData, parameters: orm.Dict) -> dict[str, orm.Data]:
-    """Return the inputs of ``cp2k`` for each group of frames: ``job_000_structure``, the first frame,
-    ``job_000_trajectory``, all of them, and ``job_000_parameters``, the input file."""
-    columns, settings = frames.frames, Cp2kSettings.model_validate(parameters.get_dict())
-    inputs: dict[str, orm.Data] = {}
-    for number, group in enumerate(groups_of(columns, settings)):
-        inputs |= _job_inputs(f"{FIRST}_{number:03d}", columns, group, group.indices, settings)
-    return inputs
+def prepare_cp2k(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -> dict[str, orm.Data]:
+    """Return structure, trajectory and parameters of the jobs that are to be run, as ``group_000_structure``, ….
 
-
-@calcfunction
-def prepare_rest(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -> dict[str, orm.Data]:
-    """Return the same, as ``rest_000_…``, for the frames that jobs which did not end regularly left undone.
-
-    :param linked: as of :func:`collect_cp2k`.
+    :param linked: ``group_000_run_1``, … what the jobs so far have left; a group that is done gets no inputs.
     """
     columns, settings = frames.frames, Cp2kSettings.model_validate(parameters.get_dict())
     inputs: dict[str, orm.Data] = {}
-    for number, group in enumerate(groups_of(columns, settings)):
-        rest = group.indices[_run(linked, FIRST, number).skipped(len(group.indices)) :]
-        if rest:
-            inputs |= _job_inputs(f"{REST}_{number:03d}", columns, group, rest, settings)
+    for number, sent in enumerate(groups_of(columns, settings)):
+        for run in runs_of(linked, number):
+            sent = run.left(sent)
+        if sent:
+            nodes = job_inputs(columns, sent, settings)
+            inputs |= {f"{group_label(number)}_{name}": node for name, node in zip(INPUTS, nodes, strict=True)}
     return inputs
+
+
+def job_inputs(
+    frames: Frames, sent: list[int], settings: Cp2kSettings
+) -> tuple[orm.StructureData, orm.TrajectoryData, orm.Dict]:
+    """Return the inputs of one job: its first frame, all its frames, and the parameters."""
+    first, symbols = frames.to_atoms(sent[0]), symbols_of(frames, sent[0])
+    first.pbc = True  # the box of an atom too is repeated
+    trajectory = orm.TrajectoryData()
+    trajectory.set_trajectory(
+        symbols=symbols,
+        positions=np.array([frames.to_atoms(index).positions for index in sent]),
+        cells=frames.cells[sent],
+        pbc=(True, True, True),
+    )
+    asked = settings.parameters(
+        symbols, n_frames=len(sent), mesh=mesh_of(frames, sent[0], settings), isolated=is_atom(frames, sent[0])
+    )
+    return orm.StructureData(ase=first), trajectory, orm.Dict(asked)
 
 
 @calcfunction
 def collect_cp2k(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -> dict[str, orm.Data]:
     """Join what the jobs left into ``frames``, the labelled shard (missing if not one is taken), and ``failures``.
 
-    :param linked: of each job, by its name (``job_000``, and ``rest_000`` for the second one of a group),
-        ``output_parameters``, else ``retrieved`` or ``remote_folder``; with ``_labels`` behind the name its
-        ``output_labels``, if it left some.
+    :param linked: ``group_000_run_1``, … the output of each job that says most: ``output_parameters``, else
+        ``retrieved`` or ``remote_folder``. The job that made it is one link away.
     """
     columns, settings = frames.frames, Cp2kSettings.model_validate(parameters.get_dict())
-    labels: list[Label | str] = ["no job came so far"] * len(columns)
-    version = ""
+    labels: list[Label | str] = ["no job of CP2K was started for it"] * len(columns)
     reports: list[dict[str, Any]] = []
-    for number, group in enumerate(groups_of(columns, settings)):
-        first = _run(linked, FIRST, number)
-        left = first.skipped(len(group.indices))
-        second = _run(linked, REST, number) if f"{REST}_{number:03d}" in linked else None
-        if second is not None:
-            left_out = [columns.structure_ids[index] for index in group.indices[left:]]
-            reports.append({"report": f"computed by a second job, since {first.reason}", "structure_ids": left_out})
-        for place, index in enumerate(group.indices):
-            run, there = (first, place) if second is None or place < left else (second, place - left)
-            label = run.label(there)
-            if isinstance(label, Label) and (version := version or run.version) != run.version:
-                label = f"CP2K {run.version} computed it, the others CP2K {version}: label it again with one version"
-            labels[index] = label
+    version, kinds = "", dict[str, str]()
+    for number, sent in enumerate(groups_of(columns, settings)):
+        for count, run in enumerate(runs_of(linked, number), start=1):
+            version, kinds = version or run.version, run.kinds_sha256 | kinds
+            other = unlike(run, version, kinds)
+            for position, index in enumerate(sent):
+                label = run.label(position)
+                labels[index] = other if other and isinstance(label, Label) else label
+                if count > 1 and isinstance(labels[index], Label):
+                    row = {"index": index, "structure_id": columns.structure_ids[index], "report": f"by run {count}"}
+                    reports.append(row)
+            sent = run.left(sent)
     acceptance = settings.acceptance
     if ISOLATED_ATOM in columns.config_type:
         # The stress of an atom in a box means nothing; a shard of atoms (never mixed with cells) holds none.
         acceptance = acceptance.model_copy(update={"stress": False})
     taken, failures = join_labels(columns, labels, level_hash(settings.identity(version)), acceptance)
-    outputs: dict[str, orm.Data] = {"failures": orm.Dict({"failures": failures, "reports": reports})}
+    told = {"failures": failures, "reports": reports, "kinds_sha256": kinds}
+    outputs: dict[str, orm.Data] = {"failures": orm.Dict(told)}
     if taken is not None:
         outputs["frames"] = FramesData(taken)
     return outputs
 
 
-def _run(linked: dict[str, orm.Data], kind: str, number: int) -> Cp2kRun:
-    name = f"{kind}_{number:03d}"
-    return Cp2kRun.of(linked.get(name), linked.get(name + LABELS))
-
-
-def _job_inputs(
-    name: str, frames: Frames, group: Group, indices: tuple[int, ...], settings: Cp2kSettings
-) -> dict[str, orm.Data]:
-    positions = np.array([frames.positions[frames.offsets[index] : frames.offsets[index + 1]] for index in indices])
-    cells = frames.cells[list(indices)]
-    trajectory = orm.TrajectoryData()
-    # Without pbc aiida-cp2k could not make structures of the steps; CP2K repeats every cell.
-    trajectory.set_trajectory(list(group.symbols), positions, cells=cells, pbc=(True, True, True))
-    structure = orm.StructureData(cell=cells[0], pbc=(True, True, True))
-    for symbol, position in zip(group.symbols, positions[0], strict=True):
-        structure.append_atom(symbols=symbol, position=position)
-    parameters = settings.parameters(group.symbols, group.mesh, len(indices), isolated=group.isolated)
-    return {
-        f"{name}_structure": structure,
-        f"{name}_trajectory": trajectory,
-        f"{name}_parameters": orm.Dict(parameters),
-    }
+def unlike(run: Cp2kRun, version: str, kinds: Mapping[str, str]) -> str:
+    """Return why a job is of another level of theory than those before it, an empty string if it is not."""
+    if run.version != version:
+        return f"CP2K {run.version} computed it, the others CP2K {version}: label it again with one version"
+    if changed := [element for element, sha256 in run.kinds_sha256.items() if kinds[element] != sha256]:
+        return f"basis set or potential of {', '.join(changed)} changed between the jobs: label it again with one set"
+    return ""
