@@ -33,8 +33,8 @@ SETUP = "aiida-seireact setup --with-cp2k"
 class Cp2kLabelWorkChain(WorkChain):
     """Labels one batch: ``code``, ``frames``, ``parameters``, ``options`` in; ``frames``, ``failures`` out.
 
-    Frames of the same atoms in the same order, and the same k-mesh, are one job. A frame that does not converge costs no
-    other one; what a killed job left is computed by another one, up to ``max_runs``.
+    Frames of the same atoms in the same order, and the same k-mesh, are one job. A frame that does not converge costs
+    no other one; what a killed job left is computed by another one, up to ``max_runs``.
     """
 
     @classmethod
@@ -75,15 +75,15 @@ class Cp2kLabelWorkChain(WorkChain):
             help="`failures`: index, structure id and reason of each frame without a label; `reports`: labels that "
             "needed another run; `kinds_sha256`: basis set and potential of each element.",
         )
-        spec.outline(cls.setup, while_(cls.should_run)(cls.run_cp2k, cls.inspect), cls.collect)
+        spec.outline(cls.start, while_(cls.should_run)(cls.run_cp2k, cls.inspect), cls.collect)
         spec.exit_code(
             490,
             "ERROR_NO_FRAME_LABELLED",
             message="Not one of {count} frames could be labelled; the first, because {message}",
         )
 
-    def setup(self) -> None:
-        """Begin with no job done; make the inputs of the first."""
+    def start(self) -> None:
+        """Make the inputs of the first jobs."""
         self.ctx.run = 0
         self.ctx.left = {}
         self.prepare()
@@ -219,8 +219,8 @@ def validate_groups(frames: Frames, settings: Cp2kSettings) -> str | None:
         )
     if (number := len(groups_of(frames, settings))) > MAX_GROUPS:
         return (
-            f"The {len(frames)} frames are of {number} compositions, orders of atoms or k-meshes, and each is a job: at "
-            f"most {MAX_GROUPS} a batch. Let LabelWorkChain cut them, with batch_size {MAX_GROUPS} or less."
+            f"The {len(frames)} frames are of {number} compositions, orders of atoms or k-meshes, and each is a job: "
+            f"at most {MAX_GROUPS} a batch. Let LabelWorkChain cut them, with batch_size {MAX_GROUPS} or less."
         )
     return None
 
