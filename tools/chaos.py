@@ -135,6 +135,9 @@ class Demo:
                 else:
                     ours = self._is_mine(process.cwd())
                     is_it = ours and any(Path(part).name == target for part in line[:2])
+                    # The processes of seireact-label that label are forks of it; the program is the one above them.
+                    parent = process.parent() if is_it else None
+                    is_it = is_it and (parent is None or parent.cmdline() != line)
                 found += [process.pid] if is_it else []
         return found
 

@@ -33,6 +33,8 @@ class ProgramCalculation(CalcJob):
     PARSER: ClassVar[str]
     RETRIEVE: ClassVar[tuple[str, ...]] = ()
     RETRIEVE_TEMPORARY: ClassVar[tuple[str, ...]] = ()
+    # Inputs that only save time: with or without them the outputs are the same, so the cache must not ask for them.
+    UNHASHED: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -75,6 +77,12 @@ class ProgramCalculation(CalcJob):
             invalidates_cache=True,
         )
         spec.exit_code(420, "ERROR_PROGRAM_FAILED", message="The program failed: {message}", invalidates_cache=True)
+
+    def _setup_inputs(self) -> None:
+        super()._setup_inputs()
+        # aiida-core 2.9 has no port option for this; the hash is computed once, when the node is stored after this.
+        caching = self.node.base.caching
+        caching._hash_ignored_inputs = [*caching._hash_ignored_inputs, *self.UNHASHED]
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         """Write the data files of the job into ``folder`` and return the content of its job file.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +24,18 @@ def profile_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "-p",
         "--profile",
         metavar="NAME",
-        callback=lambda context, _, value: value or (context.find_root().params.get("profile")),
+        callback=lambda context, _, value: value or profile_before(context),
         help="AiiDA profile; default: the default profile.",
     )(command)
+
+
+def profile_before(context: click.Context) -> str | None:
+    """Return the profile that was named before the command: at its group, or at the top."""
+    while context.parent is not None:
+        context = context.parent
+        if name := context.params.get("profile"):
+            return str(name)
+    return None
 
 
 def use_this_environment() -> None:
@@ -69,6 +80,20 @@ def load(name: str | None = None) -> Profile:
         ) from None
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def without_tracebacks() -> Iterator[None]:
+    """Let a process that refuses its input say so in one sentence; its traceback goes to the node alone."""
+    console = [handler for handler in logging.getLogger("aiida").handlers if type(handler) is logging.StreamHandler]
+    levels = [handler.level for handler in console]
+    for handler in console:
+        handler.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for handler, level in zip(console, levels, strict=True):
+            handler.setLevel(level)
 
 
 def load_node(identifier: str) -> Node:

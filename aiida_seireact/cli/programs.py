@@ -35,7 +35,9 @@ class ProgramCard:
 _ALLEGRO = ("nequip", "nequip-allegro", "torch")
 
 PROGRAMS = (
-    ProgramCard("label", "seireact.ase", "label", ("ase",), ("chgnet", "torch", "ase", "numpy")),
+    ProgramCard(
+        "label", "seireact.ase", "label", ("ase",), ("chgnet", "sevenn", "tblite", "nequip", "torch", "ase", "numpy")
+    ),
     ProgramCard(
         "flare",
         "seireact.flare",

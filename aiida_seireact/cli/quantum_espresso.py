@@ -35,8 +35,8 @@ def find_pw(shell: Shell) -> tuple[str, str] | None:
     """Return path and version of the pw.x on PATH, None if there is none that starts."""
     # Without input it tells its version, leaves a file CRASH, and stops.
     answer = shell(
-        'pw=$(command -v pw.x) || exit 1; folder=$(mktemp -d) && cd "$folder" && echo "$pw"; '
-        'timeout 30 "$pw" < /dev/null; rm -r "$folder"'
+        'pw=$(command -v pw.x) && folder=$(mktemp -d) && cd "$folder" && echo "$pw" && '
+        '{ timeout 30 "$pw" < /dev/null; rm -r "$folder"; }'
     )
     lines = answer.output.splitlines()
     version = re.search(r"Program PWSCF v\.(\S+) starts", answer.output)

@@ -272,7 +272,7 @@ def frame_origin(node: Node, index: int) -> FrameOrigin:
     split = ""
     if isinstance(node, DatasetData):
         frame_id = node.frame_ids()[index]
-        split = str(node.get_array("split")[index])
+        split = str(node.column("split")[index])
     else:
         frame_id = node.frames.frame_ids[index]
     holders = [shard for shard in above if frame_id in shard.frames.frame_ids]

@@ -7,6 +7,7 @@ RESULT = "result.json"
 
 FRAMES = "frames.npz"
 LABELLED = "labelled.npz"
+FINISHED = "finished.jsonl"
 
 PACKAGE = "model.nequip.zip"
 PARENT_PACKAGE = "parent.nequip.zip"

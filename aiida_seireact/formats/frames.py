@@ -17,8 +17,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers, chemical_symbols
-from ase.io import read as ase_read
-from ase.io import write as ase_write
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.atomic import write_atomically
@@ -162,14 +160,7 @@ class Frames:
 
         :raises FramesError: no shard, or shards of unlike labels (labelled beside unlabelled, or two settings).
         """
-        if not shards:
-            raise FramesError("No shard was given.")
-        settings = sorted({shard.settings_hash for shard in shards})
-        if len(settings) > 1 or len({shard.is_labelled for shard in shards}) > 1:
-            raise FramesError(
-                "These shards were labelled with different settings "
-                f"({', '.join(name[:12] or 'unlabelled' for name in settings)}): a dataset has one level of theory."
-            )
+        settings_hash = one_level(shards)
         columns: dict[str, Any] = {}
         for name in (*STRUCTURE_COLUMNS, *ORIGIN_COLUMNS, *LABEL_COLUMNS):
             parts = [getattr(shard, name) for shard in shards]
@@ -177,7 +168,7 @@ class Frames:
                 columns[name] = None if any(part is None for part in parts) else np.concatenate(parts)
         sizes = np.concatenate([np.diff(shard.offsets) for shard in shards])
         columns["offsets"] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        return cls(**columns, settings_hash=settings[0])
+        return cls(**columns, settings_hash=settings_hash)
 
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Frames:
         """Return the frames ``indices`` in that order.
@@ -345,22 +336,23 @@ class Frames:
         for index in range(len(self)):
             yield self.to_atoms(index)
 
-    def to_extxyz(self, path: str | Path) -> None:
-        """Write extended XYZ, as nequip and ASE read it."""
-        with write_atomically(path) as temporary:
-            ase_write(temporary, list(self.iter_atoms()), format="extxyz")
+    def to_extxyz(self, path: str | Path, split: Sequence[str] | None = None) -> None:
+        """Write extended XYZ to the last bit, as nequip and ASE read it (see :mod:`aiida_seireact.formats.extxyz`)."""
+        from aiida_seireact.formats.extxyz import write_extxyz
+
+        write_extxyz(path, self, split)
 
     @classmethod
     def from_extxyz(cls, path: str | Path, *, settings_hash: str = "") -> Frames:
         """Read extended XYZ with or without labels.
 
-        :raises FramesError: the file is not readable as extxyz, or only some frames are labelled.
+        :param settings_hash: of the level of theory, for a file that does not tell it.
+        :raises FramesError: the file is not readable as extxyz, only some frames are labelled, or a frame is not what
+            its frame id says.
         """
-        try:
-            images = ase_read(path, index=":", format="extxyz")
-        except Exception as error:  # ASE raises whatever its parser met
-            raise FramesError(f"{path} is not readable as extxyz ({error}): check that it is complete.") from error
-        return cls.from_atoms(images, settings_hash=settings_hash)
+        from aiida_seireact.formats.extxyz import read_extxyz
+
+        return read_extxyz(path, settings_hash=settings_hash)[0]
 
     def save(self, path: str | Path) -> None:
         """Write all columns as ``.npz``, atomically; no pickles."""
@@ -385,6 +377,24 @@ class Frames:
             return cls(**{**columns, "settings_hash": str(columns.get("settings_hash", ""))})
         except TypeError as error:
             raise FramesError(f"{path} is not a frames file ({error}).") from error
+
+
+def one_level(shards: Sequence[Frames], settings_hash: str | None = None) -> str:
+    """Return the hash of the one level of theory of all shards.
+
+    :param settings_hash: that of a dataset they are to join, if any.
+    :raises FramesError: no shard, or shards of unlike labels (labelled beside unlabelled, or two settings).
+    """
+    if not shards:
+        raise FramesError("No shard was given.")
+    given = set() if settings_hash is None else {settings_hash}
+    settings = sorted({shard.settings_hash for shard in shards} | given)
+    if len(settings) > 1 or len({shard.is_labelled for shard in shards}) > 1:
+        raise FramesError(
+            "These shards were labelled with different settings "
+            f"({', '.join(name[:12] or 'unlabelled' for name in settings)}): a dataset has one level of theory."
+        )
+    return settings[0]
 
 
 def _results_of(atoms: Atoms) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.base import Job
 
 FloatArray = NDArray[np.float64]
@@ -130,3 +130,43 @@ def join_labels(
         energy_e0=np.array(extrapolated, dtype=np.float64) if len(extrapolated) == len(good) else None,
         settings_hash=settings_hash,
     ), failures
+
+
+def difference_of_levels(low: Frames, high: Frames) -> tuple[Frames, dict[str, int]]:
+    """Return the structures that both levels of theory labelled, with labels high − low, and what was left out.
+
+    The level of theory of the difference is made of both, so it meets neither of them in a dataset. The order is that
+    of ``high``, the origin of a frame too.
+
+    :returns: frames, and how many structures ``only_low`` and ``only_high`` have.
+    :raises FramesError: unlabelled frames, one level given twice, or no structure in common.
+    """
+    for name, frames in (("low", low), ("high", high)):
+        if not frames.is_labelled:
+            raise FramesError(f"The frames of the {name} level carry no labels: label them first.")
+    if low.settings_hash == high.settings_hash:
+        raise FramesError(
+            f"Both levels of theory are {low.settings_hash[:12]}: a delta set needs the labels of two levels."
+        )
+    place = {structure_id: index for index, structure_id in reversed(list(enumerate(low.structure_ids)))}
+    mine = [index for index, structure_id in enumerate(high.structure_ids) if structure_id in place]
+    left_out = {
+        "only_low": len(set(place) - set(high.structure_ids)),
+        "only_high": len(high) - len(mine),
+    }
+    if not mine:
+        raise FramesError("No structure has labels of both levels: label the same frames at both.")
+    one = low.select([place[high.structure_ids[index]] for index in mine])
+    other = high.select(mine)
+    assert one.energy is not None
+    assert one.forces is not None
+    assert other.energy is not None
+    assert other.forces is not None
+    return replace(
+        other,
+        energy=other.energy - one.energy,
+        forces=other.forces - one.forces,
+        stress=None if one.stress is None or other.stress is None else other.stress - one.stress,
+        energy_e0=None if one.energy_e0 is None or other.energy_e0 is None else other.energy_e0 - one.energy_e0,
+        settings_hash=level_hash({"delta": {"low": low.settings_hash, "high": high.settings_hash}}),
+    ), left_out

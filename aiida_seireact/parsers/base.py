@@ -47,7 +47,20 @@ class ProgramParser(Parser):
         """
         raise NotImplementedError
 
+    def rescue(self, folder: Path) -> None:
+        """Attach what a program that did not end well has left for the next one; nothing by default.
+
+        :param folder: the temporarily retrieved bulk files.
+        """
+
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
+        folder = Path(retrieved_temporary_folder or ".")
+        code = self._outcome(folder)
+        if code is not None and code.status:
+            self.rescue(folder)
+        return code
+
+    def _outcome(self, folder: Path) -> ExitCode | None:
         if self.node.exit_status is not None:
             # The scheduler has spoken (out of time, out of memory); it knows better than half an output.
             return ExitCode(self.node.exit_status, self.node.exit_message)
@@ -60,7 +73,7 @@ class ProgramParser(Parser):
             self.logger.warning(error["message"])
             return getattr(self.exit_codes, EXIT_CODES[error["kind"]]).format(message=error["message"])
         try:
-            return self.make_outputs(result["outputs"], Path(retrieved_temporary_folder or "."))
+            return self.make_outputs(result["outputs"], folder)
         except (ValueError, OSError, KeyError, BadZipFile) as error:
             return self.exit_codes.ERROR_OUTPUT_UNREADABLE.format(message=f"{type(error).__name__}: {error}")
 

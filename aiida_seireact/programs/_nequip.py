@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiida_seireact.formats.jobs.base import MissingPackage, ProgramFailed
+from aiida_seireact.programs._workers import how_it_ended
 
 # Without them glibc gives the memory of each batch back and page faults cost more than the network.
 _MALLOC = {
@@ -70,9 +70,7 @@ def run_script(
                 process.kill()
                 process.wait()
     if status < 0:
-        name = signal.Signals(-status).name
-        why = " (often: out of memory)" if name == "SIGKILL" else ""
-        raise ProgramFailed(f"{arguments[0]} was killed by {name}{why}; its log is {log.name}.")
+        raise ProgramFailed(f"{arguments[0]} {how_it_ended(status)}; its log is {log.name}.")
     if status > 0:
         raise ProgramFailed(
             f"{arguments[0]} ended with status {status}: {last_error(log)} The whole log is {log.name}."

@@ -46,8 +46,11 @@ def execute(
     work: Callable[[], dict[str, Any]],
     *,
     schema: str | None = None,
+    leftovers: Sequence[str] = (),
 ) -> int:
     """Run ``work`` in ``folder``, write ``result.json`` whatever happens, and return the exit status.
+
+    :param leftovers: files that only a run cut short leaves to the next; removed once the result is there.
 
     0: done; 2: the input can't be used; 3: a package is missing; 4: the run failed.
     """
@@ -76,6 +79,8 @@ def execute(
         **outcome,
     }
     write_json(folder / files.RESULT, result)
+    for name in leftovers if status == 0 else ():
+        (folder / name).unlink(missing_ok=True)
     if outcome["error"]:
         say(f"{name}: {outcome['error']['message']}")
     return status
@@ -88,11 +93,13 @@ def program(
     *,
     packages: Sequence[str] = (),
     example: str = "",
+    leftovers: Sequence[str] = (),
 ) -> click.Command:
     """Return the command ``name JOB.json [--dry-run]`` around ``run(job, folder, progress) -> outputs``.
 
     :param packages: distributions whose versions the result records.
     :param example: text of a job file shown by ``--help``.
+    :param leftovers: see `execute`.
     """
     fields = "\n".join(f"  {key}: {field.description or field.annotation}" for key, field in model.model_fields.items())
     description = (run.__doc__ or "").strip().split("\n\n")[0]
@@ -107,7 +114,9 @@ def program(
                 raise SystemExit(InvalidInput.exit_status) from None
             click.echo(job.model_dump_json(indent=2))
             raise SystemExit(0)
-        raise SystemExit(execute(name, folder, packages, lambda: run(read_job(job_file, model), folder, say)))
+        raise SystemExit(
+            execute(name, folder, packages, lambda: run(read_job(job_file, model), folder, say), leftovers=leftovers)
+        )
 
     command.__doc__ = (
         f"{description}\n\nReads files.JOB and the data files it names, relative to the working folder; writes "

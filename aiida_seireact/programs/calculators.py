@@ -8,52 +8,53 @@ import importlib.metadata
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ase.calculators.calculator import Calculator, get_calculator_class
+from ase.calculators.calculator import BaseCalculator, FileIOCalculator, get_calculator_class
+from ase.calculators.genericfileio import GenericFileIOCalculator
 from ase.calculators.names import names as ase_names
 from ase.data import chemical_symbols
 
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.formats.jobs.label import CalculatorSettings
+from aiida_seireact.formats.labellers import kind_of
 from aiida_seireact.formats.labels import level_hash
+from aiida_seireact.formats.model import (
+    COMPILED_SUFFIX,
+    PACKAGE_SUFFIX,
+    ModelFileError,
+    read_compiled_card,
+    read_package_card,
+)
 
 CHGNET_MODELS = ("0.3.0", "0.2.0", "r2scan")
 # CHGNet embeds the elements up to plutonium.
 CHGNET_SPECIES = tuple(chemical_symbols[1:95])
+XTB_METHOD = "GFN1-xTB"
+XTB_KNOBS = ("accuracy", "charge", "electronic_temperature", "max_iterations", "mixer_damping", "multiplicity")
 # These take any keyword argument and never look at those they don't know.
 SILENT = ("emt", "lj", "morse")
 
 
 @dataclass(frozen=True)
-class Labeller:
-    """A calculator with what has to be known about it.
+class LabellerCard:
+    """What has to be known about a calculator.
 
-    :param calculator: the ASE calculator.
-    :param identity: name, keyword arguments, model and version: all that decides its labels, and nothing
-        else.
+    :param identity: name, keyword arguments, model and version: all that decides its labels, and nothing else.
+    :param properties: what it computes.
     :param species: the elements it knows; None where it cannot be asked.
     :param no_isolated_atoms: why it gives no energies of isolated atoms; empty when it does.
+    :param no_stress: why its stress is not to be used; empty when it may be.
     """
 
-    calculator: Calculator
     identity: Mapping[str, Any]
+    properties: tuple[str, ...]
     species: tuple[str, ...] | None = None
     no_isolated_atoms: str = ""
-
-    def require_labels(self) -> None:
-        """Refuse a calculator that gives no whole labels.
-
-        :raises InvalidInput: energy, forces or stress is none of its properties.
-        """
-        missing = {"energy", "forces", "stress"} - set(self.calculator.implemented_properties)
-        if missing:
-            raise InvalidInput(
-                f"The calculator '{self.name}' gives no {' and no '.join(sorted(missing))}, "
-                "but a label is energy, forces and stress: choose another calculator."
-            )
+    no_stress: str = ""
 
     @property
     def name(self) -> str:
@@ -64,6 +65,67 @@ class Labeller:
     def settings_hash(self) -> str:
         """sha256 of the identity as canonical JSON."""
         return level_hash(self.identity)
+
+    @property
+    def kind(self) -> str:
+        """``stand-in`` for a universal potential, and so on: see `kind_of`."""
+        return kind_of(self.name).kind
+
+    def require_labels(self, *, stress: bool = True) -> None:
+        """Refuse a calculator that gives no whole labels.
+
+        :param stress: whether a stress belongs to them.
+        :raises InvalidInput: energy, forces or stress is none of its properties.
+        """
+        missing = sorted({"energy", "forces"} - set(self.properties))
+        if missing:
+            raise InvalidInput(
+                f"The calculator '{self.name}' gives no {' and no '.join(missing)}, "
+                "but a label is energy, forces and stress: choose another calculator."
+            )
+        if stress:
+            self.require_stress("set acceptance.stress to false")
+
+    def require_stress(self, otherwise: str) -> None:
+        """Refuse a calculator whose stress is not there, or not to be used.
+
+        :param otherwise: what to do beside choosing another.
+        :raises InvalidInput: saying why.
+        """
+        why = self.no_stress
+        if "stress" not in self.properties:
+            why = f"The calculator '{self.name}' gives no stress, but a label is energy, forces and stress"
+        if why:
+            raise InvalidInput(f"{why}: choose another calculator, or {otherwise}.")
+
+    def require_species(self, species: Sequence[str]) -> None:
+        """Refuse elements it does not know.
+
+        :raises InvalidInput: naming them.
+        """
+        unknown = [symbol for symbol in species if symbol not in (self.species or species)]
+        if unknown:
+            few = self.species is not None and len(self.species) < 20
+            known = f"it knows {', '.join(self.species or ())}" if few else "they are beyond its table"
+            raise InvalidInput(
+                f"The calculator '{self.name}' does not know {', '.join(unknown)} ({known}): choose another calculator."
+            )
+
+    def require_isolated_atoms(self) -> None:
+        """Refuse a calculator that gives no energies of isolated atoms.
+
+        :raises InvalidInput: its own sentence.
+        """
+        if self.no_isolated_atoms:
+            raise InvalidInput(self.no_isolated_atoms)
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """A calculator of ASE and its card."""
+
+    calculator: BaseCalculator
+    card: LabellerCard
 
 
 def load_labeller(settings: CalculatorSettings, *, threads: int = 1) -> Labeller:
@@ -78,8 +140,8 @@ def load_labeller(settings: CalculatorSettings, *, threads: int = 1) -> Labeller
         os.environ[variable] = str(threads)
     # What a calculator prints would end up on the standard output, which belongs to --help and --dry-run.
     with contextlib.redirect_stdout(sys.stderr):
-        if settings.name == "chgnet":
-            labeller = _chgnet(settings)
+        if settings.name in OWN:
+            labeller = OWN[settings.name](settings)
         elif ":" in settings.name:
             labeller = _imported(settings)
         else:
@@ -87,6 +149,12 @@ def load_labeller(settings: CalculatorSettings, *, threads: int = 1) -> Labeller
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     return labeller
+
+
+def apart(calculator: BaseCalculator) -> None:
+    """Give a calculator that runs a program in a folder one of its own, so that workers do not share files."""
+    if isinstance(calculator, FileIOCalculator | GenericFileIOCalculator):
+        calculator.directory = Path(calculator.directory) / f"worker_{os.getpid()}"
 
 
 def _chgnet(settings: CalculatorSettings) -> Labeller:
@@ -109,10 +177,10 @@ def _chgnet(settings: CalculatorSettings) -> Labeller:
     for message in ("Converting a tensor with requires_grad", "Only FixAtoms and FixCartesian"):
         warnings.filterwarnings("ignore", message=message, category=UserWarning)
     model = CHGNet.load(model_name=model_name, use_device="cpu", verbose=False)
-    return Labeller(
+    return _labeller(
         # An atom without neighbours would get a meaningless energy: an error makes it a failed frame.
-        calculator=CHGNetCalculator(model, use_device="cpu", on_isolated_atoms="error"),
-        identity={
+        CHGNetCalculator(model, use_device="cpu", on_isolated_atoms="error"),
+        {
             "calculator": "chgnet",
             "kwargs": dict(settings.kwargs),
             "model": model_name,
@@ -124,11 +192,110 @@ def _chgnet(settings: CalculatorSettings) -> Labeller:
     )
 
 
+def _sevennet(settings: CalculatorSettings) -> Labeller:
+    """SevenNet on the CPU; its wheel ships the weights of these two."""
+    if settings.kwargs:
+        raise InvalidInput(f"The calculator '{settings.name}' takes no arguments: {settings.kwargs} does not fit.")
+    try:
+        from sevenn.calculator import SevenNetCalculator
+    except ImportError as error:
+        raise MissingPackage(
+            f"The calculator '{settings.name}' needs its package ({error}): pip install sevenn."
+        ) from error
+    return _labeller(
+        SevenNetCalculator(model=settings.name, device="cpu"),
+        {"calculator": settings.name, "kwargs": {}, "version": importlib.metadata.version("sevenn")},
+        no_isolated_atoms="SevenNet was trained on crystals and has no energies of isolated atoms: "
+        "fit reference energies to the labelled frames instead.",
+    )
+
+
+def _tblite(settings: CalculatorSettings) -> Labeller:
+    """GFN1-xTB: energies and forces. Differences from DFT: docs/howto/another_labeller.md."""
+    unknown = set(settings.kwargs) - {"method", *XTB_KNOBS}
+    if unknown:
+        raise InvalidInput(
+            f"The calculator 'tblite' has no argument {', '.join(sorted(unknown))} here: "
+            f"it has method, {', '.join(XTB_KNOBS)}."
+        )
+    kwargs = {"method": XTB_METHOD, **settings.kwargs}
+    if kwargs["method"] != XTB_METHOD:
+        raise InvalidInput(
+            f"The calculator 'tblite' labels with {XTB_METHOD} only, not with {kwargs['method']}: the electrons of "
+            "GFN2-xTB do not converge on cells of Li, P, S and Cl, and nothing is known of other methods."
+        )
+    try:
+        from tblite.ase import TBLite
+    except ImportError as error:
+        raise MissingPackage(
+            f"The calculator 'tblite' needs its package ({error}): pip install 'aiida-seireact[xtb]'."
+        ) from error
+    return _labeller(
+        _made(TBLite, settings.model_copy(update={"kwargs": {**kwargs, "verbosity": 0}})),
+        {"calculator": "tblite", "kwargs": kwargs, "version": importlib.metadata.version("tblite")},
+        species=tuple(chemical_symbols[1:87]),
+        no_isolated_atoms="Isolated atoms of GFN1-xTB are no reference for its crystals: "
+        "fit reference energies to the labelled frames instead.",
+        no_stress="The stress of GFN1-xTB is off by 1 to 8 GPa on crystals of Li, P, S and Cl and is not taken",
+    )
+
+
+def _nequip(settings: CalculatorSettings) -> Labeller:
+    """A trained model: a package, or a file compiled for the target ase. Loading runs its code: `allow_import`."""
+    model, expected = settings.kwargs.get("model"), settings.kwargs.get("model_hash")
+    if not isinstance(model, str) or set(settings.kwargs) - {"model", "model_hash"}:
+        raise InvalidInput(
+            f"The calculator 'nequip' takes model, the path of a {PACKAGE_SUFFIX} or {COMPILED_SUFFIX}, and "
+            f"optionally model_hash: {settings.kwargs} does not fit."
+        )
+    try:
+        if model.endswith(COMPILED_SUFFIX):
+            compiled = read_compiled_card(model)
+            species, model_hash = compiled.species, compiled.package_hash or compiled.compiled_hash
+            if (compiled.target, compiled.device) != ("ase", "cpu"):
+                raise InvalidInput(
+                    f"{model} is compiled for {compiled.target} on {compiled.device}: "
+                    "compile the package with the target ase on a cpu."
+                )
+        else:
+            package = read_package_card(model)
+            species, model_hash = package.species, package.model_hash
+    except ModelFileError as error:
+        raise InvalidInput(str(error)) from error
+    if expected not in (None, model_hash):
+        raise InvalidInput(f"{model} holds the model {model_hash[:12]}, not {str(expected)[:12]} as asked for.")
+    try:
+        from nequip.integrations.ase import NequIPCalculator
+    except ImportError as error:
+        raise MissingPackage(
+            f"The calculator 'nequip' needs its package ({error}): pip install 'aiida-seireact[train]'."
+        ) from error
+    # nequip 0.19 has no public name for loading a package into a calculator.
+    load = (
+        NequIPCalculator.from_compiled_model if model.endswith(COMPILED_SUFFIX) else NequIPCalculator._from_saved_model
+    )
+    return _labeller(
+        load(model, device="cpu", chemical_species_to_atom_type_map=True),
+        # What a file is called decides nothing.
+        {"calculator": "nequip", "kwargs": {}, "model": model_hash, "version": importlib.metadata.version("nequip")},
+        species=tuple(species),
+    )
+
+
+OWN: Mapping[str, Callable[[CalculatorSettings], Labeller]] = {
+    "chgnet": _chgnet,
+    "7net-0": _sevennet,
+    "7net-l3i5": _sevennet,
+    "tblite": _tblite,
+    "nequip": _nequip,
+}
+
+
 def _from_ase(settings: CalculatorSettings) -> Labeller:
     """Return a calculator by the name ASE gives it."""
     if settings.name not in ase_names:
         raise InvalidInput(
-            f"There is no calculator '{settings.name}': known are chgnet, 'module:factory' "
+            f"There is no calculator '{settings.name}': known are {', '.join(OWN)}, 'module:factory' "
             f"and those of ASE: {', '.join(ase_names)}."
         )
     try:
@@ -138,8 +305,8 @@ def _from_ase(settings: CalculatorSettings) -> Labeller:
             f"The calculator '{settings.name}' needs a package that is not there ({error}): "
             f"pip install {error.name or settings.name}."
         ) from error
-    unknown = set(settings.kwargs) - set(factory.default_parameters)
-    if settings.name in SILENT and unknown:
+    unknown = set(settings.kwargs) - set(factory.default_parameters) if settings.name in SILENT else set()
+    if unknown:
         raise InvalidInput(
             f"The calculator '{settings.name}' has no argument {', '.join(sorted(unknown))}: "
             f"it has {', '.join(sorted(factory.default_parameters))}."
@@ -154,7 +321,7 @@ def _from_ase(settings: CalculatorSettings) -> Labeller:
         "kwargs": dict(settings.kwargs),
         "version": importlib.metadata.version("ase"),
     }
-    return Labeller(_made(factory, settings), identity, species)
+    return _labeller(_made(factory, settings), identity, species=species)
 
 
 def _imported(settings: CalculatorSettings) -> Labeller:
@@ -173,10 +340,14 @@ def _imported(settings: CalculatorSettings) -> Labeller:
     distributions = importlib.metadata.packages_distributions().get(root, [])
     versions = {name: importlib.metadata.version(name) for name in sorted(set(distributions))}
     identity = {"calculator": settings.name, "kwargs": dict(settings.kwargs), "version": versions}
-    return Labeller(_made(factory, settings), identity)
+    return _labeller(_made(factory, settings), identity)
 
 
-def _made(factory: Any, settings: CalculatorSettings) -> Calculator:
+def _labeller(calculator: BaseCalculator, identity: Mapping[str, Any], **known: Any) -> Labeller:
+    return Labeller(calculator, LabellerCard(identity, tuple(calculator.implemented_properties), **known))
+
+
+def _made(factory: Any, settings: CalculatorSettings) -> BaseCalculator:
     """Call the factory; it refuses keyword arguments in many ways."""
     try:
         calculator = factory(**settings.kwargs)
@@ -185,7 +356,7 @@ def _made(factory: Any, settings: CalculatorSettings) -> Calculator:
             f"The calculator '{settings.name}' refuses its arguments {settings.kwargs} "
             f"({type(error).__name__}: {error})."
         ) from error
-    if not isinstance(calculator, Calculator):
+    if not isinstance(calculator, BaseCalculator):
         raise InvalidInput(
             f"'{settings.name}' makes a {type(calculator).__name__}, not a calculator of ASE: "
             "name the class or a function that returns one."

@@ -22,7 +22,8 @@ from aiida_seireact.calculations.functions.label_cp2k import (
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.label_cp2k import ISOLATED_ATOM, Cp2kSettings
+from aiida_seireact.formats.jobs.label_cp2k import Cp2kSettings
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 PLUGIN, PARSER = "cp2k", "seireact.cp2k"
 MAX_GROUPS = 32  # three inputs each are made, three runs each are collected; 128 links freeze a worker

@@ -25,7 +25,8 @@ from aiida_seireact.calculations.functions.label_qe import (
 )
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.formats.jobs.label_qe import ISOLATED_ATOM, QeSettings
+from aiida_seireact.formats.jobs.label_qe import QeSettings
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 ENGINE, PLUGIN = "quantumespresso.pw.base", "quantumespresso.pw"
 MAX_FRAMES = 64  # one link each when they are collected; more than 128 inputs freeze a worker

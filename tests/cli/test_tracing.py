@@ -87,7 +87,7 @@ def test_a_frame_of_a_dataset_is_traced_to_shard_job_and_parent(study):
         origin = frame_origin(study.dataset, index)
         position = study.shard.frames.frame_ids.index(frame_id)
         assert origin.frame_id == frame_id
-        assert origin.split == study.dataset.get_array("split")[index]
+        assert origin.split == study.dataset.column("split")[index]
         assert (origin.shard_pk, origin.index_in_shard) == (study.shard.pk, position)
         assert origin.labelling is not None
         assert origin.labelling.pk == study.label_job.pk

@@ -9,13 +9,16 @@ from importlib import import_module
 import click
 import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
+from aiida_vasp.commands import cmd_aiida_vasp
 
+from aiida_seireact.cli.dataset import dataset
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
 
 PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 COMMANDS: dict[str, click.Command] = {
     "aiida-seireact": cli,
+    "aiida-vasp": cmd_aiida_vasp,
     "verdi": verdi,
     **{f"seireact-{name}": import_module(f"aiida_seireact.programs.{name}").main for name in PROGRAMS},
 }
@@ -68,6 +71,7 @@ def test_command_and_options_exist(line: str) -> None:
 def test_options_named_without_a_command_are_options_of_ours() -> None:
     context = click.Context(cli)
     known = {word for name in cli.list_commands(context) for word in options_of(cli.get_command(context, name) or cli)}
+    known |= {word for inner in dataset.commands.values() for word in options_of(inner)}
     known |= {"--help", "--dry-run"}
     for page in PAGES:
         for span in re.findall(r"`(--[a-z-]+)`", prose(page)):

@@ -12,6 +12,7 @@ from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
+from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
@@ -21,6 +22,7 @@ from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.label_qe import QeLabelWorkChain
+from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
@@ -40,6 +42,7 @@ JOBS = (
     SelectCalculation,
 )
 WORKCHAINS = (
+    AimdWorkChain,
     AnalyseWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
@@ -54,6 +57,7 @@ WORKCHAINS = (
     ReactWorkChain,
     SelectWorkChain,
     TrainWorkChain,
+    VaspLabelWorkChain,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiida import orm
 
+from aiida_seireact.formats.jobs.label_vasp import VaspSettings
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
@@ -41,8 +42,11 @@ def test_a_builder_takes_the_overrides(
     where: str, overrides: dict[str, Any], codes: dict[str, orm.AbstractCode]
 ) -> None:
     if "parameters" in overrides:
-        inputs = LabelWorkChain.get_protocol_inputs("fast", overrides)
-        assert inputs["parameters"]["calculator"] == overrides["parameters"]["calculator"]
+        protocol = "fast" if "calculator" in overrides["parameters"] else "paper"
+        inputs = LabelWorkChain.get_protocol_inputs(protocol, overrides)
+        assert is_laid_over(overrides["parameters"], inputs["parameters"])
+        if protocol == "paper":
+            VaspSettings.model_validate(inputs["parameters"])
         return
     builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
     for stage, values in overrides.items():

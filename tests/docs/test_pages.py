@@ -52,15 +52,16 @@ def test_python_parses_and_imports_what_exists(block: Block) -> None:
                 assert hasattr(module, alias.name), f"{block.where}: {node.module} has no {alias.name}"
 
 
-def test_the_picture_is_what_its_script_draws(tmp_path: Path) -> None:
-    drawn = tmp_path / "loop.svg"
-    subprocess.run([sys.executable, str(DOCS / "images" / "loop.py"), str(drawn)], check=True)
+@pytest.mark.parametrize(("picture", "word"), [("loop", "seireact-label"), ("dataset", "interface-expanded")])
+def test_a_picture_is_what_its_script_draws(tmp_path: Path, picture: str, word: str) -> None:
+    drawn = tmp_path / f"{picture}.svg"
+    subprocess.run([sys.executable, str(DOCS / "images" / f"{picture}.py"), str(drawn)], check=True)
 
     def words(path: Path) -> list[str]:
         return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))
 
-    assert words(drawn) == words(DOCS / "images" / "loop.svg")
-    assert "seireact-label" in words(drawn)
+    assert words(drawn) == words(DOCS / "images" / f"{picture}.svg")
+    assert word in words(drawn)
 
 
 def test_make_targets_of_the_pages_exist() -> None:

@@ -33,15 +33,6 @@ def test_ase_and_back_keeps_labels_and_origin(labelled):
     assert again.group.tolist() == frames.group.tolist()
 
 
-def test_extxyz_and_back_keeps_what_eight_decimals_keep(labelled, tmp_path):
-    frames = labelled(3)
-    frames.to_extxyz(tmp_path / "frames.extxyz")
-    again = Frames.from_extxyz(tmp_path / "frames.extxyz", settings_hash=frames.settings_hash)
-    np.testing.assert_allclose(again.positions, frames.positions, atol=1e-8)
-    np.testing.assert_allclose(again.stress, frames.stress, atol=1e-8)
-    assert again.config_type.tolist() == frames.config_type.tolist()
-
-
 def test_structure_id_knows_geometry_only(labelled):
     frames = labelled(2)
     assert frames.without_labels().structure_ids == frames.structure_ids

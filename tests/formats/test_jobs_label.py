@@ -42,6 +42,23 @@ def test_md_that_gives_no_frames_is_refused(tmp_path):
         job_of(tmp_path, **MD, md={"steps": 20, "temperature_k": 300, "label_every": 50})
 
 
+def test_a_chain_that_a_step_would_miss_is_refused(tmp_path):
+    md = {"steps": 20, "temperature_k": 300, "timestep_fs": 2.0, "damping_fs": 5.0}
+    with pytest.raises(InvalidInput, match=r"damping_fs 5.0 is shorter than 5 time steps of 2.0 fs"):
+        job_of(tmp_path, **MD, md={**md, "thermostat": "nose-hoover"})
+    assert job_of(tmp_path, **MD, md=md).md.thermostat == "langevin"
+
+
+def test_what_decides_an_image_is_in_the_hash_of_the_task(tmp_path):
+    def hashed(**content):
+        return job_of(tmp_path, calculator="lj", frames="f.npz", **content).task_hash("level")
+
+    md = {"steps": 20, "temperature_k": 300}
+    assert hashed() == hashed(workers=4) == hashed(threads=2) == hashed(md=md)
+    assert len({hashed(), hashed(task="relax"), hashed(task="md", md=md), hashed(task="md", md={**md, "seed": 1})}) == 4
+    assert hashed() != hashed(acceptance={"stress": False})
+
+
 def test_only_isolated_atoms_do_without_frames(tmp_path):
     with pytest.raises(InvalidInput, match="task label needs frames"):
         job_of(tmp_path, calculator="lj")

@@ -39,7 +39,7 @@ def test_failures_are_told_apart_and_keep_their_sentence(finished_job, kind, sta
 
 
 def test_a_good_result_without_its_files_is_not_taken_for_whole(finished_job, tmp_path):
-    outputs = {"failures": [], "n_labelled": 3}
+    outputs = {"calculator": {"calculator": "emt"}, "settings_hash": "s", "failures": [], "n_labelled": 3}
     _, node = parse(finished_job("seireact.ase", {"result.json": result(outputs=outputs)}), str(tmp_path))
     assert node.exit_status == 310
     assert "labelled.npz" in node.exit_message

@@ -136,6 +136,74 @@ def test_the_energy_is_the_one_the_forces_belong_to(execute, moody):
     assert Frames.load("labelled.npz").energy_e0 is None
 
 
+class TestAcceptance:
+    def test_a_force_too_large_is_refused_with_its_length(self, execute):
+        images = copper(2)
+        images[1].positions[0, 0] += 0.9
+        status, result = execute(images, calculator="emt", acceptance={"max_force_ev_per_ang": 2.0})
+        assert status == 0
+        (failure,) = result["outputs"]["failures"]
+        assert failure["index"] == 1
+        assert failure["reason"].endswith("allowed up to 2 eV/Å")
+
+    def test_labels_without_stress_are_stored_without(self, execute):
+        status, _ = execute(copper(2), calculator="emt", acceptance={"stress": False})
+        frames = Frames.load("labelled.npz")
+        assert status == 0
+        assert frames.is_labelled
+        assert not frames.has_stress
+
+    def test_gfn1_labels_energies_and_forces_only(self, execute):
+        status, result = execute([crystal("LiCl")], calculator="tblite", acceptance={"stress": False})
+        assert status == 0
+        assert result["outputs"]["calculator"]["kind"] == "semi-empirical"
+        assert Frames.load("labelled.npz").stress is None
+        status, result = execute([crystal("LiCl")], calculator="tblite")
+        assert status == 2
+        assert "off by 1 to 8 GPa" in result["error"]["message"]
+        status, result = execute([crystal("LiCl")], calculator="tblite", task="relax", acceptance={"stress": False})
+        assert status == 2
+        assert result["error"]["message"].endswith("choose another calculator, or set relax.cell to fixed.")
+
+    def test_a_calculator_that_says_it_has_not_converged_is_believed(self, execute, monkeypatch):
+        class Vasp(EMT):
+            converged = False
+
+        module = ModuleType("unconverged")
+        module.make = Vasp
+        monkeypatch.setitem(sys.modules, "unconverged", module)
+        status, result = execute(copper(1), calculator={"name": "unconverged:make", "allow_import": True})
+        assert status == 4
+        assert result["error"]["message"].endswith("frame 0: its electronic structure is not converged.")
+
+
+class TestIsolatedAtoms:
+    def atom(self, symbol: str) -> Atoms:
+        atom = Atoms(symbol, cell=(12.0, 12.1, 12.2), pbc=True)
+        atom.center()
+        atom.info["config_type"] = "isolated_atom"
+        return atom
+
+    def test_they_are_labelled_without_stress_at_the_same_level(self, execute):
+        status, result = execute([self.atom("Cu"), self.atom("Al")], calculator="emt")
+        frames = Frames.load("labelled.npz")
+        assert status == 0
+        assert not frames.has_stress
+        _, alone = execute(task="isolated_atoms", calculator="emt", species=["Cu", "Al"])
+        assert alone["outputs"]["settings_hash"] == result["outputs"]["settings_hash"]
+        assert frames.energy.tolist() == pytest.approx([alone["outputs"]["isolated_atoms_ev"][s] for s in ("Cu", "Al")])
+
+    def test_beside_crystals_they_are_refused(self, execute):
+        status, result = execute([*copper(1), self.atom("Cu")], calculator="emt")
+        assert status == 2
+        assert result["error"]["message"].startswith("Frame 1 is an isolated atom, others are not")
+
+    def test_a_calculator_that_has_none_says_so(self, execute):
+        status, result = execute([self.atom("Li")], calculator="chgnet")
+        assert status == 2
+        assert result["error"]["message"].startswith("CHGNet was trained on crystals")
+
+
 class TestRelax:
     def test_relaxed_copper_has_the_lattice_of_emt(self, execute):
         atoms = bulk("Cu", "fcc", a=3.75, cubic=True)
@@ -188,6 +256,21 @@ class TestMd:
         # K.
         assert result["outputs"]["reports"][0]["mean_temperature_k"] == pytest.approx(300, abs=60)
 
+    def test_a_nose_hoover_chain_holds_the_temperature_of_the_atoms_that_move(self, execute):
+        # 4 atoms have 9 degrees of freedom; counted as 12 they would run at 400 K.
+        md = {"steps": 6000, "temperature_k": 300, "timestep_fs": 5, "thermostat": "nose-hoover", "damping_fs": 50}
+        _, result = execute(copper(1, repeat=1), task="md", calculator="emt", md={**md, "block_steps": 6000})
+        report = result["outputs"]["reports"][0]
+        assert report["n_frames"] == 599
+        assert report["mean_temperature_k"] == pytest.approx(300, abs=15)
+
+    def test_thermostats_differ_and_each_repeats_itself(self, execute):
+        found = []
+        for thermostat in ("langevin", "nose-hoover", "nose-hoover"):
+            execute(copper(1), task="md", calculator="emt", md={**self.md, "thermostat": thermostat})
+            found.append(Path("labelled.npz").read_bytes())
+        assert found[0] != found[1] == found[2]
+
     def test_a_run_does_not_depend_on_its_place_in_the_file(self, execute):
         images = copper(2)
         execute(images, task="md", calculator="emt", md=self.md)
@@ -195,8 +278,16 @@ class TestMd:
         execute(images[1:], task="md", calculator="emt", md=self.md)
         alone = Frames.load("labelled.npz")
         assert alone.group.tolist() == second.group.tolist()
-        # Not bit by bit: the neighbour lists of EMT remember the run before, which changes the order of its sums.
-        assert alone.positions == pytest.approx(second.positions, abs=1e-6)
+        # Bit by bit: the neighbour lists of EMT would remember the run before, were it not made to forget it.
+        assert alone.frame_ids == second.frame_ids
+
+    def test_a_labelled_start_is_known_by_its_label_too(self, execute, tmp_path):
+        execute(copper(1), calculator="emt")
+        labelled = Frames.load("labelled.npz")
+        labelled.save("start.npz")
+        execute(task="md", calculator="emt", md=self.md, frames="start.npz")
+        assert set(Frames.load("labelled.npz").parent_id.tolist()) == set(labelled.frame_ids)
+        assert labelled.frame_ids != labelled.structure_ids
 
     def test_another_seed_is_another_run(self, execute):
         execute(copper(1), task="md", calculator="emt", md=self.md)

@@ -100,7 +100,7 @@ def labelled(images: Iterable[Atoms], settings_hash: str = "") -> FramesData:
     for atoms in images:
         atoms.calc = EMT()
         atoms.get_stress()
-    settings_hash = settings_hash or load_labeller(CalculatorSettings(name="emt")).settings_hash
+    settings_hash = settings_hash or load_labeller(CalculatorSettings(name="emt")).card.settings_hash
     return FramesData.from_ase(images, labels="required", settings_hash=settings_hash)
 
 
@@ -123,7 +123,7 @@ def moody_labeller(
         return {
             "code": program_code("label", f"export PYTHONPATH={tmp_path}"),
             "parameters": {"task": "label", "calculator": settings},
-            "settings_hash": load_labeller(CalculatorSettings(**settings)).settings_hash,
+            "settings_hash": load_labeller(CalculatorSettings(**settings)).card.settings_hash,
         }
 
     return make

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.formats.jobs.label import LabelJob
+from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.protocol import merge
@@ -43,3 +45,11 @@ def test_protocols_of_learning_fit_their_schema(workchain):
         assert all(leg.call_threshold == 0.15 and leg.learn_threshold == 0.03 for leg in legs)
         # Conditions that share a cell and a seed would begin with the same displacements and velocities.
         assert len({leg.seed for leg in legs}) == len(legs)
+
+
+def test_protocols_of_aimd_fit_their_schema():
+    for name in AimdWorkChain.get_available_protocols():
+        job = LabelJob.model_validate({**AimdWorkChain.get_protocol_inputs(name)["parameters"], "frames": "f.npz"})
+        assert job.task == "md"
+        # As in the paper: NVT of the products with a Nosé-Hoover thermostat.
+        assert job.md.thermostat == "nose-hoover"

@@ -41,7 +41,7 @@ def extend_dataset(dataset: DatasetData, labelled: FramesData, choice: orm.Dict,
         raise ValueError(f"The choice does not know the block {unknown[0]!r}: give the choice these frames come from.")
     split = np.array([part_of[group] for group in new.group.tolist()])
     kept = within_force_limit(new.forces, new.offsets, settings.force_limit_ev_per_ang)
-    known = dict(zip(dataset.frame_ids(), dataset.get_array("split").tolist(), strict=True))
+    known = dataset.split_of()
     kept &= np.array([frame_id not in known for frame_id in new.frame_ids])
     for part, name, least in (
         ("train", "to learn from", settings.min_learned),
@@ -54,10 +54,7 @@ def extend_dataset(dataset: DatasetData, labelled: FramesData, choice: orm.Dict,
                 f"{len(new)} have labels, and of these {int((~kept).sum())} have a force beyond "
                 f"{settings.force_limit_ev_per_ang:g} eV/Å. Choose more frames, or raise the limit."
             )
-    shards = [shard.frames for shard in dataset.shards()]
-    # A frame may lie in several shards; the first keeps the part.
-    parts = [np.array([known.pop(frame_id, "") for frame_id in frames.frame_ids], dtype="<U5") for frames in shards]
-    return DatasetData([*shards, new], [*parts, np.where(kept, split, "")])
+    return dataset.extended(new, np.where(kept, split, ""))
 
 
 def parts_of_blocks(runs: dict[str, Any], val_blocks: int) -> dict[str, str]:
@@ -97,7 +94,7 @@ def summarise_augmentation(
     """
     told = choice.get_dict()
     old, new = set(dataset.frame_ids()), labelled.frames
-    split = dict(zip(extended.frame_ids(), extended.get_array("split").tolist(), strict=True))
+    split = extended.split_of()
     split = {frame_id: part for frame_id, part in split.items() if frame_id not in old}
     numbers = {}
     for name, run in told["runs"].items():

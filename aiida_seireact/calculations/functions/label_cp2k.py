@@ -13,8 +13,9 @@ from ase.data import chemical_symbols
 from aiida_seireact.calculations.cp2k_run import Cp2kRun
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.label_cp2k import ISOLATED_ATOM, Cp2kSettings, Mesh
+from aiida_seireact.formats.jobs.label_cp2k import Cp2kSettings, Mesh
 from aiida_seireact.formats.labels import Label, join_labels, level_hash
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 # Inputs of jobs are made as `group_000_structure`, …; their outputs are linked as `group_000_run_1`.
 INPUTS = ("structure", "trajectory", "parameters")

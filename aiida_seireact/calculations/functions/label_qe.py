@@ -11,8 +11,9 @@ from ase.data import chemical_symbols
 from aiida_seireact.calculations.pw_run import PwRun
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.label_qe import ISOLATED_ATOM, Mesh, QeSettings
+from aiida_seireact.formats.jobs.label_qe import Mesh, QeSettings
 from aiida_seireact.formats.labels import Label, join_labels, level_hash
+from aiida_seireact.science.structures import ISOLATED_ATOM
 
 PSEUDO = "pseudo_"
 

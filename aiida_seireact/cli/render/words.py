@@ -6,26 +6,18 @@ from typing import Any
 
 import numpy as np
 
-LABELLERS = {
-    "chgnet": ("CHGNet", "a universal potential"),
-    "emt": ("EMT", "a toy potential"),
-    "lj": ("Lennard-Jones", "a toy potential"),
-    "tblite": ("GFN-xTB", "a semi-empirical method"),
-}
-"""Labellers that stand in for DFT: their name in print, and what they are."""
+from aiida_seireact.formats.labellers import kind_of
 
 
 def stand_in(labeller: str) -> str:
     """Return the sentence that says what the labels are worth; empty where the labeller is a DFT engine."""
-    if labeller.lower() not in LABELLERS:
-        return ""
-    name, kind = LABELLERS[labeller.lower()]
-    return f"Labels by {kind}: the loop is real, the numbers are {name}'s, not DFT."
+    known = kind_of(labeller)
+    return f"Labels by {known.what}: the loop is real, the numbers are {known.title}'s, not DFT." if known.what else ""
 
 
 def labeller_name(labeller: str) -> str:
     """Return the labeller's name in print."""
-    return LABELLERS.get(labeller.lower(), (labeller, ""))[0]
+    return kind_of(labeller).title
 
 
 def number(value: Any, digits: int = 3) -> str:

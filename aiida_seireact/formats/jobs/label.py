@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.labels import AcceptanceSettings, level_hash
 
 Task = Literal["label", "relax", "md", "isolated_atoms"]
 
@@ -14,15 +15,26 @@ Task = Literal["label", "relax", "md", "isolated_atoms"]
 class CalculatorSettings(Job):
     """A calculator of ASE by name. Everything here enters the hash of the labelling settings."""
 
-    name: str = Field(description="chgnet, a name ASE knows (emt, lj, espresso, ...), or 'module:factory'")
+    name: str = Field(
+        description="chgnet, 7net-0, 7net-l3i5, tblite, nequip, a name ASE knows (emt, lj, espresso, ...), "
+        "or 'module:factory'"
+    )
     kwargs: dict[str, Any] = Field({}, description="its keyword arguments; chgnet: model_name only")
-    allow_import: bool = Field(False, description="allow 'module:factory': it imports and runs code of that module")
+    allow_import: bool = Field(
+        False,
+        description="allow 'module:factory', which runs code of that module, or nequip, which runs that of a model",
+    )
 
     @model_validator(mode="after")
     def _imports_are_meant(self) -> CalculatorSettings:
         if ":" in self.name and not self.allow_import:
             raise ValueError(
                 f"'{self.name}' imports a module and runs its code on the compute machine: "
+                "set allow_import to true in this calculator if you trust it"
+            )
+        if self.name == "nequip" and not self.allow_import:
+            raise ValueError(
+                "a compiled model is a program: loading it runs its machine code on the compute machine; "
                 "set allow_import to true in this calculator if you trust it"
             )
         return self
@@ -37,13 +49,14 @@ class RelaxSettings(Job):
 
 
 class MdSettings(Job):
-    """Langevin MD at constant volume. Frame 0, the start, is left out; frames in the gap between blocks
-    too."""
+    """MD at constant volume. Frame 0, the start, is left out; frames in the gap between blocks too."""
 
     steps: int = Field(ge=1, description="steps of each run")
     temperature_k: float = Field(gt=0, description="temperature of thermostat and first velocities, K")
     timestep_fs: float = Field(1.0, gt=0, description="time step, fs")
-    friction_per_fs: float = Field(0.01, gt=0, description="friction of the thermostat, 1/fs")
+    thermostat: Literal["langevin", "nose-hoover"] = Field("langevin", description="langevin, or nose-hoover (a chain)")
+    friction_per_fs: float = Field(0.01, gt=0, description="friction of the Langevin thermostat, 1/fs")
+    damping_fs: float = Field(100.0, gt=0, description="time in which the Nosé-Hoover chain answers, fs")
     label_every: int = Field(10, ge=1, description="steps from one labelled frame to the next")
     seed: int = Field(0, ge=0, description="seed of velocities and thermostat")
     block_steps: int = Field(100, ge=1, description="steps of a time block; a block is a group, never split")
@@ -58,6 +71,12 @@ class MdSettings(Job):
             )
         return self
 
+    @model_validator(mode="after")
+    def _damping_is_resolved(self) -> MdSettings:
+        if self.thermostat == "nose-hoover" and self.damping_fs < 5 * self.timestep_fs:
+            raise ValueError(f"damping_fs {self.damping_fs} is shorter than 5 time steps of {self.timestep_fs} fs")
+        return self
+
 
 class LabelJob(Job):
     """Calculator, task and frames."""
@@ -68,13 +87,19 @@ class LabelJob(Job):
     relax: RelaxSettings = Field(RelaxSettings(), description="of task relax: steps, fmax_ev_per_ang, cell")
     md: MdSettings | None = Field(
         None,
-        description="of task md: steps, temperature_k, timestep_fs, friction_per_fs, label_every, seed, "
-        "block_steps, gap_steps",
+        description="of task md: steps, temperature_k, timestep_fs, thermostat, friction_per_fs or damping_fs, "
+        "label_every, seed, block_steps, gap_steps",
+    )
+    acceptance: AcceptanceSettings = Field(
+        AcceptanceSettings(), description="which labels are refused: stress, max_force_ev_per_ang, max_force_by_type"
     )
     species: list[str] | None = Field(
         None, description="elements allowed in the frames, or of isolated_atoms; default: those in the frames"
     )
-    threads: int = Field(1, ge=1, description="threads; one gives the same bytes twice")
+    workers: int = Field(
+        1, ge=1, description="processes that label side by side, each with a calculator of its own; the same bytes"
+    )
+    threads: int = Field(1, ge=1, description="threads of each worker; one gives the same bytes twice")
 
     @field_validator("calculator", mode="before")
     @classmethod
@@ -88,3 +113,11 @@ class LabelJob(Job):
         if self.frames is None and (self.task != "isolated_atoms" or not self.species):
             raise ValueError(f"task {self.task} needs frames" + (" or species" * (self.task == "isolated_atoms")))
         return self
+
+    def task_hash(self, settings_hash: str) -> str:
+        """Return the sha256 of all that decides what comes of a start frame, but the frame itself.
+
+        :param settings_hash: of the labels, see `level_hash`.
+        """
+        settings = self.model_dump(include={"task", "acceptance", *({self.task} & {"relax", "md"})})
+        return level_hash({"labels": settings_hash, **settings})

@@ -16,7 +16,6 @@ from aiida_seireact.science.kmesh import mesh_of_length
 
 Mesh = tuple[int, int, int]
 
-ISOLATED_ATOM = "isolated_atom"
 GAMMA: Mesh = (1, 1, 1)
 # Files of the plugin `cp2k` (aiida-cp2k 2.1.1), in which it puts the frames of the input `trajectory`.
 FRAMES_FILE, CELLS_FILE = "aiida-reftraj.xyz", "aiida-reftraj.cell"

@@ -17,7 +17,6 @@ from aiida_seireact.science.kmesh import mesh_of_length
 Parameters = dict[str, dict[str, Any]]
 Mesh = tuple[int, int, int]
 
-ISOLATED_ATOM = "isolated_atom"
 # How the ground state is looked for, not which it is: what the handlers of aiida-quantumespresso may change on the way.
 SOLVER_KEYS = frozenset(
     (

@@ -11,18 +11,23 @@ from aiida_seireact.formats.jobs.base import Job
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class DatasetSettings(Job):
-    """Which labelled frames are learned from."""
+class SplitSettings(Job):
+    """How frames are divided, by whole groups and each config type by itself."""
 
-    force_limit_ev_per_ang: float = Field(gt=0, description="frames with a larger force stay out, eV/Å")
     fractions: tuple[Share, Share, Share] = Field(description="shares of training, validation and test")
     seed: int = Field(ge=0, description="of the split")
 
     @model_validator(mode="after")
-    def _shares_are_whole(self) -> DatasetSettings:
+    def _shares_are_whole(self) -> SplitSettings:
         if abs(sum(self.fractions) - 1) > 1e-6:
             raise ValueError(f"fractions of training, validation and test sum to {sum(self.fractions):g}, not to 1")
         return self
+
+
+class DatasetSettings(SplitSettings):
+    """Which labelled frames are learned from."""
+
+    force_limit_ev_per_ang: float = Field(gt=0, description="frames with a larger force stay out, eV/Å")
 
 
 class ReferenceSettings(Job):

@@ -59,7 +59,7 @@ def choice(n_chosen: int = 12) -> orm.Dict:
 
 
 def split_of(dataset: DatasetData) -> dict[str, str]:
-    return dict(zip(dataset.frame_ids(), dataset.get_array("split").tolist(), strict=True))
+    return dataset.split_of()
 
 
 def test_old_frames_keep_their_part_and_new_blocks_get_theirs(dataset, new):

@@ -1,0 +1,22 @@
+"""The benchmarks run, here on small sizes, and end with their ratio."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_the_benchmark_of_datasets_reads_back_what_it_stored() -> None:
+    sizes = ["--frames", "40", "--new", "10", "--shard", "10", "--peer-frames", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.dataset", *sizes],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "same frames read back: True" in done.stdout
+    assert re.fullmatch(r"ratio = \d+\.\d", done.stdout.splitlines()[-1])
