@@ -54,9 +54,9 @@ class Cp2kRun:
 
     @property
     def culprit(self) -> int | None:
-        """The frame at which CP2K stopped by itself, None if it did not, or before it came to the frames."""
-        stopped = bool(self.found.get("abort")) and int(self.found.get("frames_begun", 0)) > self.n_whole
-        return self.n_whole if stopped else None
+        """The frame at which CP2K stopped by itself, None if it did not, or before it came to any frame."""
+        begun = int(self.found.get("frames_begun", 0))
+        return self.n_whole if self.found.get("abort") and begun else None
 
     @property
     def reason(self) -> str:

@@ -158,8 +158,7 @@ def abort_of(text: str) -> str:
         if set(line.strip()) == {"*"}:
             break
         # Between the stars of the box, right of a drawing; the last line is the place in the source.
-        inner = line.strip().strip("*")
-        words.append(re.sub(r"^[ \\_/|O]*(?=\S)", "", inner).strip())
+        words.append(line.strip()[9:-1])
     return " ".join(" ".join(words).split())
 
 
@@ -179,7 +178,7 @@ def read_positions(text: str) -> tuple[list[str], FloatArray]:
             break
         symbols = [row[0] for row in block]
         frames.append([[_number(word) for word in row[1:]] for row in block])
-    return symbols, np.array(frames, dtype=np.float64).reshape(-1, n_atoms, 3)
+    return symbols, np.array(frames, dtype=np.float64).reshape(len(frames), n_atoms, 3)
 
 
 def read_cells(text: str) -> FloatArray:

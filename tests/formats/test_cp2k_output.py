@@ -1,4 +1,7 @@
-"""Output of CP2K 2023.1 (Debian), cut to the lines that are read; Li2S of 3 atoms at Γ, two frames by REFTRAJ."""
+"""Real outputs of CP2K 2023.1, shortened: each frame has its own mark, numbers and signs; torn ones count as far as whole.
+
+``two_frames``: Li2S, the second cell 2 % shorter. ``one_unconverged``: the first of two is stopped at 13 SCF steps.
+"""
 
 from __future__ import annotations
 
@@ -6,91 +9,106 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase.units import Bohr, GPa, Hartree
 
-from aiida_seireact.formats.cp2k_output import Cp2kOutput, read_output
+from aiida_seireact.formats.cp2k_output import abort_of, read_cells, read_output, read_positions
 
-FIXTURES = Path(__file__).parent / "fixtures" / "cp2k"
-
-
-def texts(name: str) -> list[str]:
-    """Return standard output, positions and cells of a run; empty where it left none."""
-    paths = [FIXTURES / name / file for file in ("aiida.out", "aiida-pos-1.xyz", "aiida-1.cell")]
-    return [path.read_text(encoding="utf-8") if path.exists() else "" for path in paths]
+OUTPUTS = Path(__file__).parent / "cp2k"
 
 
-def read(name: str) -> Cp2kOutput:
-    return read_output(*texts(name))
+def text(name: str) -> str:
+    return (OUTPUTS / name).read_text(encoding="utf-8")
 
 
-def test_two_converged_frames_are_read_in_ase_units_and_signs():
-    run = read("converged")
-    assert (run.version, run.abort, run.finished) == ("2023.1", None, True)
-    first, second = run.frames
-    assert first.converged
-    assert second.converged
-    assert first.energy == pytest.approx(-25.007992532717466 * Hartree, abs=1e-12)
-    assert second.energy == pytest.approx(-24.988526789112026 * Hartree, abs=1e-12)
-    assert first.forces[0] / (Hartree / Bohr) == pytest.approx([0.014337684518, -0.008510117973, 0.005595982450])
-    assert first.forces.shape == (3, 3)
-    # Printed 30.8027 GPa in xx, -0.5590 in yz: positive where squeezed, negative in the sign of ASE.
-    assert first.stress[[0, 3, 4, 5]] / GPa == pytest.approx(
-        [-30.8027750878, 0.558968622841, -2.55385232749, 0.852654459021]
-    )
-    assert first.symbols == ("S", "Li", "Li")
-    # The second cell is smaller by 2 % in length.
-    assert second.cell == pytest.approx(0.98 * first.cell, abs=1e-9)
-    assert first.positions[1] == pytest.approx([1.3416625102, 1.4967326103, 1.2433769042])
+def test_two_frames_have_their_own_numbers():
+    output = read_output(text("two_frames.out"))
+    assert (output.version, output.abort, output.ended) == ("2023.1", "", True)
+    assert [frame.converged for frame in output.frames] == [True, True]
+    assert [frame.scf_steps for frame in output.frames] == [14, 12]
+    assert [frame.energy_ha for frame in output.frames] == [-25.001114519705258, -24.980375309277246]
+    first = output.frames[0]
+    assert first.forces_au.shape == (3, 3)
+    assert first.forces_au[0].tolist() == [0.014912864476, 0.001061849964, -0.000583956774]
+    assert first.stress_gpa[0].tolist() == [29.4723502997, 0.129067996354, 0.0839335564425]
+    # The compressed cell presses more, and CP2K counts pressure as positive.
+    assert np.trace(output.frames[1].stress_gpa) > np.trace(first.stress_gpa) > 0
 
 
-def test_unconverged_frames_are_whole_but_not_converged():
-    # MAX_SCF 3: CP2K ends regularly, with energies, forces and stresses.
-    run = read("unconverged")
-    assert run.finished
-    assert run.abort is None
-    assert [frame.converged for frame in run.frames] == [False, False]
+def test_an_unconverged_frame_is_told_from_the_other():
+    output = read_output(text("one_unconverged.out"))
+    assert output.ended
+    assert [frame.converged for frame in output.frames] == [False, True]
+    assert [frame.not_converged for frame in output.frames] == [True, False]
+    # CP2K goes on, and prints an energy all the same.
+    assert all(frame.energy_ha is not None for frame in output.frames)
 
 
-def test_a_mark_of_convergence_belongs_to_its_frame():
-    run = read("first_unconverged")
-    assert [frame.converged for frame in run.frames] == [False, True]
+def test_a_torn_frame_is_not_whole():
+    whole = text("two_frames.out")
+    output = read_output(whole[: whole.rindex("SUM OF ATOMIC FORCES")])
+    assert not output.ended
+    assert output.frames[0].forces_au is not None
+    # It says that it converged, and its table of forces has all rows, but nobody knows whether the last is whole.
+    assert output.frames[1].converged
+    assert output.frames[1].forces_au is None
+    assert output.frames[1].stress_gpa is None
 
 
-def test_an_atom_has_no_stress():
-    (atom,) = read("atom").frames
-    assert atom.converged
-    assert atom.stress is None
-    assert np.abs(atom.forces).max() < 5e-3  # eV/Å, what the grid leaves of zero
+def test_without_a_word_of_convergence_there_is_none():
+    output = read_output(text("two_frames.out").replace("*** SCF run converged", "*** SCF run ended"))
+    assert [frame.converged for frame in output.frames] == [False, False]
 
 
-def test_what_cp2k_said_when_it_gave_up_is_told():
-    run = read("abort")
-    assert run.frames == ()
-    assert not run.finished
-    assert run.abort == "GEOMETRY wrong or EMAX_SPLINE too small! fist_neighbor_lists.F:606"
+def test_what_fortran_could_not_write_is_no_number():
+    output = read_output(text("two_frames.out").replace("0.014912864476", "**************"))
+    assert np.isnan(output.frames[0].forces_au[0, 0])
 
 
-@pytest.mark.parametrize("file", [0, 1, 2])
-def test_a_run_cut_anywhere_gives_only_whole_frames(file):
-    whole, uncut = read("converged").frames, texts("converged")
-    seen = set()
-    for end in range(0, len(uncut[file]), 7):
-        cut = [text[:end] if number == file else text for number, text in enumerate(uncut)]
-        frames = read_output(*cut).frames
-        seen.add(len(frames))
-        for frame, known in zip(frames, whole, strict=False):
-            assert (frame.energy, frame.converged) == (known.energy, known.converged)
-            assert np.array_equal(frame.forces, known.forces)
-            assert np.array_equal(frame.positions, known.positions)
-            assert np.array_equal(frame.cell, known.cell)
-    assert {0, 1} <= seen
+def test_basis_sets_and_potentials_are_known_by_what_is_printed():
+    output = text("two_frames.out")
+    kinds = read_output(output).kinds_sha256
+    assert sorted(kinds) == ["Li", "S"]
+    # The number of atoms of a kind does not belong to it; a coefficient does.
+    more = read_output(output.replace("Number of atoms:       2", "Number of atoms:       9")).kinds_sha256
+    assert more == kinds
+    other = read_output(output.replace("-14.081155", "-14.081156")).kinds_sha256
+    assert (other["S"], other["Li"] == kinds["Li"]) == (kinds["S"], False)
 
 
-def test_frames_whose_energies_do_not_match_their_positions_are_not_taken():
-    stdout, positions, cells = texts("converged")
-    assert len(read_output(stdout, positions.replace("-24.9885267891", "-24.9885267951"), cells).frames) == 1
+def test_the_box_of_stars_is_read():
+    box = """
+ *******************************************************************************
+ *   ___                                                                       *
+ *  /   \\                                                                      *
+ * [ABORT]                                                                     *
+ *  \\___/        found an unknown keyword NDIGITS in section STRESS_TENSOR     *
+ *    |                                                                        *
+ *  O/|                                                                        *
+ * /| |                                                                        *
+ * / \\                                               input/input_parsing.F:246 *
+ *******************************************************************************
+ ===== Routine Calling Stack =====
+"""
+    assert abort_of(box) == "found an unknown keyword NDIGITS in section STRESS_TENSOR input/input_parsing.F:246"
+    assert abort_of(text("two_frames.out")) == ""
 
 
-def test_asterisks_in_place_of_numbers_end_the_list():
-    stdout, positions, cells = texts("converged")
-    assert read_output(stdout.replace("0.014337684518", "**************"), positions, cells).frames == ()
+def test_positions_and_cells_that_were_computed_come_back():
+    symbols, positions = read_positions(text("two_frames-pos-1.xyz"))
+    assert symbols == ["S", "Li", "Li"]
+    assert positions.shape == (2, 3, 3)
+    assert positions[0, 0].tolist() == [0.0276467354, 0.0657294515, 0.0264349661]
+    cells = read_cells(text("two_frames-1.cell"))
+    assert cells.shape == (2, 3, 3)
+    assert cells[1, 0].tolist() == [0.0, 2.7979, 2.7979]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_line_that_is_cut_is_no_line(cut):
+    assert len(read_positions(text("two_frames-pos-1.xyz")[:-cut])[1]) == 1
+    assert len(read_cells(text("two_frames-1.cell")[:-cut])) == 1
+
+
+def test_files_that_are_not_there_hold_no_frame():
+    assert read_positions("")[1].shape[0] == 0
+    assert len(read_cells("")) == 0
+    assert read_output("").frames == []

@@ -128,11 +128,13 @@ class Cp2kSettings(Job):
                 "PRINT": {"FORCES": {"_": "ON", "NDIGITS": 12}, "STRESS_TENSOR": {"_": "ON"}},
                 "DFT": self._dft(symbols, mesh, isolated),
                 "SUBSYS": {
+                    # Bonds mean nothing here, and where atoms are close, looking for them stops CP2K before it begins.
+                    "TOPOLOGY": {"CONNECTIVITY": "OFF"},
                     "KIND": [
                         {"_": symbol, "BASIS_SET": kind.basis_set, "POTENTIAL": kind.potential}
                         for symbol, kind in sorted(self.kinds.items())
                         if symbol in symbols
-                    ]
+                    ],
                 },
             },
         }
