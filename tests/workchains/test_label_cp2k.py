@@ -12,7 +12,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from ase import Atoms
 from ase.build import bulk
-from ase.units import GPa
+from ase.units import GPa, Hartree
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.label_cp2k import Cp2kSettings
@@ -133,48 +133,44 @@ def test_a_frame_has_the_label_it_has_alone(series, cp2k):
 
 @pytest.mark.slow
 def test_an_unconverged_frame_is_refused_and_the_others_are_kept(series, cp2k):
-    steps = jobs(series)[0].outputs.labels.get_array("scf_steps")
-    slow, quick = int(steps.argmax()), int(steps.argmin())
-    assert steps[slow] > steps[quick], steps
-    images = [series.inputs.frames.to_ase(index) for index in (0, 1, 3, 4, 5)]
-    node = label(cp2k, [images[slow], images[quick]], max_scf=int(steps[slow]) - 1)
+    # The rattled cell needs 14 SCF steps, the ideal one 13.
+    assert jobs(series)[0].outputs.labels.get_array("scf_steps").tolist() == [14] * 5
+    ideal = bulk("Li2S", "fluorite", a=6.0)
+    ideal.symbols = ["S", "Li", "Li"]
+    node = label(cp2k, [lithium_sulfide(), ideal], max_scf=13)
     (failure,) = node.outputs.failures["failures"]
     assert failure["index"] == 0
     assert failure["reason"] == "its electronic structure is not converged"
-    assert node.outputs.frames.frames.energy[0] == pytest.approx(
-        series.outputs.frames.frames.energy[(0, 1, 3, 4, 5)[quick]], abs=1e-5
-    )
+    # Taken though it came after one that did not converge: it began anew. -25.0374066 Ha by CP2K without AiiDA.
+    assert node.outputs.frames.frames.energy == pytest.approx([-25.037406578586 * Hartree], abs=1e-5)
+
+
+# Kills CP2K, a child of the shell of the job, when two frames are done.
+KILLER = """(while kill -0 $$ 2> /dev/null; do
+  if [ "$(grep -c 'SUM OF ATOMIC FORCES' aiida.out 2> /dev/null)" -ge 2 ] 2> /dev/null; then pkill -P $$ cp2k; fi
+  sleep 0.2
+done) > /dev/null 2>&1 &"""
 
 
 @pytest.mark.slow
 def test_what_a_killed_job_left_is_computed_by_another(series, make_code):
-    # Each frame takes some 15 s of processor time here; a job may have as many as two and a half of them.
-    first = jobs(series)[0]
-    per_frame = cpu_seconds(first) / 5
-    code = make_code(need_cp2k(), f"ulimit -t {int(2.5 * per_frame)}")
+    code = make_code(need_cp2k(), KILLER)
     node = label(code, [series.inputs.frames.to_ase(index) for index in (0, 1, 3)])
     assert [job.exit_status for job in jobs(node)] == [303, 0], [job.exit_message for job in jobs(node)]
     assert node.outputs.failures["failures"] == []
-    assert [row["report"] for row in node.outputs.failures["reports"]] == ["by run 2"]
+    assert {row["report"] for row in node.outputs.failures["reports"]} == {"by run 2"}
     expected = series.outputs.frames.frames.energy[[0, 1, 3]]
     assert node.outputs.frames.frames.energy == pytest.approx(expected, abs=1e-5)
 
 
-def cpu_seconds(job: orm.CalcJobNode) -> float:
-    """Return the processor time of a job as CP2K tells it (the time of its outermost routine)."""
-    text = job.outputs.retrieved.base.repository.get_object_content("aiida.out")
-    line = next(line for line in text.splitlines() if line.startswith(" CP2K  "))
-    return float(line.split()[-1])
-
-
 @pytest.mark.slow
 def test_an_atom_is_computed_with_its_spin_and_has_no_stress(cp2k):
-    node = label(cp2k, [atom("Li", (8.0, 8.1, 8.2))])
+    node = label(cp2k, [atom("Li", (10.0, 10.1, 10.2))])
     assert node.is_finished_ok, node.exit_message
     frames = node.outputs.frames.frames
     assert frames.stress is None
-    # -201.733 eV in a box of 10 Å.
-    assert frames.energy[0] == pytest.approx(-201.73, abs=0.05)
+    # -201.7330 eV by CP2K without AiiDA, in a box of this size.
+    assert frames.energy[0] == pytest.approx(-201.733, abs=0.005)
     output = jobs(node)[0].outputs.retrieved.base.repository.get_object_content("aiida.out")
     assert "Spin 2" in output
 
