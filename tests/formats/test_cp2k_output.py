@@ -1,4 +1,4 @@
-"""Real outputs of CP2K 2023.1, shortened: each frame has its own mark, numbers and signs; torn ones count as far as whole.
+"""Real outputs of CP2K 2023.1, shortened: each frame has its own mark, numbers and signs.
 
 ``two_frames``: Li2S, the second cell 2 % shorter. ``one_unconverged``: the first of two is stopped at 13 SCF steps.
 """
