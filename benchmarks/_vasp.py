@@ -42,7 +42,10 @@ def cpu_seconds_a_label(
     code = mock_code(computer, folder / "vasp", label="mock-vasp")
     before = daemon_seconds()
     node = submit(
-        VaspLabelWorkChain,
+        LabelWorkChain,
+        engine=orm.Str("seireact.label.vasp"),
+        batch_size=orm.Int(VaspLabelWorkChain.MAX_FRAMES),
+        reuse=False,
         code=code,
         frames=frames,
         parameters=orm.Dict(merge(paper, changes)),

@@ -30,7 +30,10 @@ def main() -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--frames", default=1000, show_default=True, help="Frames of one batch.")
 @click.option("--single", default=20, show_default=True, help="Frames of the peer, one job each.")
-def compare(frames: int, single: int) -> None:
+@click.option(
+    "--mock", default=64, show_default=True, help="Frames through aiida-vasp, with its mock in place of VASP."
+)
+def compare(frames: int, single: int, mock: int) -> None:
     """Compare daemon CPU a label; the last line is `ratio = <one job a frame / one batch>`."""
     from aiida.engine.daemon.client import get_daemon_client
 
@@ -42,8 +45,11 @@ def compare(frames: int, single: int) -> None:
     install("benchmark", workers=1, work_dir=scratch)
     from aiida import load_profile
     from aiida.manage.caching import disable_caching
+    from aiida.orm import load_computer
 
     load_profile("benchmark", allow_switch=True)
+    from benchmarks._vasp import cpu_seconds_a_label
+
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("aiida-core", "ase", "numpy"))
     click.echo(f"4 atoms of Cu a frame by EMT, 1 daemon worker, 1 thread; {versions}")
     client = get_daemon_client("benchmark")
@@ -52,6 +58,7 @@ def compare(frames: int, single: int) -> None:
         with disable_caching():
             batch = labelled(frames, batch_size=frames, seed=0)
             alone = labelled(single, batch_size=1, seed=0)
+            vasp = cpu_seconds_a_label(load_computer("localhost"), scratch / "vasp", daemon_seconds, count=mock)
     finally:
         client.stop_daemon(wait=True)
     error = max(abs(ours - theirs) for ours, theirs in zip(batch.energies, alone.energies, strict=False))
@@ -60,6 +67,7 @@ def compare(frames: int, single: int) -> None:
     # EMT sums over a neighbour list whose order depends on the frame before.
     click.echo(f"same result: {error < 1e-9} (largest difference {error:.1e} eV)")
     click.echo(f"daemon_cpu_s_per_label = {batch.each:.5f}")
+    click.echo(f"vasp_daemon_cpu_s_per_label = {vasp:.2f}")
     click.echo(f"ratio = {alone.each / batch.each:.1f}")
 
 

@@ -37,18 +37,18 @@ class VaspRun:
 
     @classmethod
     def of(cls, output: orm.Data | None) -> VaspRun:
-        """Return the run that left ``output``: its ``misc``, or ``retrieved`` or ``remote_folder`` of a failed one."""
+        """Return the run that left ``output``, its ``retrieved`` or ``remote_folder``."""
         if output is None:
             return cls()
         calculation = output.creator
         incoming = calculation.base.links.get_incoming().all()
-        outgoing = calculation.base.links.get_outgoing(link_label_filter="trajectory").all_nodes()
+        outputs = {link.link_label: link.node for link in calculation.base.links.get_outgoing().all()}
         return cls(
-            misc=output.get_dict() if isinstance(output, orm.Dict) else {},
+            misc=outputs["misc"].get_dict() if "misc" in outputs else {},
             calculation=calculation,
             workchain=next((link.node for link in incoming if isinstance(link.node, orm.WorkChainNode)), None),
             inputs={link.link_label: link.node for link in incoming if isinstance(link.node, orm.Data)},
-            trajectory=outgoing[0] if outgoing else None,
+            trajectory=outputs.get("trajectory"),
         )
 
     @property

@@ -10,8 +10,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 from ase.data import atomic_numbers
 
 from aiida_seireact.calculations.functions.atoms import isolated_atom_energies, make_isolated_atoms
-from aiida_seireact.workchains.codes import find_code
-from aiida_seireact.workchains.label import LabelWorkChain
+from aiida_seireact.workchains.label import LabelWorkChain, find_code_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
 
@@ -27,7 +26,7 @@ class IsolatedAtomsWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
         spec.input("species", valid_type=orm.List, validator=validate_species, help="Element symbols.")
-        spec.expose_inputs(LabelWorkChain, exclude=("frames", "batch_size", "metadata"))
+        spec.expose_inputs(LabelWorkChain, exclude=("frames", "metadata"))
         spec.output(
             "isolated_atoms",
             valid_type=orm.Dict,
@@ -55,9 +54,10 @@ class IsolatedAtomsWorkChain(ProtocolMixin, WorkChain):
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         builder.species = orm.List(list(species))
-        builder.code = code or find_code("label")
+        builder.code = code or find_code_of(inputs["engine"])
         builder.engine = orm.Str(inputs["engine"])
         builder.parameters = orm.Dict(inputs["parameters"])
+        builder.batch_size = orm.Int(inputs["batch_size"])
         builder.options = dict(options or {})
         return builder
 

@@ -8,8 +8,10 @@ from typing import Any
 from aiida import orm
 from aiida.common.hashing import make_hash
 from aiida.manage.caching import get_use_cache
+from aiida.plugins import WorkflowFactory
 
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.label_engine import POTENTIAL, LabelEngine
 
 HASH = "extras._aiida_hash"
 MAX_SHARDS = 100  # links of one process
@@ -23,10 +25,11 @@ def find_shards(frames: FramesData, inputs: Mapping[str, Any]) -> list[list[Fram
     wanted = set(frames.frames.structure_ids)
     formulas = set(frames.base.attributes.get("formulas"))
     chosen: list[FramesData] = []
+    potentials = _potentials(inputs)
     for shard in _shards(inputs):
         if not wanted:
             break
-        if not formulas & set(shard.base.attributes.get("formulas")):
+        if not formulas & set(shard.base.attributes.get("formulas")) or not _made_with(shard, potentials):
             continue
         found = wanted & set(shard.frames.structure_ids)
         if found:
@@ -82,6 +85,23 @@ def shards_of(twin: orm.WorkChainNode, call_prefix: str) -> list[list[FramesData
         ]
         for call in sorted(calls, key=lambda link: link.link_label)
     ]
+
+
+def _potentials(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hash of each pseudopotential that an engine would take now, by its link; a family may change."""
+    engine = WorkflowFactory(inputs["engine"].value)
+    if not issubclass(engine, LabelEngine):
+        return {}
+    settings = engine.SETTINGS.model_validate(inputs["parameters"].get_dict())
+    return {f"{POTENTIAL}{element}": _hash(node) for element, node in engine.potentials(settings).items()}
+
+
+def _made_with(shard: FramesData, potentials: Mapping[str, str]) -> bool:
+    """Return whether the labels of a shard were made with these pseudopotentials."""
+    if not potentials:
+        return True
+    links = shard.creator.base.links.get_incoming(link_label_filter=f"{POTENTIAL}%").all()
+    return {link.link_label: _hash(link.node) for link in links} == dict(potentials)
 
 
 def _hash(node: orm.Data) -> str:

@@ -14,7 +14,7 @@ from aiida_seireact.calculations.functions.frames import MAX_BATCHES, cut_batche
 from aiida_seireact.calculations.functions.labels import join_failures, join_shards, reuse_labels
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.base import attempt
-from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.codes import find_code, find_plugin_code
 from aiida_seireact.workchains.known_labels import find_shards, find_twin, shards_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
@@ -105,11 +105,14 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
-        """Return a builder: ``fast`` labels with CHGNet on localhost."""
+        """Return a builder: ``fast`` labels with CHGNet on localhost.
+
+        :param code: default: the newest code of the engine's program on localhost.
+        """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         builder.frames = frames
-        builder.code = code or find_code("label")
+        builder.code = code or find_code_of(inputs["engine"])
         builder.engine = orm.Str(inputs["engine"])
         builder.parameters = orm.Dict(inputs["parameters"])
         builder.batch_size = orm.Int(inputs["batch_size"])
@@ -232,6 +235,15 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             self.out("frames", labelled)
         self.out("failures", join_failures(frames, metadata={"call_link_label": "join_failures"}, **reports))
         return ""
+
+
+def find_code_of(engine: str) -> orm.AbstractCode:
+    """Return the newest code on localhost of the program of an engine.
+
+    :raises NotExistent: there is none.
+    """
+    plugin = getattr(WorkflowFactory(engine), "PLUGIN", None)
+    return find_code("label") if plugin is None else find_plugin_code(plugin)
 
 
 def validate_engine(engine: orm.Str | None, _: Any) -> str | None:

@@ -152,12 +152,10 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             children[f"label_md_{name}"] = self.by_labeller(f"label_md_{name}", start, parameters)
         self.ctx.label_children = sorted(children)
         if "isolated_atoms" in self.inputs:
-            labelling = self.labelling()
-            del labelling["batch_size"]
             children["label_isolated_atoms"] = self.submit(
                 IsolatedAtomsWorkChain,
                 species=self.inputs.isolated_atoms,
-                **labelling,
+                **self.labelling(),
                 metadata={"call_link_label": "label_isolated_atoms"},
             )
         self.report(f"labelling {len(sampled)} frames" + f" and {len(children) - 1} short runs" * (len(children) > 1))

@@ -121,8 +121,8 @@ def test_every_frame_knows_its_calculation(displaced):
         linked = collect.inputs[f"frame_{index:03d}"]
         assert linked.creator.caller == run
         assert linked.creator.inputs.structure.get_ase().positions[1, 0] == pytest.approx(1.715 + 0.14 + 0.01 * index)
-    assert sorted(name for name in collect.inputs if name.startswith("pseudo_")) == [
-        *("pseudo_Cl", "pseudo_Li", "pseudo_P", "pseudo_S")
+    assert sorted(name for name in collect.inputs if name.startswith("potential_")) == [
+        *("potential_Cl", "potential_Li", "potential_P", "potential_S")
     ]
     assert displaced.outputs.frames.frames.group.tolist() == ["Li"] * 3
 
@@ -237,7 +237,9 @@ def md5_of(node: orm.WorkChainNode) -> dict[str, str]:
     """Return the md5 of the pseudopotential of each element that a process collected with."""
     collect = next(child for child in node.called if child.process_label == "collect_pw")
     return {
-        name.removeprefix("pseudo_"): collect.inputs[name].md5 for name in collect.inputs if name.startswith("pseudo_")
+        name.removeprefix("potential_"): collect.inputs[name].md5
+        for name in collect.inputs
+        if name.startswith("potential_")
     }
 
 

@@ -19,7 +19,8 @@ from ase.calculators.emt import EMT
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.label_vasp import VaspSettings
 from aiida_seireact.formats.labels import level_hash
-from aiida_seireact.workchains import label_vasp
+from aiida_seireact.workchains import label_engine, label_vasp
+from aiida_seireact.workchains.known_labels import find_shards
 from aiida_seireact.workchains.label import LabelWorkChain, validate_engine
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.protocol import merge
@@ -163,6 +164,14 @@ def test_a_replay_runs_no_vasp_and_gives_the_same_frames(finished):
     assert again.outputs.failures.get_dict() == finished.outputs.failures.get_dict()
 
 
+def test_labels_with_another_potcar_of_that_name_are_not_taken_over(finished, monkeypatch):
+    inputs = {"engine": orm.Str("seireact.label.vasp"), **{n: finished.inputs[n] for n in ("code", "parameters")}}
+    ((shard,),) = find_shards(finished.inputs.frames, inputs)
+    assert shard.content_hash == finished.outputs.frames.content_hash
+    monkeypatch.setattr(VaspLabelWorkChain, "potentials", classmethod(lambda cls, settings: {"Cu": orm.Str("newer")}))
+    assert find_shards(finished.inputs.frames, inputs) == []
+
+
 def spoil(vasp: Callable[..., orm.InstalledCode], ways: list[str], **overrides: Any) -> orm.WorkChainNode:
     """Return a batch whose first frame is well and whose others are spoilt, each in its way."""
     frames = [alloy(ratio, seed=seed) for seed, ratio in enumerate(np.linspace(0.9, 1.1, len(ways) + 1))]
@@ -277,7 +286,7 @@ def test_an_element_without_potcar_is_named(vasp, images):
 
 
 def test_more_frames_than_one_batch_holds_are_refused(vasp):
-    with pytest.raises(ValueError, match="65 frames are too many for one batch of VASP, at most 64"):
+    with pytest.raises(ValueError, match="65 frames are too many for one batch of VASP, at most 32"):
         label(vasp(), [alloy(seed=seed) for seed in range(65)])
 
 
@@ -297,7 +306,7 @@ def test_a_code_of_another_program_is_refused(this_machine, images, vasp):
     other = orm.InstalledCode(
         label="ours", computer=this_machine, default_calc_job_plugin="seireact.ase", filepath_executable="/bin/true"
     ).store()
-    with pytest.raises(ValueError, match=r"The code 'ours@.*' is of seireact.ase, not of VASP"):
+    with pytest.raises(ValueError, match=r"The code 'ours@.*' runs seireact.ase, not VASP"):
         label(other, images)
 
 
@@ -308,7 +317,7 @@ def test_a_molecule_without_a_box_is_refused(vasp):
 
 def test_aiida_vasp_that_is_not_there_is_told_with_the_command(vasp, images, monkeypatch):
     code = vasp()
-    monkeypatch.setattr(label_vasp, "find_spec", lambda name: None)
+    monkeypatch.setattr(label_engine, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"aiida-vasp is not installed .* `pip install 'aiida-seireact\[vasp\]'`"):
         label(code, images)
 

@@ -15,7 +15,8 @@ from aiida_seireact.formats.jobs.label_qe import Mesh, QeSettings
 from aiida_seireact.formats.labels import Label, join_labels, level_hash
 from aiida_seireact.science.structures import ISOLATED_ATOM
 
-PSEUDO = "pseudo_"
+# As `workchains.label_engine.POTENTIAL`.
+PSEUDO = "potential_"
 
 
 def symbols_of(frames: Frames, index: int) -> list[str]:
@@ -81,9 +82,9 @@ def prepare_pw(frames: FramesData, parameters: orm.Dict) -> dict[str, orm.Data]:
 def collect_pw(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -> dict[str, orm.Data]:
     """Join what the jobs left into ``frames``, the labelled shard (missing if not one is taken), and ``failures``.
 
-    :param linked: ``pseudo_Li``, … the pseudopotential of each element of the settings; ``frame_000``, … of each frame
-        the output of its last job that says most: ``output_parameters``, else ``retrieved`` or ``remote_folder``. The
-        job that made it, with the namelists it ran with in the end, is one link away.
+    :param linked: ``potential_Li``, … the pseudopotential of each element of the settings; ``frame_000``, … of each
+        frame the output of its last job that says most: ``output_parameters``, else ``retrieved`` or
+        ``remote_folder``. The job that made it, with the namelists it ran with in the end, is one link away.
     """
     columns, settings = frames.frames, QeSettings.model_validate(parameters.get_dict())
     md5 = {name.removeprefix(PSEUDO): node.md5 for name, node in linked.items() if name.startswith(PSEUDO)}

@@ -110,8 +110,9 @@ def collect_vasp(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -
     """Join what the jobs left into ``frames``, the labelled shard (missing if not one is taken), and ``failures``.
 
     :param linked: ``potential_Li``, … the POTCAR of each element of the mapping; ``frame_000``, … of each frame the
-        output of its last job that says most: ``misc``, else ``retrieved`` or ``remote_folder``. The job that made it,
-        with the INCAR it ran with in the end, is one link away.
+        files of its last job, ``retrieved`` (``remote_folder`` if none came back). The job that made them is one link
+        away, with what aiida-vasp read in them and the INCAR it ran with in the end. Not ``misc`` itself: when a
+        process is made each input is compared with each other, and 64 Dicts of forces cost seconds.
     """
     columns, settings = frames.frames, VaspSettings.model_validate(parameters.get_dict())
     potentials = {

@@ -103,7 +103,7 @@ def left_by(aiida_profile, aiida_localhost):
 
 def collected(frames: FramesData, output: orm.Data | None, **changes: Any) -> dict[str, Any]:
     linked = {} if output is None else {"frame_000": output}
-    return collect_pw(frames, orm.Dict({**SETTINGS, **changes}), pseudo_Li=upf(), **linked)
+    return collect_pw(frames, orm.Dict({**SETTINGS, **changes}), potential_Li=upf(), **linked)
 
 
 def test_a_whole_label_is_taken_in_the_units_and_the_sign_of_ase(left_by, lithium):
