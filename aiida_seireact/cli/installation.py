@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_seireact import __version__
-from aiida_seireact.cli import quantum_espresso
+from aiida_seireact.cli import cp2k, quantum_espresso
 from aiida_seireact.cli._profile import use_this_environment
 from aiida_seireact.cli.machine import Environment, probe, shell_on
 from aiida_seireact.cli.programs import PROGRAMS, ProgramCard
@@ -68,6 +68,7 @@ def install(
     bin_dir: str | None = None,
     programs: Sequence[str] | None = None,
     with_qe: bool = False,
+    with_cp2k: bool = False,
     caching: bool = True,
     dry_run: bool = False,
     say: Say = lambda step: None,
@@ -81,6 +82,7 @@ def install(
     :param bin_dir: folder of the programs; default on this machine: beside this Python.
     :param programs: names of the programs to look after, default all.
     :param with_qe: look after Quantum ESPRESSO too: a code of pw.x, and pseudopotentials.
+    :param with_cp2k: look after CP2K too: a code of it.
     :param caching: switch AiiDA's cache on for our calculations.
     :param dry_run: change nothing, only tell.
     :param say: called with each step as it is done.
@@ -108,6 +110,7 @@ def install(
             f"computer {computer_label}",
             *(f"code {card.script}-{__version__}" for card in PROGRAMS),
             *(("code of pw.x", f"pseudopotentials {FAMILY}") if with_qe else ()),
+            *(("code of CP2K",) if with_cp2k else ()),
         ):
             tell(thing, "would make")
         return steps
@@ -122,7 +125,7 @@ def install(
         insist = option == "daemon.default_workers" and workers is not None
         _set_option(config, profile, option, value, why, insist=insist, dry_run=dry_run, tell=tell)
     if caching:
-        patterns = (*CACHED, quantum_espresso.CACHED) if with_qe else CACHED
+        patterns = (*CACHED, *[quantum_espresso.PW.cached] * with_qe, *[cp2k.CP2K.cached] * with_cp2k)
         _enable_caching(config, profile, patterns, dry_run=dry_run, tell=tell)
 
     computer = _find_computer(computer_label)
@@ -150,6 +153,8 @@ def install(
             _look_after_code(card, computer, environment, dry_run=dry_run, tell=tell)
     if with_qe:
         quantum_espresso.look_after(computer, dry_run=dry_run, tell=tell)
+    if with_cp2k:
+        cp2k.look_after(computer, dry_run=dry_run, tell=tell)
     return steps
 
 

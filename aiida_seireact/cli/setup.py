@@ -34,6 +34,7 @@ COLOURS = {"made": "green", "changed": "green", "hidden": "yellow", "missing": "
     is_flag=True,
     help="Add Quantum ESPRESSO: a code of the pw.x on PATH, and the SG15 pseudopotentials, fetched once.",
 )
+@click.option("--with-cp2k", is_flag=True, help="Add CP2K: a code of the cp2k.psmp or cp2k on PATH.")
 @click.option(
     "--caching/--no-caching",
     default=True,
@@ -48,6 +49,7 @@ def setup(
     bin_dir: str | None,
     programs: tuple[str, ...],
     with_qe: bool,
+    with_cp2k: bool,
     caching: bool,
     dry_run: bool,
 ) -> None:
@@ -80,6 +82,7 @@ def setup(
             bin_dir=bin_dir,
             programs=programs or None,
             with_qe=with_qe,
+            with_cp2k=with_cp2k,
             caching=caching,
             dry_run=dry_run,
             say=say,

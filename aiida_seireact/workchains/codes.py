@@ -33,7 +33,8 @@ def find_plugin_code(plugin: str, computer: str = "localhost") -> orm.AbstractCo
     if code is None:
         raise NotExistent(
             f"There is no code of plugin {plugin!r} on computer {computer!r} in this profile: make one by "
-            f"`verdi code create core.code.installed -P {plugin}`; that of pw.x by `aiida-seireact setup --with-qe`."
+            f"`verdi code create core.code.installed -P {plugin}`; those of pw.x and CP2K by "
+            "`aiida-seireact setup --with-qe` and `--with-cp2k`."
         )
     return code
 

@@ -21,6 +21,7 @@ from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
+from aiida_seireact.workchains.label_cp2k import Cp2kLabelWorkChain
 from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
@@ -48,6 +49,7 @@ WORKCHAINS = (
     AugmentWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
+    Cp2kLabelWorkChain,
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
