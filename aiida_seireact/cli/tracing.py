@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
@@ -116,9 +117,10 @@ def _climb(node: Node, link: str, seen: set[int], labellings: dict[int, Labellin
         step.is_label = True
         return step
     if jobs := labelling_jobs(node):
-        labellings |= {_pk(job): labelling_of(job) for job in jobs.values()}
+        counts = Counter(_pk(job) for job in jobs.values())
+        labellings |= {_pk(job): labelling_of(job, counts[_pk(job)]) for job in jobs.values()}
         step.is_label = True
-        step.text += f", labels of {len(jobs)} jobs"
+        step.text += f", labels of {len(counts)} jobs"
         return step
     for entry in node.base.links.get_incoming(link_type=UP).all():
         if isinstance(node, Data) or leads_to_frames(entry.node):
@@ -148,34 +150,40 @@ def makes_labels(node: Node) -> TypeGuard[CalcJobNode]:
 
 
 def labelling_jobs(node: Node) -> dict[int, CalcJobNode]:
-    """Return, by its index in the batch, the job that computed each labelled frame, where there is one job a frame.
+    """Return, by its index in the batch, the job that computed each labelled frame, of engines over plug-ins.
 
-    Such engines join what their jobs left by a calcfunction, which has what came of frame 17 as its input
-    ``frame_017``; frames without a label are in its output ``failures``.
+    These join what their jobs left by a calcfunction. What came of frame 17 is its input ``frame_017``, or the one
+    that ``links`` in its output ``failures`` names; frames without a label are told there too.
     """
     if not isinstance(node, CalcFunctionNode):
         return {}
     made = {entry.link_label: entry.node for entry in node.base.links.get_outgoing(link_type=LinkType.CREATE).all()}
     if not isinstance(made.get("frames"), FramesData) or not isinstance(made.get("failures"), Dict):
         return {}
-    lost = {failure["index"] for failure in made["failures"].get_dict().get("failures", [])}
+    told = made["failures"].get_dict()
+    lost = {failure["index"] for failure in told["failures"]}
+    inputs = {
+        entry.link_label: entry.node for entry in node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()
+    }
     jobs = {}
-    for entry in node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all():
-        number, creator = entry.link_label.removeprefix("frame_"), entry.node.creator
-        if number.isdecimal() and int(number) not in lost and isinstance(creator, CalcJobNode):
-            jobs[int(number)] = creator
-    return dict(sorted(jobs.items()))
+    for index in sorted(set(range(len(made["frames"]) + len(lost))) - lost):
+        source = inputs.get(told.get("links", {}).get(str(index), f"frame_{index:03d}"))
+        if source is not None and isinstance(source.creator, CalcJobNode):
+            jobs[index] = source.creator
+    return jobs
 
 
-def job_of_frame(shard: FramesData, position: int) -> CalcJobNode | None:
+def labelling_of_frame(shard: FramesData, position: int) -> Labelling | None:
     """Return the job that computed the label of a frame of a shard, None where its creator is no labelling."""
     creator = shard.creator
     if creator is None:
         return None
     if makes_labels(creator):
-        return creator
+        return labelling_of(creator)
     jobs = list(labelling_jobs(creator).values())
-    return jobs[position] if len(jobs) == len(shard) else None
+    if len(jobs) != len(shard):
+        return None
+    return labelling_of(jobs[position], sum(job.pk == jobs[position].pk for job in jobs))
 
 
 def _created(node: CalculationNode) -> Iterator[Node]:
@@ -183,8 +191,11 @@ def _created(node: CalculationNode) -> Iterator[Node]:
         yield entry.node
 
 
-def labelling_of(job: CalcJobNode) -> Labelling:
-    """Return what a reader wants to know of a labelling calculation."""
+def labelling_of(job: CalcJobNode, n_frames: int | None = None) -> Labelling:
+    """Return what a reader wants to know of a labelling calculation.
+
+    :param n_frames: that it labelled; None: those it gives itself.
+    """
     inputs = job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()
     code = next((entry.node for entry in inputs if isinstance(entry.node, AbstractCode)), None)
     settings: dict[str, Any] = next(
@@ -202,8 +213,9 @@ def labelling_of(job: CalcJobNode) -> Labelling:
         code="" if code is None else code.full_label,
         versions=_versions(job),
         settings=settings,
-        # One that gives no frames computed one, which another process joined to the others.
-        n_frames=sum(len(out) for out in _created(job) if isinstance(out, FramesData) and out.is_labelled) or 1,
+        n_frames=sum(len(out) for out in _created(job) if isinstance(out, FramesData) and out.is_labelled)
+        if n_frames is None
+        else n_frames,
         from_cache=job.base.caching.is_created_from_cache,
     )
 
@@ -285,7 +297,7 @@ def frame_origin(node: Node, index: int) -> FrameOrigin:
     parent_id = str(frames.parent_id[position])
     parent = _holder_of(parent_id, shards_above(shard)) if parent_id else None
     step = int(frames.md_step[position])
-    job = job_of_frame(shard, position)
+    labelling = labelling_of_frame(shard, position)
     return FrameOrigin(
         frame_id=frame_id,
         structure_id=frames.structure_ids[position],
@@ -297,7 +309,7 @@ def frame_origin(node: Node, index: int) -> FrameOrigin:
         shard_pk=_pk(shard),
         shard_uuid=shard.uuid,
         index_in_shard=position,
-        labelling=None if job is None else labelling_of(job),
+        labelling=labelling,
         parent_shard_pk=parent[0] if parent else None,
         parent_index=parent[1] if parent else None,
     )

@@ -141,3 +141,25 @@ def test_with_one_job_a_frame_each_label_is_traced_to_its_job(aiida_profile, lab
     assert origin.labelling is not None
     assert origin.labelling.pk == jobs[2].pk
     assert origin.labelling.n_frames == 1
+
+
+def test_a_job_of_several_frames_is_found_by_the_link_of_each(aiida_profile, labelled):
+    frames = labelled(3, seed=12)
+    jobs = [add_job("cp2k", "cp2k", None, "") for _ in range(2)]
+    join = orm.CalcFunctionNode()
+    join.set_process_label("collect_cp2k")
+    for number, job in enumerate(jobs):
+        join.base.links.add_incoming(
+            created(orm.Dict({}), job, "told"), LinkType.INPUT_CALC, f"group_{number:03d}_run_1"
+        )
+        finish(job)
+    join.store()
+    links = {"0": "group_000_run_1", "1": "group_001_run_1", "2": "group_000_run_1"}
+    created(orm.Dict({"failures": [], "links": links}), join, "failures")
+    shard = created(FramesData(frames), join, "frames")
+    finish(join)
+
+    assert [(job.pk, job.n_frames) for job in trace(shard).labellings] == [(jobs[0].pk, 2), (jobs[1].pk, 1)]
+    origin = frame_origin(shard, 2)
+    assert origin.labelling is not None
+    assert (origin.labelling.pk, origin.labelling.n_frames) == (jobs[0].pk, 2)

@@ -11,10 +11,11 @@ from aiida.engine import calcfunction
 from ase.data import chemical_symbols
 
 from aiida_seireact.calculations.cp2k_run import Cp2kRun
+from aiida_seireact.calculations.functions.labels import collected
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label_cp2k import Cp2kSettings, Mesh
-from aiida_seireact.formats.labels import Label, join_labels, level_hash
+from aiida_seireact.formats.labels import Label, level_hash
 from aiida_seireact.science.structures import ISOLATED_ATOM
 
 # Inputs of jobs are made as `group_000_structure`, …; their outputs are linked as `group_000_run_1`.
@@ -109,6 +110,8 @@ def collect_cp2k(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -
     labels: list[Label | str] = ["no job of CP2K was started for it"] * len(columns)
     reports: list[dict[str, Any]] = []
     version, kinds = "", dict[str, str]()
+    # Which input each frame came by: the way back from a frame to its job.
+    links: dict[str, str] = {}
     for number, sent in enumerate(groups_of(columns, settings)):
         for count, run in enumerate(runs_of(linked, number), start=1):
             version, kinds = version or run.version, run.kinds_sha256 | kinds
@@ -116,20 +119,20 @@ def collect_cp2k(frames: FramesData, parameters: orm.Dict, **linked: orm.Data) -
             for position, index in enumerate(sent):
                 label = run.label(position)
                 labels[index] = other if other and isinstance(label, Label) else label
+                links[str(index)] = f"{group_label(number)}_run_{count}"
                 if count > 1 and isinstance(labels[index], Label):
                     row = {"index": index, "structure_id": columns.structure_ids[index], "report": f"by run {count}"}
                     reports.append(row)
             sent = run.left(sent)
-    acceptance = settings.acceptance
-    if ISOLATED_ATOM in columns.config_type:
-        # The stress of an atom in a box means nothing; a shard of atoms (never mixed with cells) holds none.
-        acceptance = acceptance.model_copy(update={"stress": False})
-    taken, failures = join_labels(columns, labels, level_hash(settings.identity(version)), acceptance)
-    told = {"failures": failures, "reports": reports, "kinds_sha256": kinds}
-    outputs: dict[str, orm.Data] = {"failures": orm.Dict(told)}
-    if taken is not None:
-        outputs["frames"] = FramesData(taken)
-    return outputs
+    return collected(
+        columns,
+        labels,
+        level_hash(settings.identity(version)),
+        settings.acceptance,
+        reports=reports,
+        kinds_sha256=kinds,
+        links=links,
+    )
 
 
 def unlike(run: Cp2kRun, version: str, kinds: Mapping[str, str]) -> str:
