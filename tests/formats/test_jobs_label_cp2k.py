@@ -31,7 +31,7 @@ def hash_of(version: str = "2023.1", **changes: Any) -> str:
         ("atom.inp", {"symbols": ["P"], "isolated": True}),
     ],
 )
-def test_the_input_is_the_one_that_ran(name, asked):
+def test_the_input_is_the_golden_one(name, asked):
     generator = pytest.importorskip("aiida_cp2k.utils", reason="pip install 'aiida-seireact[cp2k]'")
     rendered = generator.Cp2kInput(settings().parameters(**asked)).render() + "\n"
     assert rendered == (GOLDEN / name).read_text(encoding="utf-8")
