@@ -82,6 +82,11 @@ def label(
     click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact status {node.pk} --follow")
     if wait:
         conclude(follow(node), output)
+        return
+    from aiida_seireact.cli.watchdog import signs_of_trouble
+
+    for sign in signs_of_trouble():
+        click.secho(f"{sign} `aiida-seireact doctor --mend` looks after it.", fg="yellow", err=True)
 
 
 def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:

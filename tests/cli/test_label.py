@@ -78,6 +78,13 @@ def test_a_file_is_labelled_and_the_second_time_known(call: Any) -> None:
     assert "3 to compute" in call("frames.extxyz", "--dry-run", "--no-reuse").output
 
 
+def test_a_daemon_that_does_not_run_is_told(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiida_seireact.cli.watchdog.signs_of_trouble", lambda: ["The daemon is not running."])
+    result = call("frames.extxyz")
+    assert result.exit_code == 0, result.output
+    assert "The daemon is not running. `aiida-seireact doctor --mend`" in result.output
+
+
 def test_a_node_of_the_profile_is_labelled_too(call: Any) -> None:
     node = FramesData.from_ase([bulk("Al", cubic=True)] * 2).store()
     result = call(node.pk, "--dry-run")
