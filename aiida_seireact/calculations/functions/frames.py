@@ -19,9 +19,9 @@ def cut_batches(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData
 
 @calcfunction
 def cut_boughs(frames: FramesData, batch_size: orm.Int) -> dict[str, FramesData]:
-    """Cut a shard into at most `MAX_BATCHES` parts, each of as many frames as a tree of such parts can collect.
+    """Cut a shard into at most ``MAX_BATCHES`` parts, each of as many frames as a tree of such parts can collect.
 
-    All parts but the last hold ``batch_size`` × `MAX_BATCHES`^k frames.
+    All parts but the last hold ``batch_size`` times a power of ``MAX_BATCHES`` frames.
     """
     columns, size = frames.frames, batch_size.value
     while size * MAX_BATCHES < len(columns):
