@@ -18,6 +18,7 @@ from ase.spacegroup import crystal as spacegroup_crystal
 from numpy.typing import NDArray
 
 from aiida_seireact.science.analysis import intact_ps4
+from aiida_seireact.science.structures.cells import rounded
 
 LATTICE_DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "Li": {"a": 3.42},
@@ -28,10 +29,6 @@ LATTICE_DEFAULTS: Mapping[str, Mapping[str, float]] = {
 }
 """Lattice parameters in Å: Li PBE (arXiv:2506.10944), the others as CHGNet 0.3.0 has them, within 1 % of
 PBE."""
-
-ISOLATED_ATOM = "isolated_atom"
-ATOM_BOX_ANG = (12.0, 12.1, 12.2)
-"""Unlike sides keep an electronic structure method away from a degenerate, symmetric atom."""
 
 PS_BOND_ANG = 2.05
 CUT_FRACTION = 0.205
@@ -216,28 +213,6 @@ def production_cell(seed: int = 3) -> Atoms:
     L = 7.07 Å is what the training cell relaxes to in plane (CHGNet), so the run starts near zero stress.
     """
     return interface_cell(seed=seed, li_layers=14, electrolyte_cells=2, repeat=(2, 2), in_plane_ang=7.07)
-
-
-def isolated_atom(symbol: str) -> Atoms:
-    """Return one atom alone in a box, of the config type that labelling engines compute spin-polarised."""
-    atoms = Atoms(symbol, cell=ATOM_BOX_ANG, pbc=True)
-    atoms.center()
-    atoms.info.update(config_type=ISOLATED_ATOM, group=f"isolated-{symbol}")
-    return atoms
-
-
-def rounded(atoms: Atoms) -> Atoms:
-    """Return a periodic copy with positions and cell rounded to 1e-8 Å, bare of everything else.
-
-    Frames are known by the hash of their bytes, and the last bits of a product depend on the processor.
-    """
-    # Adding zero turns -0.0 into 0.0.
-    return Atoms(
-        numbers=atoms.numbers,
-        positions=atoms.positions.round(8) + 0.0,
-        cell=np.asarray(atoms.cell).round(8) + 0.0,
-        pbc=True,
-    )
 
 
 def _from_sites(
