@@ -1,4 +1,4 @@
-"""``aiida-seireact dataset``: look at datasets, bring frames in and out, and tell what changed."""
+"""``aiida-seireact dataset``: look at datasets, bring frames in and out, keep fewer, and tell what changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_seireact.cli._profile import load, load_node, profile_option, terminal, without_tracebacks
+from aiida_seireact.cli.dataset_curate import dedupe, filter_, subsample
 
 if TYPE_CHECKING:
     from aiida_seireact.cli.dataset_facts import Facts, Range
@@ -23,7 +24,7 @@ IMPORTED = ("extxyz", "ase-db", "vasp", "deepmd")
 @click.group("dataset", context_settings=HELP)
 @profile_option
 def dataset(profile: str | None) -> None:
-    """Look at datasets, bring frames in and out, tell what changed.
+    """Look at datasets, bring frames in and out, keep fewer, tell what changed.
 
     \b
     Examples:
@@ -32,7 +33,12 @@ def dataset(profile: str | None) -> None:
       aiida-seireact dataset export 1234 -o all.extxyz          for ASE, nequip and others, to the last bit
       aiida-seireact dataset diff 1200 1234                     what changed
       aiida-seireact dataset plot 1234 -o plots                 coverage, energies, forces
+      aiida-seireact dataset filter 1234 --max-force 20         fewer frames; also: dedupe, subsample
     """
+
+
+for command in (filter_, dedupe, subsample):
+    dataset.add_command(command)
 
 
 # ------------------------------------------------------------------------------------ look

@@ -132,6 +132,11 @@ def _select() -> dict[str, bytes]:
     return {"job.json": _json(job), "run.npz": _frames(range(6), labelled=False)}
 
 
+def _curate() -> dict[str, bytes]:
+    job = {"frames": ["frames.npz"], "filter": {"min_distance_ang": 2.0}, "thin": {"count": 3, "seed": 1}}
+    return {"job.json": _json(job), "frames.npz": _frames(range(6), labelled=True)}
+
+
 def _classify() -> dict[str, bytes]:
     job = {
         "trajectory": {"files": ["run.npz"]},
@@ -162,6 +167,7 @@ TOYS = {
         does="runs two steps of MD with it",
     ),
     "select": Toy(_select, after="flare", does="chooses three frames by what that GP does not know"),
+    "curate": Toy(_curate, does="keeps three of six frames"),
     "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),
     "analyse": Toy(_analyse, does="follows four frames of lithium"),
 }

@@ -38,4 +38,5 @@ CANARY = "canary.npz"
 
 SELECTED = "selected.npz"
 SELECTION = "selection.npz"
+CURATION = "curation.npz"
 PARENT_PREDICTIONS = "parent_predictions.npz"

@@ -5,6 +5,7 @@ Which frames are then used is a matter of :mod:`aiida_seireact.science.selection
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.health import smallest_distance
 from aiida_seireact.science.reference_energies import fit_reference_energies
+from aiida_seireact.science.selection import farthest_first
+from aiida_seireact.science.sketches import Rows, Sketches, in_blocks, part_distances
 
 FloatArray = NDArray[np.float64]
 
@@ -71,13 +74,15 @@ def formulas(numbers: ArrayLike, offsets: ArrayLike) -> list[str]:
     :param numbers: ``(n_atoms_total,)`` atomic numbers; :param offsets: ``(n_frames + 1,)``.
     """
     counts, species = compositions(numbers, offsets)
-    known: dict[tuple[int, ...], str] = {}
-    found = []
-    for row in map(tuple, (counts // np.gcd.reduce(counts, axis=1)[:, None]).tolist()):
-        if row not in known:
-            known[row] = formula_of(dict(zip(species, row, strict=True)))
-        found.append(known[row])
-    return found
+    different, which = np.unique(counts, axis=0, return_inverse=True)
+    names = [reduced_formula(dict(zip(species, row, strict=True))) for row in different.tolist()]
+    return [names[index] for index in which.reshape(-1).tolist()]
+
+
+def reduced_formula(counts: dict[str, int]) -> str:
+    """Return the reduced formula in Hill's order of so many atoms of each element: ``Li2S`` for 4 Li and 2 S."""
+    divisor = math.gcd(*counts.values())
+    return formula_of({symbol: count // divisor for symbol, count in counts.items()})
 
 
 def formula_of(counts: dict[str, int]) -> str:
@@ -97,17 +102,16 @@ def same_formula(formula: str) -> str:
     return str(reduced.format("hill"))
 
 
-def energies_beyond_composition(numbers: ArrayLike, offsets: ArrayLike, energies: ArrayLike) -> FloatArray:
+def energies_beyond_composition(counts: ArrayLike, energies: ArrayLike) -> FloatArray:
     """Return what the energy of a frame is beside the sum over its atoms, in eV/atom, ``(n_frames,)``.
 
     The energies of the atoms are a least-squares fit to these frames, so that compositions can be compared.
 
-    :param numbers: ``(n_atoms_total,)``; :param offsets: ``(n_frames + 1,)``; :param energies: ``(n_frames,)`` in eV.
+    :param counts: ``(n_frames, n_species)`` atoms of each species; :param energies: ``(n_frames,)`` in eV.
     """
-    counts, _ = compositions(numbers, offsets)
-    values = np.asarray(energies, dtype=float)
-    atoms, _ = fit_reference_energies(counts, values)
-    return np.asarray((values - counts @ atoms) / counts.sum(axis=1))
+    atoms_of, values = np.asarray(counts, dtype=np.int64), np.asarray(energies, dtype=float)
+    atoms, _ = fit_reference_energies(atoms_of, values)
+    return np.asarray((values - atoms_of @ atoms) / atoms_of.sum(axis=1))
 
 
 def robust_scores(values: ArrayLike, kinds: Sequence[str]) -> FloatArray:
@@ -139,30 +143,65 @@ def relative_distances(features: ArrayLike, to: ArrayLike) -> FloatArray:
     :param to: ``(n_species, n_features)``.
     """
     one, other = np.asarray(features, dtype=float), np.asarray(to, dtype=float)
-    lengths = np.maximum(np.linalg.norm(one, axis=2), np.linalg.norm(other, axis=1)[None, :])
-    away = np.linalg.norm(one - other[None], axis=2)
+    return _of_lengths(part_distances(one, other), np.linalg.norm(one, axis=2), np.linalg.norm(other, axis=1))
+
+
+def _of_lengths(away: FloatArray, one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return distances ``(n, n_species)`` divided by the longer of the two vectors, the largest of each row."""
+    lengths = np.maximum(one, other[None, :])
     return np.asarray(np.divide(away, lengths, out=np.zeros_like(away), where=lengths > 0).max(axis=1))
 
 
-def near_doubles(features: ArrayLike, kinds: Sequence[str], closest: float) -> NDArray[np.int64]:
-    """Return for each frame the earlier one of its kind that it nearly repeats, -1 for none, ``(n_frames,)``.
+def near_doubles(features: Rows, n_frames: int, closest: float) -> NDArray[np.int64]:
+    """Return for each frame the earlier one that it nearly repeats, -1 for none, ``(n_frames,)``.
 
-    Frames are looked at in their order, and compared with those that were kept.
+    Frames are looked at in their order, and compared with those that were kept; of several that are near the nearest
+    is told. What a sketch shows to be far is not compared in full.
 
-    :param features: ``(n_frames, n_species, n_features)`` as in :func:`relative_distances`.
-    :param kinds: ``(n_frames,)``, for example formulas: only frames of one kind are compared.
+    :param features: gives ``(n, n_species, n_features)`` of frames by their index; see :func:`relative_distances`.
     :param closest: two frames nearer than this are doubles.
     """
-    found = np.full(len(kinds), -1, dtype=np.int64)
-    values, names = np.asarray(features, dtype=float), np.asarray(kinds)
-    for name in np.unique(names):
-        kept: list[int] = []
-        for index in np.flatnonzero(names == name).tolist():
-            if kept:
-                distances = relative_distances(values[kept], values[index])
-                nearest = int(np.argmin(distances))
-                if distances[nearest] < closest:
-                    found[index] = kept[nearest]
-                    continue
-            kept.append(index)
+    found = np.full(n_frames, -1, dtype=np.int64)
+    sketches = Sketches(features, n_frames)
+    kept = np.zeros(n_frames, dtype=np.int64)
+    n_kept = 0
+    for index in range(n_frames):
+        earlier = kept[:n_kept]
+        least = _of_lengths(sketches.at_least(index, earlier), sketches.lengths[earlier], sketches.lengths[index])
+        near = earlier[least < closest]
+        if len(near):
+            known = features(np.array([index]))[0]
+            distances = np.concatenate([relative_distances(features(some), known) for some in in_blocks(near)])
+            nearest = int(np.argmin(distances))
+            if distances[nearest] < closest:
+                found[index] = near[nearest]
+                continue
+        kept[n_kept] = index
+        n_kept += 1
     return found
+
+
+def unlike_each_other(features: Rows, n_frames: int, count: int, first: int) -> list[int]:
+    """Return the indices of ``count`` frames as unlike each other as can be, ascending.
+
+    Farthest-point sampling (:func:`aiida_seireact.science.selection.farthest_first`) on vectors in which each species
+    counts alike, as :func:`aiida_seireact.science.selection.equally_weighted` makes them. A frame that its sketch
+    shows to be farther from a new one than from those taken before is not compared in full.
+
+    :param features: gives ``(n, n_species, n_features)`` of frames by their index.
+    :param first: the frame taken first.
+    """
+    sketches = Sketches(features, n_frames)
+    weights = np.divide(1.0, sketches.spread, out=np.zeros_like(sketches.spread), where=sketches.spread > 0)
+    everybody = np.arange(n_frames)
+
+    def approach(taken: int, near: FloatArray) -> FloatArray:
+        least = np.linalg.norm(sketches.at_least(taken, everybody) * weights, axis=1)
+        closer, known = near.copy(), features(np.array([taken]))[0]
+        for some in in_blocks(np.flatnonzero(least < near)):
+            away = np.linalg.norm(part_distances(features(some), known) * weights, axis=1)
+            closer[some] = np.minimum(near[some], away)
+        return closer
+
+    start = np.full(n_frames, np.inf)
+    return farthest_first(start, count, approach, first=first)

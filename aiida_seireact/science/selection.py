@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -221,12 +221,34 @@ def uncertain_and_different(
     near = np.full(len(left), np.inf)
     for known in [] if taken is None else np.asarray(taken, dtype=float):
         near = np.minimum(near, np.linalg.norm(places[left] - known, axis=1))
+    # Infinite distances, before anything is taken, leave the choice to the order of the shortlist.
+    chosen = farthest_first(
+        near, count, lambda best, near: np.minimum(near, np.linalg.norm(places[left] - places[left[best]], axis=1))
+    )
+    return sorted(left[chosen].tolist())
+
+
+def farthest_first(
+    near: NDArray[np.float64],
+    count: int,
+    approach: Callable[[int, NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    first: int | None = None,
+) -> list[int]:
+    """Return the indices of ``count`` items, each time the one farthest from all taken, ascending.
+
+    T. F. Gonzalez, Theor. Comput. Sci. 38, 293 (1985). Of equally far ones the first in order is taken.
+
+    :param near: ``(n,)`` distance of each item from what is taken already, infinite from nothing.
+    :param count: items wanted; all, if there are fewer.
+    :param approach: of the item just taken and ``near`` the new ``near``: the smaller of it and the distance to that.
+    :param first: the item taken first; by default the farthest.
+    """
     chosen: list[int] = []
-    while len(chosen) < min(count, len(left)):
-        # Infinite distances, before anything is taken, leave the choice to the order of the shortlist.
-        best = int(np.argmax(near))
-        chosen.append(int(left[best]))
-        near = np.minimum(near, np.linalg.norm(places[left] - places[left[best]], axis=1))
+    while len(chosen) < min(count, len(near)):
+        best = first if first is not None and not chosen else int(np.argmax(near))
+        chosen.append(best)
+        near = approach(best, near)
         near[best] = -1.0
     return sorted(chosen)
 

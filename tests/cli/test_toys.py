@@ -12,6 +12,7 @@ from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import read_job
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.compile import CompileJob
+from aiida_seireact.formats.jobs.curate import CurateJob
 from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.formats.jobs.select import SelectJob
@@ -21,6 +22,7 @@ JOBS = {
     "label": LabelJob,
     "flare": FlareJob,
     "select": SelectJob,
+    "curate": CurateJob,
     "train": TrainJob,
     "compile": CompileJob,
     "classify": ClassifyJob,
@@ -48,7 +50,7 @@ def test_job_files_fit_their_schema(name, tmp_path):
     read_job(tmp_path / "job.json", JOBS[name])
 
 
-@pytest.mark.parametrize("names", [("label",), ("flare", "select"), ("analyse",)])
+@pytest.mark.parametrize("names", [("label",), ("flare", "select"), ("curate",), ("analyse",)])
 def test_quick_toys_work(names, tmp_path):
     for name in names:
         folder = tmp_path / name

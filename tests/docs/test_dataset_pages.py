@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,34 @@ def test_bringing_data_runs_as_it_is_told(folder: Path) -> None:
     assert {frame_id: part for frame_id, part in found["whole"].split_of().items() if frame_id in old} == old
 
 
-def test_looking_at_a_dataset_runs_as_it_is_told(folder: Path, labelled: Any) -> None:
+@pytest.fixture
+def code_of_curate(aiida_localhost: orm.Computer) -> None:
+    """Make the code that `aiida-seireact setup` would make."""
+    orm.InstalledCode(
+        label="seireact-curate-0.1.0",
+        computer=aiida_localhost,
+        filepath_executable=str(Path(sys.executable).parent / "seireact-curate"),
+    ).store()
+
+
+def test_looking_at_a_dataset_runs_as_it_is_told(folder: Path, labelled: Any, code_of_curate: None) -> None:
     shards = [FramesData(labelled(6, seed=seed)).store() for seed in (0, 1)]
     old = make_dataset(orm.Dict(SETTINGS), one=shards[0])
     new = make_dataset(orm.Dict(SETTINGS), one=shards[0], two=shards[1])
-    _, said = run_page("look_at_dataset", PK=new.pk, OLD=old.pk, NEW=new.pk)
+    found, said = run_page("look_at_dataset", PK=new.pk, OLD=old.pk, NEW=new.pk)
     assert f"DatasetData <{new.pk}>" in said[0]
     assert "added           6  6 Li2S" in said[2]
+    filtered, once, thinned = said[3:6]
+    assert "12 of 12 frames stay" in filtered
+    assert "12 of 12 frames stay" in thinned
+    # Job and command agree on who is nearly the same.
+    assert f"{len(found['found']['kept'])} of 12 frames stay" in once
     shown = re.findall(
         r"^\| `(\w+)` \| .* \| .* \|$", (DOCS / "howto" / "look_at_dataset.md").read_text(), re.MULTILINE
     )
     assert {path.stem for path in (folder / "plots").glob("*.png")} == set(shown)
+    query = orm.QueryBuilder().append(DatasetData, filters={"attributes.content_hash": new.content_hash})
+    before = query.count()
     result = CliRunner().invoke(cli, ["-p", get_manager().get_profile().name, "dataset", "import", "all.extxyz"])
     assert result.exit_code == 0, result.output
-    query = orm.QueryBuilder().append(DatasetData, filters={"attributes.content_hash": new.content_hash})
-    assert query.count() == 2
+    assert query.count() == before + 1

@@ -9,6 +9,7 @@ from aiida_seireact.calculations.analyse import AnalyseCalculation
 from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
+from aiida_seireact.calculations.curate import CurateCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
@@ -18,6 +19,7 @@ from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.curate import CurateWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
@@ -38,6 +40,7 @@ JOBS = (
     AseCalculation,
     ClassifyCalculation,
     CompileCalculation,
+    CurateCalculation,
     FlareCalculation,
     LammpsCalculation,
     SelectCalculation,
@@ -50,6 +53,7 @@ WORKCHAINS = (
     CampaignWorkChain,
     ClassifyWorkChain,
     Cp2kLabelWorkChain,
+    CurateWorkChain,
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,

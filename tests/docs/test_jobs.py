@@ -10,6 +10,7 @@ from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.compile import CompileJob
+from aiida_seireact.formats.jobs.curate import CurateJob
 from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.formats.jobs.lmp import LmpJob
@@ -24,6 +25,7 @@ SCHEMAS: dict[str, type[Job]] = {
     "compile": CompileJob,
     "lmp": LmpJob,
     "select": SelectJob,
+    "curate": CurateJob,
     "classify": ClassifyJob,
     "analyse": AnalyseJob,
 }

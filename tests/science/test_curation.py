@@ -17,9 +17,11 @@ from aiida_seireact.science.curation import (
     robust_scores,
     same_formula,
     smallest_distances,
+    unlike_each_other,
     volumes_per_atom,
 )
 from aiida_seireact.science.descriptors import DescriptorSpec, mean_descriptors
+from aiida_seireact.science.selection import equally_weighted, uncertain_and_different
 
 SPEC = DescriptorSpec(species=("Li", "S"), cutoff_ang=4.0, n_max=3, l_max=2)
 
@@ -59,8 +61,7 @@ def test_a_formula_is_reduced_however_it_is_written() -> None:
 
 def test_energies_of_unlike_compositions_become_comparable() -> None:
     # E = 2 eV a Li and -1 eV a S, and 0.3 eV in the last frame that the atoms don't explain.
-    numbers, offsets = np.array([3, 16, 3, 3, 16, 3, 3, 16]), np.array([0, 2, 5, 8])
-    beyond = energies_beyond_composition(numbers, offsets, [1.0, 3.0, 3.3])
+    beyond = energies_beyond_composition([[1, 1], [2, 1], [2, 1]], [1.0, 3.0, 3.3])
     assert beyond[2] - beyond[1] == pytest.approx(0.1)
 
 
@@ -82,9 +83,50 @@ def test_a_turned_structure_is_near_and_a_strained_one_is_not() -> None:
     distances = relative_distances(rows, rows[0])
     assert distances[:2] == pytest.approx(0.0, abs=1e-5)
     assert distances[2] > 0.02
-    assert near_doubles(rows, ["Li2S"] * 3, 1e-3).tolist() == [-1, 0, -1]
+    assert near_doubles(rows.__getitem__, 3, 1e-3).tolist() == [-1, 0, -1]
 
 
-def test_only_frames_of_one_kind_are_doubles() -> None:
-    rows = features([lithium_sulfide()] * 2)
-    assert near_doubles(rows, ["Li2S", "other"], 0.5).tolist() == [-1, -1]
+def clouds(n_clouds: int, each: int, *, seed: int = 0) -> np.ndarray:
+    """Return made-up descriptors, ``(n, 2, 30)``: clouds of near copies, shuffled."""
+    rng = np.random.default_rng(seed)
+    middles = rng.normal(size=(n_clouds, 1, 2, 30)) @ np.diag(0.7 ** np.arange(30))
+    rows = (middles + 1e-3 * rng.normal(size=(n_clouds, each, 2, 30))).reshape(-1, 2, 30)
+    return rows[rng.permutation(len(rows))]
+
+
+@pytest.mark.parametrize("closest", [0.003, 0.005, 0.05, 0.9])
+def test_sketches_change_no_double(closest: float) -> None:
+    rows = clouds(30, 12)
+    expected, kept = [], []
+    for index in range(len(rows)):
+        distances = relative_distances(rows[kept], rows[index]) if kept else np.array([1.0])
+        nearest = int(np.argmin(distances))
+        expected.append(kept[nearest] if distances[nearest] < closest else -1)
+        if expected[-1] < 0:
+            kept.append(index)
+    assert near_doubles(rows.__getitem__, len(rows), closest).tolist() == expected
+    assert closest < 0.01 or len(kept) <= 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sketches_change_no_choice_of_unlike_frames(seed: int) -> None:
+    rows = clouds(20, 15, seed=seed)
+    scores = np.zeros(len(rows))
+    scores[7] = 1.0
+    expected = uncertain_and_different(scores, equally_weighted(rows), 40, shortlist=len(rows))
+    assert unlike_each_other(rows.__getitem__, len(rows), 40, 7) == expected
+
+
+def test_few_frames_are_compared_in_full() -> None:
+    rows, fetched = clouds(100, 20), []
+
+    def fetch(indices: np.ndarray) -> np.ndarray:
+        fetched.append(len(indices))
+        return rows[indices]
+
+    unlike_each_other(fetch, len(rows), 100, 0)
+    # All pairs would be 100 times 2000.
+    assert sum(fetched) < 30_000
+    fetched.clear()
+    near_doubles(fetch, len(rows), 0.005)
+    assert sum(fetched) < 30_000
