@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames, FramesError, one_level
 from aiida_seireact.formats.manifest_rows import (
+    FIELDS,
     SPLITS,
     Rows,
     ShardRows,
@@ -23,6 +24,7 @@ from aiida_seireact.formats.manifest_rows import (
     dataset_hash,
     in_order,
     joined,
+    records,
     text_of,
     united,
 )
@@ -176,10 +178,11 @@ class DatasetData(orm.ArrayData):
                 rows["split"] = assigned[mine].astype("S5")
                 parts.append(replace(part, rows=rows))
             else:
-                # Frames that leave may take a species with them, so the shard is looked at.
-                whole = np.full(len(shards[number]), "", dtype="<U5")
-                whole[part.rows["row"]] = assigned[mine]
-                parts.append(ShardRows.of(shards[number].frames, whole))
+                left = assigned[mine] != ""
+                columns = {name: part.rows[name][left] for name in FIELDS} | {"split": assigned[mine][left]}
+                # Frames that leave may take a species with them: of the shard only the elements are read.
+                present = shards[number].species_of(columns["row"])
+                parts.append(ShardRows(part.shard_hash, tuple(present), records(**columns)))
         return DatasetData(parts=parts, settings_hash=self.settings_hash)
 
     # ---------------------------------------------------------------- the frames

@@ -13,7 +13,9 @@ import numpy as np
 from aiida import orm
 from aiida.common.exceptions import ValidationError
 from ase import Atoms
+from ase.data import chemical_symbols
 from ase.formula import Formula
+from numpy.typing import NDArray
 
 from aiida_seireact.formats.frames import Frames, FramesError
 
@@ -104,6 +106,14 @@ class FramesData(orm.ArrayData):
 
     def __len__(self) -> int:
         return int(self.base.attributes.get("n_frames"))
+
+    def species_of(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the element symbols of the frames in these rows, by atomic number; positions are not read."""
+        numbers, offsets = self.get_array("numbers"), self.get_array("offsets")
+        wanted = np.zeros(len(offsets) - 1, dtype=bool)
+        wanted[rows] = True
+        counts = np.bincount(numbers[np.repeat(wanted, np.diff(offsets))])
+        return [chemical_symbols[number] for number in np.flatnonzero(counts)]
 
     def to_ase(self, index: int = 0) -> Atoms:
         """Return one frame."""
