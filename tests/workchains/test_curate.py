@@ -113,3 +113,15 @@ def test_verdicts_on_other_frames_are_refused(labelled: Callable[..., Frames], a
     verdicts = orm.ArrayData({"frame_id": np.array([b"a"]), "rule": np.array([""])}).store()
     with pytest.raises(ValueError, match="These verdicts are on other frames"):
         keep_frames(FramesData(labelled(1)).store(), verdicts)
+
+
+def test_frames_that_leave_leave_the_manifest_that_a_new_dataset_would_have(dataset: DatasetData) -> None:
+    split = dataset.column("split").copy()
+    split[dataset.column("split") == "test"] = ""
+    smaller = dataset.with_split(split)
+    kept = smaller.split_of()
+    shards = [shard.frames for shard in dataset.shards()]
+    made = DatasetData(shards, [[kept.get(name, "") for name in frames.frame_ids] for frames in shards])
+    for one, other in zip(smaller.parts(), made.parts(), strict=True):
+        assert (one.shard_hash, one.species, one.rows.dtype) == (other.shard_hash, other.species, other.rows.dtype)
+        assert one.rows.tobytes() == other.rows.tobytes()
