@@ -1,4 +1,4 @@
-"""seireact-curate on sets beyond what a calcfunction may do: seconds, and memory that does not grow with the frames."""
+"""seireact-curate on sets beyond what a calcfunction may do: seconds, and how memory grows with the frames."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def run(job: CurateJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Tell which frames of a set stay and why the others leave: filter, drop doubles, thin out.
 
     Frames are read a block at a time, twice, and their descriptors lie in a file of the working folder (13 kB a frame
-    of four species), so memory does not grow with their number. Writes curation.npz, a row for every frame in the
+    of four species), so neither is held in memory. Writes curation.npz, a row for every frame in the
     order of reading: frame_id, config_type, rule (empty for those that stay) and because_of, the
     frame that it repeats.
     """
