@@ -18,6 +18,13 @@ from aiida_seireact.formats.labels import level_hash
 from aiida_seireact.formats.md_run import MdRun, frames_of_run
 
 POTENTIAL = "potential_"
+# MD ends at its last step, not where a relaxation would. Its steps are read from vasprun.xml, torn or not; aiida-vasp
+# would call a torn one an output without a trajectory (exit 1004), and not say that it was killed.
+VASP_MD_SETTINGS = {
+    **label_vasp.VASP_SETTINGS,
+    "parser_settings": {"energy_type": ["energy_free"]},
+    "CHECK_IONIC_CONVERGENCE": False,
+}
 # A second run would begin with new velocities: what a cut one has is kept, and the rest told.
 RUNS = 1
 
@@ -49,8 +56,7 @@ def prepare_vasp_md(frames: FramesData, parameters: orm.Dict) -> dict[str, orm.D
     each run, ``incar_000``, …, since each has its seed."""
     columns, settings = frames.frames, VaspMdSettings.model_validate(parameters.get_dict())
     inputs: dict[str, orm.Data] = {
-        # MD ends at its last step, not where a relaxation would.
-        "settings": orm.Dict({**label_vasp.VASP_SETTINGS, "CHECK_IONIC_CONVERGENCE": False}),
+        "settings": orm.Dict(VASP_MD_SETTINGS),
         "potential_family": orm.Str(settings.potential_family),
         "potential_mapping": orm.Dict(settings.potential_mapping),
         "max_iterations": orm.Int(RUNS),
