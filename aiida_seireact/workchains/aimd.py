@@ -63,7 +63,7 @@ class AimdWorkChain(ProtocolMixin, WorkChain):
             "the runs went.",
         )
         spec.outline(cls.run_engine, cls.collect)
-        spec.exit_code(442, "ERROR_MD_FAILED", message="MD failed in <{pk}>: {message}")
+        spec.exit_code(443, "ERROR_MD_FAILED", message="MD failed in <{pk}>: {message}")
 
     @classmethod
     def get_protocol_inputs(

@@ -13,6 +13,10 @@ from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.workchains.aimd import AimdWorkChain
+from aiida_seireact.workchains.aimd_ase import AseAimdWorkChain
+from aiida_seireact.workchains.aimd_cp2k import Cp2kAimdWorkChain
+from aiida_seireact.workchains.aimd_qe import QeAimdWorkChain
+from aiida_seireact.workchains.aimd_vasp import VaspAimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
@@ -45,20 +49,24 @@ JOBS = (
 WORKCHAINS = (
     AimdWorkChain,
     AnalyseWorkChain,
+    AseAimdWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
+    Cp2kAimdWorkChain,
     Cp2kLabelWorkChain,
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
     LegWorkChain,
     ProduceWorkChain,
+    QeAimdWorkChain,
     QeLabelWorkChain,
     ReactWorkChain,
     SelectWorkChain,
     TrainWorkChain,
+    VaspAimdWorkChain,
     VaspLabelWorkChain,
 )
 

@@ -126,7 +126,7 @@ def test_another_seed_is_another_run_and_the_same_seed_the_same(finished, pw):
 def test_a_step_that_does_not_converge_ends_the_run_and_those_before_are_kept(pw):
     # The start needs 5 steps, what follows 4.
     node = run_md(pw, electron_maxstep=4)
-    assert node.exit_status == 442
+    assert node.exit_status == 443
     assert "its run ended before MD step 1 of 8, 6 frames are missing" in node.exit_message
 
 
