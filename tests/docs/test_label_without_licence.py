@@ -33,7 +33,7 @@ def test_the_example_labels_its_frames(qe_is_set_up: None, capsys: pytest.Captur
     assert labelled.stress.shape == (2, 6)
     assert found["md"].is_finished_ok, found["md"].exit_message
     steps = found["steps"]
-    assert steps.md_step.tolist() == [2, 4]
+    assert steps.md_step.tolist() == [1, 2]
     assert set(steps.config_type.tolist()) == {"LiCl"}
     # What the page says of labels and steps.
     assert steps.settings_hash == labelled.settings_hash
