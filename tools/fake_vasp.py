@@ -1,5 +1,7 @@
 """A stand-in for VASP in tests: it reads INCAR, KPOINTS, POSCAR and POTCAR as VASP does, and computes with a toy.
 
+With IBRION = 0 it runs NVT from velocities drawn by RANDOM_SEED, and writes each step as VASP does.
+
 It leaves vasprun.xml, OUTCAR, CONTCAR, OSZICAR and standard output in the form that the parsers of aiida-vasp read, so
 that whole workflows run through their real code. The toy is EMT where it knows all elements, else Lennard-Jones.
 
@@ -17,11 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT, parameters
 from ase.calculators.lj import LennardJones
 from ase.io import read
+from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from numpy.typing import NDArray
 
 VERSION = "6.4.2"
@@ -40,6 +43,7 @@ WAYS = {
     "strained": "the cell comes back strained",
     "other_version": "another version of VASP answers",
     "cut": "it is killed while it writes",
+    "third_unconverged": "of MD, the electrons of the third step don't converge",
     "crash": "it dies before it writes",
 }
 
@@ -143,8 +147,37 @@ def structure(atoms: Atoms, name: str = "") -> str:
     )
 
 
-def vasprun(result: Result) -> str:
+def md_results(atoms: Atoms, tags: dict[str, str], way: str | None) -> list[Result]:
+    """Return the ionic steps of MD, the first the start: Nosé-Hoover with the mass that SMASS gives, positions wrapped.
+
+    :raises ValueError: tags that this stand-in can't follow.
+    """
+    if tags.get("mdalgo") != "2" or tags["tebeg"] != tags["teend"]:
+        raise ValueError("fake-vasp runs MDALGO = 2 at one temperature only")
+    temperature, timestep = float(tags["tebeg"]), float(tags["potim"]) * units.fs
+    freedom = 3 * len(atoms) - 3
+    mass = float(tags["smass"]) * np.linalg.norm(atoms.cell[0]) ** 2
+    moving = atoms.copy()
+    moving.calc = toy(moving)
+    rng = np.random.Generator(np.random.PCG64([int(word) for word in tags["random_seed"].split()]))
+    masses = moving.get_masses()[:, None]
+    momenta = rng.standard_normal((len(moving), 3)) * np.sqrt(masses * units.kB * temperature)
+    moving.set_momenta(momenta - masses * momenta.sum(axis=0) / masses.sum())
+    damping = float(np.sqrt(mass / (freedom * units.kB * temperature)))
+    dynamics = NoseHooverChainNVT(moving, timestep, temperature_K=temperature * (1 - 1 / len(moving)), tdamp=damping)
+    results = []
+    for step in range(int(tags["nsw"])):
+        if step:
+            dynamics.run(1)
+        ended = compute(moving, tags, "unconverged" if way == "third_unconverged" and step == 3 else None)
+        ended.atoms.wrap()
+        results.append(ended)
+    return results
+
+
+def vasprun(results: list[Result], nsw: int = 0) -> str:
     """Return vasprun.xml."""
+    result = results[0]
     atoms = result.atoms
     symbols = atoms.get_chemical_symbols()
     kinds = list(dict.fromkeys(symbols))
@@ -157,26 +190,34 @@ def vasprun(result: Result) -> str:
         '  <varray name="weights" >\n   <v> 1.0 </v>\n  </varray>\n </kpoints>\n'
         ' <parameters>\n  <separator name="electronic" >\n'
         f'   <i type="int" name="NELM"> {result.nelm} </i>\n  </separator>\n'
-        '  <separator name="ionic" >\n   <i type="int" name="NSW"> 0 </i>\n  </separator>\n </parameters>\n'
+        f'  <separator name="ionic" >\n   <i type="int" name="NSW"> {nsw} </i>\n  </separator>\n </parameters>\n'
         f' <atominfo>\n  <atoms> {len(atoms)} </atoms>\n  <types> {len(kinds)} </types>\n  <array name="atoms" >\n'
         f"   <set>\n{listed}   </set>\n  </array>\n </atominfo>\n"
         + structure(atoms, "initialpos")
-        + " <calculation>\n"
-        + f" <scstep>\n{energies(result)} </scstep>\n" * result.steps
-        + structure(atoms)
-        + rows("forces", result.forces)
-        + ("" if result.stress_kbar is None else rows("stress", result.stress_kbar))
-        + energies(result)
-        + " </calculation>\n"
-        + structure(atoms, "finalpos")
+        + "".join(calculation(step) for step in results)
+        + structure(results[-1].atoms, "finalpos")
         + "</modeling>\n"
     )
 
 
-def outcar(result: Result) -> str:
-    """Return OUTCAR: settings, iterations, how the loop ended, and the accounting that says it ended at all."""
+def calculation(result: Result) -> str:
+    """Return an ionic step of vasprun.xml."""
+    return (
+        " <calculation>\n"
+        + f" <scstep>\n{energies(result)} </scstep>\n" * result.steps
+        + structure(result.atoms)
+        + rows("forces", result.forces)
+        + ("" if result.stress_kbar is None else rows("stress", result.stress_kbar))
+        + energies(result)
+        + " </calculation>\n"
+    )
+
+
+def outcar(result: Result, ionic_steps: int = 1, ibrion: int = -1) -> str:
+    """Return OUTCAR: settings, iterations of the last ionic step, how its loop ended, and the accounting that says it
+    ended at all."""
     iterations = "".join(
-        f"--------------------------------------- Iteration    {1:4d}({step:4d})  "
+        f"--------------------------------------- Iteration    {ionic_steps:4d}({step:4d})  "
         "---------------------------------------\n"
         for step in range(1, result.steps + 1)
     )
@@ -186,8 +227,8 @@ def outcar(result: Result) -> str:
         f"   k-points           NKPTS =      1   k-points in BZ     NKDIM =      1   number of bands    NBANDS=     "
         f"{4 * len(result.atoms):5d}\n"
         f"   NELM   = {result.nelm:6d};   NELMIN=  2; NELMDL= -5     # of ELM steps\n"
-        "   NSW    =      0    number of steps for IOM\n"
-        "   IBRION =     -1    ionic relax: 0-MD 1-quasi-New 2-CG\n"
+        f"   NSW    = {ionic_steps if ibrion == 0 else 0:6d}    number of steps for IOM\n"
+        f"   IBRION = {ibrion:6d}    ionic relax: 0-MD 1-quasi-New 2-CG\n"
         f"{iterations}------------------------ {end} ----------------------------------------\n"
         "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n"
         f"  free  energy   TOTEN  = {result.energy:18.8f} eV\n\n"
@@ -212,12 +253,17 @@ def main() -> None:
         sys.exit(f"fake-vasp: there is no way {way!r} to fail, only {', '.join(WAYS)}")
     if way == "crash":
         os.abort()
-    result = compute(atoms, read_incar(Path("INCAR").read_text(encoding="utf-8")), way)
+    tags = read_incar(Path("INCAR").read_text(encoding="utf-8"))
+    ibrion, nsw = int(tags.get("ibrion", "-1")), int(tags.get("nsw", "0"))
+    results = md_results(atoms, tags, way) if ibrion == 0 else [compute(atoms, tags, way)]
     written = {
-        "vasprun.xml": vasprun(result),
-        "OUTCAR": outcar(result),
+        "vasprun.xml": vasprun(results, nsw),
+        "OUTCAR": outcar(results[-1], len(results), ibrion),
         "CONTCAR": Path("POSCAR").read_text(encoding="utf-8"),
-        "OSZICAR": f"   1 F= {result.energy:.8E} E0= {result.energy + E0_SHIFT * len(atoms):.8E}\n",
+        "OSZICAR": "".join(
+            f"{step:4d} F= {result.energy:.8E} E0= {result.energy + E0_SHIFT * len(atoms):.8E}\n"
+            for step, result in enumerate(results, start=1)
+        ),
     }
     for name, text in written.items():
         whole = way != "cut" or name == "CONTCAR"

@@ -89,6 +89,10 @@ class PwRun:
         arrays = self.outputs["output_trajectory"].get_arraynames() if "output_trajectory" in self.outputs else []
         if missing := [name for name in ("energy", "forces", "positions", "cells") if name not in arrays]:
             return f"aiida-quantumespresso found no {', '.join(missing)} in its output"
+        return self.unlike(asked, md5)
+
+    def unlike(self, asked: Parameters, md5: Mapping[str, str]) -> str | None:
+        """Return why what it left is of another level of theory than asked for, None if it is not."""
         if other := {key: how for key, how in deviations(asked, self.parameters).items() if key not in SOLVER_KEYS}:
             return f"it ran with other settings than asked for: {'; '.join(other.values())}"
         for label, pseudo in self.inputs.items():

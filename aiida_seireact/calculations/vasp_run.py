@@ -76,6 +76,10 @@ class VaspRun:
             return f"aiida-vasp found no {', '.join(missing)} in its output"
         if self.trajectory is None:
             return "its output does not tell which atoms were computed"
+        return self.unlike(asked, sha512)
+
+    def unlike(self, asked: Mapping[str, Any], sha512: Mapping[str, str]) -> str | None:
+        """Return why what it left is of another level of theory than asked for, None if it is not."""
         other = {tag: how for tag, how in deviations(asked, self.incar).items() if tag not in SOLVER_TAGS}
         if other:
             return f"it ran with other settings than asked for: {'; '.join(other.values())}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import tempfile
 from dataclasses import replace
@@ -20,6 +21,7 @@ from aiida_seireact.formats.outside import Found, Run, label_of
 XML, OUTCAR = "vasprun.xml", "OUTCAR"
 NAMES = (XML, f"{XML}.gz", OUTCAR, f"{OUTCAR}.gz")
 CONVERGED = "aborting loop because EDIFF is reached"
+VERSION = re.compile(r'name="version"[^>]*>([^<]*)<')
 STEP_ENDS = "FREE ENERGIE OF THE ION-ELECTRON SYSTEM"
 
 
@@ -41,6 +43,13 @@ def read_vasp(folder: Path) -> list[Run]:
             f"There is no vasprun.xml and no OUTCAR under {folder}: give the folder of a run or one above."
         )
     return runs
+
+
+def version_of(path: Path) -> str:
+    """Return the version of VASP that wrote a vasprun.xml, an empty string if it is not told."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        match = VERSION.search(stream.read(4096))
+    return match[1].strip() if match else ""
 
 
 def _run(path: Path) -> list[Found]:

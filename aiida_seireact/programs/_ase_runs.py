@@ -18,22 +18,16 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from aiida_seireact.formats.finished import Finished
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.label import LabelJob, MdSettings
+from aiida_seireact.formats.jobs.label import LabelJob
+from aiida_seireact.formats.jobs.md import MdSettings
 from aiida_seireact.formats.labels import Label, refusal
-from aiida_seireact.science.health import smallest_distance
-from aiida_seireact.science.selection import time_blocks
+from aiida_seireact.formats.md_run import bare, collision
 from aiida_seireact.science.structures import ATOM_BOX_ANG
-
-MIN_DISTANCE_ANG = 0.5
+from aiida_seireact.science.velocities import drawn_momenta
 
 
 class LabelError(RuntimeError):
     """One structure has no label; the others may."""
-
-
-def bare(atoms: Atoms) -> Atoms:
-    """Return numbers, positions, cell and periodicity alone."""
-    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,13 +209,10 @@ def _md(frames: Frames, calculator: Any, job: LabelJob, report: dict[str, Any]) 
     settings = job.md
     assert settings is not None
     start = frames.to_atoms(0)
-    # Seeded by what is run, not by its place in the file.
-    seed = np.random.SeedSequence([settings.seed, int(frames.structure_ids[0][:16], 16)])
-    image, dynamics = _dynamics(start, calculator, settings, np.random.Generator(np.random.PCG64(seed)))
-    steps = np.arange(settings.label_every, settings.steps + 1, settings.label_every)
-    blocks = time_blocks(steps, settings.block_steps, settings.gap_steps)
+    rng = np.random.Generator(np.random.PCG64(settings.seed_of(frames.structure_ids[0])))
+    image, dynamics = _dynamics(start, calculator, settings, rng)
     temperatures: list[float] = []
-    for step, block in zip(steps.tolist(), blocks.tolist(), strict=True):
+    for step, block in settings.labelled_steps():
         try:
             dynamics.run(settings.label_every)
             _require_apart(image)
@@ -242,9 +233,7 @@ def _dynamics(
     # fixcm of Langevin is deprecated since ASE 3.28 and samples the wrong distribution.
     image.set_constraint(FixCom())
     image.calc = calculator
-    masses = image.get_masses()[:, None]
-    momenta = rng.standard_normal((len(image), 3)) * np.sqrt(masses * units.kB * settings.temperature_k)
-    image.set_momenta(momenta - masses * momenta.sum(axis=0) / masses.sum())
+    image.set_momenta(drawn_momenta(image.get_masses(), settings.temperature_k, rng))
     timestep = settings.timestep_fs * units.fs
     if settings.thermostat == "nose-hoover":
         # The chain of ASE 3.29 counts 3 N degrees of freedom; three of them stand still.
@@ -269,8 +258,5 @@ def reason_of(error: Exception) -> str:
 
 
 def _require_apart(image: Atoms) -> None:
-    if not np.isfinite(image.positions).all():
-        raise LabelError("its positions are not numbers any more")
-    distance, pair = smallest_distance(image.positions, np.asarray(image.cell), image.pbc)
-    if distance < MIN_DISTANCE_ANG:
-        raise LabelError(f"atoms {pair[0]} and {pair[1]} came {distance:.2f} Å close")
+    if reason := collision(image):
+        raise LabelError(reason)

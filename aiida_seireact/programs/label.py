@@ -201,8 +201,7 @@ def _images(job: LabelJob, frames: Frames, outcomes: Sequence[Outcome]) -> Frame
         for image in outcome.images:
             image.atoms.info.update(origin, parent_id=parent)
             if job.md is not None and job.task == "md":
-                run = f"md-{parent[:12]}-{job.md.temperature_k:g}K-s{job.md.seed}"
-                image.atoms.info.update(group=f"{run}-b{image.block:03d}", md_step=image.md_step)
+                image.atoms.info.update(group=job.md.group(parent, image.block), md_step=image.md_step)
             images.append(image.atoms)
     return Frames.from_atoms(images)
 

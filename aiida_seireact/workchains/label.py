@@ -248,18 +248,25 @@ def find_code_of(engine: str) -> orm.AbstractCode:
 
 def validate_engine(engine: orm.Str | None, _: Any) -> str | None:
     """Refuse engines that are not there or don't have the common ports."""
-    if engine is None:
-        return None
-    if not engine.value.startswith(ENGINE_PREFIX):
-        return f"A labelling engine is an entry point {ENGINE_PREFIX}<name>, not {engine.value!r}."
+    return None if engine is None else engine_refusal(engine.value, ENGINE_PREFIX, "A labelling engine")
+
+
+def engine_refusal(name: str, prefix: str, what: str) -> str | None:
+    """Return what speaks against an engine, None if nothing.
+
+    :param name: its entry point.
+    :param prefix: what it begins with.
+    :param what: what it is called at the begin of a sentence.
+    """
+    if not name.startswith(prefix):
+        return f"{what} is an entry point {prefix}<name>, not {name!r}."
     try:
-        process = WorkflowFactory(engine.value)
+        process = WorkflowFactory(name)
     except EntryPointError:
-        return (
-            f"There is no labelling engine {engine.value!r}: `verdi plugin list aiida.workflows` shows those installed."
-        )
+        kind = what.partition(" ")[2]
+        return f"There is no {kind} {name!r}: `verdi plugin list aiida.workflows` shows those installed."
     missing = {"code", "frames", "parameters", "options"} - set(process.spec().inputs)
-    return f"The engine {engine.value!r} lacks the inputs {', '.join(sorted(missing))}." if missing else None
+    return f"The engine {name!r} lacks the inputs {', '.join(sorted(missing))}." if missing else None
 
 
 def validate_batch_size(size: orm.Int, _: Any) -> str | None:
@@ -278,18 +285,27 @@ def complaint(engine: orm.Str, parameters: orm.Dict, context: Any) -> str | None
     return None if check is None else check(parameters, context)
 
 
-def validate_parameters(inputs: Mapping[str, Any], context: Any) -> str | None:
-    """Refuse what the engine would refuse, before anything is submitted."""
-    if not {"engine", "parameters", "code", "frames"} <= set(inputs):
-        return None
+def engine_complaint(inputs: Mapping[str, Any], context: Any) -> str | None:
+    """Return what an engine says against the inputs of it that are given, None if nothing."""
     if message := complaint(inputs["engine"], inputs["parameters"], context):
         return f"parameters: {message}"
     engine = WorkflowFactory(inputs["engine"].value)
     ports = engine.spec().inputs
-    given = {name: inputs[name] for name in ("code", "frames", "parameters")}
+    given = {name: inputs[name] for name in ("code", "frames", "parameters", "potential") if name in inputs}
+    if foreign := sorted(set(given) - set(ports)):
+        return f"{inputs['engine'].value} takes no {', '.join(foreign)}: remove it."
     if ports.validator is not None and (message := ports.validator(given, context)):
         return str(message)
-    most = getattr(engine, "MAX_FRAMES", None)
+    return None
+
+
+def validate_parameters(inputs: Mapping[str, Any], context: Any) -> str | None:
+    """Refuse what the engine would refuse, before anything is submitted."""
+    if not {"engine", "parameters", "code", "frames"} <= set(inputs):
+        return None
+    if message := engine_complaint(inputs, context):
+        return message
+    most = getattr(WorkflowFactory(inputs["engine"].value), "MAX_FRAMES", None)
     if most is not None and inputs["batch_size"].value > most:
         return (
             f"{inputs['engine'].value} starts one calculation a frame and takes at most {most} a batch: "

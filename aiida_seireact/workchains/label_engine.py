@@ -28,6 +28,7 @@ class LabelEngine(WorkChain):
     :cvar SETUP: command that makes such a code.
     :cvar PACKAGE: module of the plug-in, and how to install it.
     :cvar MAX_FRAMES: most frames of a batch.
+    :cvar WAY_OUT: what to do with more.
     """
 
     PROGRAM: ClassVar[str]
@@ -36,6 +37,7 @@ class LabelEngine(WorkChain):
     SETUP: ClassVar[str]
     PACKAGE: ClassVar[tuple[str, str]]
     MAX_FRAMES: ClassVar[int]
+    WAY_OUT: ClassVar[str] = "let LabelWorkChain cut them, with batch_size {most} or less"
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -123,7 +125,7 @@ class LabelEngine(WorkChain):
         if len(frames) > cls.MAX_FRAMES:
             return (
                 f"{len(frames)} frames are too many for one batch of {cls.PROGRAM}, at most {cls.MAX_FRAMES}: "
-                f"let LabelWorkChain cut them, with batch_size {cls.MAX_FRAMES} or less."
+                f"{cls.WAY_OUT.format(most=cls.MAX_FRAMES)}."
             )
         columns = frames.frames
         atoms = columns.config_type == ISOLATED_ATOM

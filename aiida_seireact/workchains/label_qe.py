@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
@@ -20,7 +20,7 @@ from aiida_seireact.calculations.functions.label_qe import (
     settings_label,
     symbols_of,
 )
-from aiida_seireact.formats.jobs.label_qe import QeSettings
+from aiida_seireact.formats.jobs.label_qe import Mesh, QeSettings
 from aiida_seireact.science.structures import ISOLATED_ATOM
 from aiida_seireact.workchains.label_engine import POTENTIAL, LabelEngine, last_job, last_output
 
@@ -44,6 +44,10 @@ class QeLabelWorkChain(LabelEngine):
     PACKAGE = ("aiida_quantumespresso", "pip install 'aiida-seireact[qe]'")
     # One link each when they are collected; more than 128 inputs of a process freeze a worker.
     MAX_FRAMES = 64
+    PREPARE: ClassVar[Callable[..., Any]] = staticmethod(prepare_pw)
+    COLLECT: ClassVar[Callable[..., Any]] = staticmethod(collect_pw)
+    # Outputs of a job, those that tell most first.
+    LEFT: ClassVar[tuple[str, ...]] = ("output_parameters", "retrieved", "remote_folder")
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -54,7 +58,7 @@ class QeLabelWorkChain(LabelEngine):
         """Make the inputs of pw.x: a structure a frame, and what the frames share."""
         frames = self.inputs.frames
         structures = cut_structures(frames, metadata={"call_link_label": "cut_structures"})
-        shared = prepare_pw(frames, self.inputs.parameters, metadata={"call_link_label": "prepare_pw"})
+        shared = self.PREPARE(frames, self.inputs.parameters, metadata={"call_link_label": self.PREPARE.__name__})
         self.ctx.structures = {label: node.uuid for label, node in structures.items()}
         self.ctx.shared = {label: node.uuid for label, node in shared.items()}
         pseudos = self.potentials(self.settings)
@@ -74,7 +78,7 @@ class QeLabelWorkChain(LabelEngine):
                 "structure": orm.load_node(self.ctx.structures[label]),
                 "parameters": shared[parameters_label(frames, index, settings)],
                 "pseudos": {element: pseudos[element] for element in sorted(set(symbols_of(frames, index)))},
-                "settings": shared[settings_label(mesh)],
+                "settings": shared[self.settings_label(index, mesh)],
                 "metadata": {"options": self.options},
             }
             jobs[label] = self.submit(
@@ -88,19 +92,21 @@ class QeLabelWorkChain(LabelEngine):
 
     def collect(self) -> ExitCode | None:
         """Join the labels; what failed is told by frame."""
-        runs = {
-            label: last_output(last_job(self.ctx[label]), ("output_parameters", "retrieved", "remote_folder"))
-            for label in sorted(self.ctx.structures)
-        }
+        runs = {label: last_output(last_job(self.ctx[label]), self.LEFT) for label in sorted(self.ctx.structures)}
         return self.tell(
-            collect_pw(
+            self.COLLECT(
                 self.inputs.frames,
                 self.inputs.parameters,
-                metadata={"call_link_label": "collect_pw"},
+                metadata={"call_link_label": self.COLLECT.__name__},
                 **{label: output for label, output in runs.items() if output is not None},
                 **{f"{POTENTIAL}{element}": orm.load_node(uuid) for element, uuid in self.ctx.pseudos.items()},
             )
         )
+
+    @staticmethod
+    def settings_label(index: int, mesh: Mesh) -> str:
+        """Return which settings of the plugin a frame gets."""
+        return settings_label(mesh)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, ToContext
@@ -18,6 +18,7 @@ from aiida_seireact.calculations.functions.label_vasp import (
     meshes,
     prepare_vasp,
 )
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label_vasp import VaspSettings
 from aiida_seireact.workchains.label_engine import POTENTIAL, LabelEngine, last_job, last_output
 
@@ -39,6 +40,8 @@ class VaspLabelWorkChain(LabelEngine):
     PACKAGE = ("aiida_vasp", "pip install 'aiida-seireact[vasp]'")
     # One link each when they are collected, and each is read by a calcfunction: 32 keep that below a second.
     MAX_FRAMES = 32
+    PREPARE: ClassVar[Callable[..., Any]] = staticmethod(prepare_vasp)
+    COLLECT: ClassVar[Callable[..., Any]] = staticmethod(collect_vasp)
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -49,7 +52,7 @@ class VaspLabelWorkChain(LabelEngine):
         """Make the inputs of VASP: a structure a frame, and what the frames share."""
         frames = self.inputs.frames
         structures = cut_vasp_structures(frames, metadata={"call_link_label": "cut_vasp_structures"})
-        shared = prepare_vasp(frames, self.inputs.parameters, metadata={"call_link_label": "prepare_vasp"})
+        shared = self.PREPARE(frames, self.inputs.parameters, metadata={"call_link_label": self.PREPARE.__name__})
         self.ctx.structures = {label: node.uuid for label, node in structures.items()}
         self.ctx.shared = {label: node.uuid for label, node in shared.items()}
         # Now, not when the labels are there: a family that loses a POTCAR meanwhile must not cost them.
@@ -60,7 +63,7 @@ class VaspLabelWorkChain(LabelEngine):
         frames, settings = self.inputs.frames.frames, self.settings
         shared = {label: orm.load_node(uuid) for label, uuid in self.ctx.shared.items()}
         every = {name: shared[name] for name in ("settings", "potential_family", "potential_mapping", "max_iterations")}
-        per_frame = zip(sorted(self.ctx.structures), lone_elements(frames), meshes(frames, settings), strict=True)
+        per_frame = zip(sorted(self.ctx.structures), self.incar_labels(frames), meshes(frames, settings), strict=True)
         self.report(f"{len(frames)} frames go to VASP, POTCARs of {settings.potential_family}")
         return ToContext(
             **{
@@ -68,13 +71,13 @@ class VaspLabelWorkChain(LabelEngine):
                     WorkflowFactory(ENGINE),
                     code=self.inputs.code,
                     structure=orm.load_node(self.ctx.structures[label]),
-                    parameters=shared[incar_label(element)],
+                    parameters=shared[incar],
                     kpoints=shared[mesh_label(mesh)],
                     calc={"metadata": {"options": self.options}},
                     metadata={"call_link_label": label},
                     **every,
                 )
-                for label, element, mesh in per_frame
+                for label, incar, mesh in per_frame
             }
         )
 
@@ -86,14 +89,19 @@ class VaspLabelWorkChain(LabelEngine):
             for label in sorted(self.ctx.structures)
         }
         return self.tell(
-            collect_vasp(
+            self.COLLECT(
                 self.inputs.frames,
                 self.inputs.parameters,
-                metadata={"call_link_label": "collect_vasp"},
+                metadata={"call_link_label": self.COLLECT.__name__},
                 **{label: output for label, output in runs.items() if output is not None},
                 **{f"{POTENTIAL}{element}": orm.load_node(uuid) for element, uuid in self.ctx.potcars.items()},
             )
         )
+
+    @staticmethod
+    def incar_labels(frames: Frames) -> list[str]:
+        """Return which INCAR each frame gets."""
+        return [incar_label(element) for element in lone_elements(frames)]
 
     @property
     def options(self) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.workchains.aimd import AimdWorkChain
+from aiida_seireact.workchains.aimd_ase import AseAimdWorkChain
+from aiida_seireact.workchains.aimd_cp2k import Cp2kAimdWorkChain
+from aiida_seireact.workchains.aimd_qe import QeAimdWorkChain
+from aiida_seireact.workchains.aimd_vasp import VaspAimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
@@ -48,10 +52,12 @@ JOBS = (
 WORKCHAINS = (
     AimdWorkChain,
     AnalyseWorkChain,
+    AseAimdWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
+    Cp2kAimdWorkChain,
     Cp2kLabelWorkChain,
     CurateWorkChain,
     ExploreWorkChain,
@@ -59,10 +65,12 @@ WORKCHAINS = (
     LabelWorkChain,
     LegWorkChain,
     ProduceWorkChain,
+    QeAimdWorkChain,
     QeLabelWorkChain,
     ReactWorkChain,
     SelectWorkChain,
     TrainWorkChain,
+    VaspAimdWorkChain,
     VaspLabelWorkChain,
 )
 

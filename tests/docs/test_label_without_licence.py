@@ -31,4 +31,10 @@ def test_the_example_labels_its_frames(qe_is_set_up: None, capsys: pytest.Captur
     assert labelled.energy[0] == pytest.approx(-669.82784635, abs=1e-5)
     assert np.abs(labelled.forces.sum(axis=0)).max() < 5e-3
     assert labelled.stress.shape == (2, 6)
+    assert found["md"].is_finished_ok, found["md"].exit_message
+    steps = found["steps"]
+    assert steps.md_step.tolist() == [1, 2]
+    assert set(steps.config_type.tolist()) == {"LiCl"}
+    # What the page says of labels and steps.
+    assert steps.settings_hash == labelled.settings_hash
     assert "'failures': []" in capsys.readouterr().out

@@ -36,9 +36,9 @@ def test_another_task_is_refused(program_code: Callable[..., orm.InstalledCode])
     builder = AimdWorkChain.get_builder_from_protocol(
         FramesData.from_ase([alloy()]), program_code("label"), overrides={"parameters": {"calculator": {"name": "emt"}}}
     )
-    parameters = {**builder.parameters.get_dict(), "task": "relax"}
+    builder.parameters = orm.Dict({**builder.parameters.get_dict(), "task": "relax"})
     with pytest.raises(ValueError, match="seireact.aimd runs MD: set the task to 'md', not 'relax'"):
-        builder.parameters = orm.Dict(parameters)
+        run_get_node(builder)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from aiida_seireact.formats.jobs.aimd import Cp2kMdSettings, QeMdSettings, VaspMdSettings
 from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.protocol import merge
 from aiida_seireact.workchains.train import TrainWorkChain
 
@@ -48,8 +50,29 @@ def test_protocols_of_learning_fit_their_schema(workchain):
 
 
 def test_protocols_of_aimd_fit_their_schema():
+    schemas = {
+        "seireact.aimd.ase": LabelJob,
+        "seireact.aimd.vasp": VaspMdSettings,
+        "seireact.aimd.qe": QeMdSettings,
+        "seireact.aimd.cp2k": Cp2kMdSettings,
+    }
     for name in AimdWorkChain.get_available_protocols():
-        job = LabelJob.model_validate({**AimdWorkChain.get_protocol_inputs(name)["parameters"], "frames": "f.npz"})
-        assert job.task == "md"
-        # As in the paper: NVT of the products with a Nosé-Hoover thermostat.
-        assert job.md.thermostat == "nose-hoover"
+        inputs = AimdWorkChain.get_protocol_inputs(name)
+        schema = schemas[inputs["engine"]]
+        job = schema.model_validate(inputs["parameters"] | ({"frames": "f.npz"} if schema is LabelJob else {}))
+        # As in the paper: NVT of the products with a Nosé-Hoover thermostat; pw.x has none.
+        assert job.md.thermostat == ("andersen" if schema is QeMdSettings else "nose-hoover")
+
+
+def test_the_paper_s_runs_give_a_hundred_frames_each():
+    md = VaspMdSettings.model_validate(AimdWorkChain.get_protocol_inputs("paper")["parameters"]).md
+    # 300 frames of Li2S, Li3P and LiCl.
+    assert sum(block >= 0 for _, block in md.labelled_steps()) == 100
+
+
+def test_a_level_of_theory_is_written_once():
+    for name, level in (("qe", "qe"), ("paper", "paper"), ("cp2k", "cp2k")):
+        parameters = AimdWorkChain.get_protocol_inputs(name)["parameters"]
+        assert {key: value for key, value in parameters.items() if key != "md"} == LabelWorkChain.get_protocol_inputs(
+            level
+        )["parameters"]

@@ -55,7 +55,7 @@ def test_every_block_of_the_page_runs(daemon: Any, cluster: None, capsys: pytest
     found: dict[str, Any] = {}
     for block in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
         exec(compile(block, str(PAGE), "exec"), found)
-        for name in ("label", "atoms"):
+        for name in ("label", "atoms", "md"):
             if f"\n{name} = submit(" in block:
                 wait_for(found[name])
                 assert found[name].is_finished_ok, found[name].exit_message or found[name].exception
@@ -68,5 +68,9 @@ def test_every_block_of_the_page_runs(daemon: Any, cluster: None, capsys: pytest
     assert np.isfinite(forces).all()
     assert np.abs(forces).max() > 0.01
     VaspSettings.model_validate(found["changed"].parameters.get_dict())
+    # The steps of MD are of the level of theory of the labels.
+    assert found["steps"].settings_hash == found["labelled"].frames.settings_hash
+    assert "steps at level" in told
+    assert "mean temperature [" in told
     # A lone atom has no neighbour in the toy.
     assert found["atoms"].outputs.isolated_atoms["energies_ev"] == dict.fromkeys(("Cl", "Li", "P", "S"), 0.0)

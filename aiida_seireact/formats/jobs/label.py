@@ -7,9 +7,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.jobs.md import MdSettings
 from aiida_seireact.formats.labels import AcceptanceSettings, level_hash
 
 Task = Literal["label", "relax", "md", "isolated_atoms"]
+# What the programs of other codes have beside these is none of ASE's.
+THERMOSTATS = ("langevin", "nose-hoover")
 
 
 class CalculatorSettings(Job):
@@ -48,36 +51,6 @@ class RelaxSettings(Job):
     cell: Literal["diagonal", "fixed"] = Field("diagonal", description="strain xx, yy, zz, or keep the cell")
 
 
-class MdSettings(Job):
-    """MD at constant volume. Frame 0, the start, is left out; frames in the gap between blocks too."""
-
-    steps: int = Field(ge=1, description="steps of each run")
-    temperature_k: float = Field(gt=0, description="temperature of thermostat and first velocities, K")
-    timestep_fs: float = Field(1.0, gt=0, description="time step, fs")
-    thermostat: Literal["langevin", "nose-hoover"] = Field("langevin", description="langevin, or nose-hoover (a chain)")
-    friction_per_fs: float = Field(0.01, gt=0, description="friction of the Langevin thermostat, 1/fs")
-    damping_fs: float = Field(100.0, gt=0, description="time in which the Nosé-Hoover chain answers, fs")
-    label_every: int = Field(10, ge=1, description="steps from one labelled frame to the next")
-    seed: int = Field(0, ge=0, description="seed of velocities and thermostat")
-    block_steps: int = Field(100, ge=1, description="steps of a time block; a block is a group, never split")
-    gap_steps: int = Field(20, ge=0, description="steps between two blocks; their frames are dropped")
-
-    @model_validator(mode="after")
-    def _run_gives_frames(self) -> MdSettings:
-        if self.label_every > min(self.steps, self.block_steps):
-            raise ValueError(
-                f"label_every {self.label_every} is longer than the run ({self.steps} steps) or a block "
-                f"({self.block_steps}): it would give no frames"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _damping_is_resolved(self) -> MdSettings:
-        if self.thermostat == "nose-hoover" and self.damping_fs < 5 * self.timestep_fs:
-            raise ValueError(f"damping_fs {self.damping_fs} is shorter than 5 time steps of {self.timestep_fs} fs")
-        return self
-
-
 class LabelJob(Job):
     """Calculator, task and frames."""
 
@@ -110,6 +83,8 @@ class LabelJob(Job):
     def _task_has_its_settings(self) -> LabelJob:
         if self.task == "md" and self.md is None:
             raise ValueError("task md needs the key md with steps and temperature_k")
+        if self.md is not None and self.md.thermostat not in THERMOSTATS:
+            raise ValueError(f"thermostat is {' or '.join(THERMOSTATS)} here, not {self.md.thermostat}")
         if self.frames is None and (self.task != "isolated_atoms" or not self.species):
             raise ValueError(f"task {self.task} needs frames" + (" or species" * (self.task == "isolated_atoms")))
         return self

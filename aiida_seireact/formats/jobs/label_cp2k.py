@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 from ase.data import chemical_symbols
 from pydantic import Field, field_validator
@@ -19,8 +19,6 @@ Mesh = tuple[int, int, int]
 GAMMA: Mesh = (1, 1, 1)
 # Files of the plugin `cp2k` (aiida-cp2k 2.1.1), in which it puts the frames of the input `trajectory`.
 FRAMES_FILE, CELLS_FILE = "aiida-reftraj.xyz", "aiida-reftraj.cell"
-# How one gets to the ground state, how often one tries, and what one accepts change no label.
-NO_IDENTITY = frozenset(("max_scf", "mixing_alpha", "mixing_history", "max_runs", "acceptance", "isolated_atom"))
 
 
 class KindSettings(Job):
@@ -41,6 +39,11 @@ class AtomSettings(Job):
 class Cp2kSettings(Job):
     """One level of theory. What decides a label, and nothing else, enters the hash of the settings
     (:meth:`identity`)."""
+
+    # How one gets to the ground state, how often one tries, and what one accepts change no label.
+    NO_IDENTITY: ClassVar[frozenset[str]] = frozenset(
+        ("max_scf", "mixing_alpha", "mixing_history", "max_runs", "acceptance", "isolated_atom")
+    )
 
     kinds: dict[str, KindSettings] = Field(
         min_length=1,
@@ -191,7 +194,7 @@ class Cp2kSettings(Job):
             "engine": "seireact.label.cp2k",
             "program": "cp2k",
             "version": version,
-            **self.model_dump(mode="json", exclude=set(NO_IDENTITY)),
+            **self.model_dump(mode="json", exclude=set(self.NO_IDENTITY)),
             "mesh_scheme": "MONKHORST-PACK",
             "isolated_atom": {"mesh": list(GAMMA), "uks": True, "eps_scf": self.isolated_atom.eps_scf},
         }
