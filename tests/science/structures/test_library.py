@@ -65,6 +65,34 @@ def test_every_p_of_a_thiophosphate_has_its_s_at_2_0_to_2_1_ang(name: str):
             assert all(1.98 < n.nn_distance < 2.15 for n in near)
 
 
+@pytest.mark.parametrize("name", ["InCl3", "Li3InCl6"])
+def test_every_in3_sits_in_an_octahedron_of_cl_at_2_5_to_2_6_ang(name: str):
+    cell = structure(name)
+    for site in cell:
+        if site.species_string == "In3+":
+            near = cell.get_neighbors(site, 3.2)
+            assert [n.species_string for n in near] == ["Cl-"] * 6
+            assert all(2.5 < n.nn_distance < 2.6 for n in near)
+            cosines = _cosines(site, near)
+            assert np.allclose(np.sort(cosines), [-1] * 3 + [0] * 12, atol=0.1)
+
+
+def _cosines(site, near) -> np.ndarray:
+    vectors = np.array([n.coords - site.coords for n in near])
+    vectors /= np.linalg.norm(vectors, axis=1)[:, None]
+    return (vectors @ vectors.T)[np.triu_indices(len(near), 1)]
+
+
+def test_lip_is_made_of_chains_of_p():
+    """P-P 2.2 Å, two neighbours each, as in the helices of LiP (von Schnering et al.)."""
+    cell = structure("LiP")
+    for site in cell:
+        if site.species_string == "P-":
+            bonds = [n for n in cell.get_neighbors(site, 2.5) if n.species_string == "P-"]
+            assert len(bonds) == 2
+            assert all(2.1 < bond.nn_distance < 2.3 for bond in bonds)
+
+
 def test_argyrodite_fills_24_of_48_sites_and_mixes_cl_with_s():
     cell = structure("Li6PS5Cl")
     li = [site for site in cell if "Li" in site.species_string]
