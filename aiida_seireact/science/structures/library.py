@@ -70,8 +70,8 @@ class Entry:
     oxidation_states: Mapping[str, int]
     sites: tuple[Site, ...]
     coordinates: str
-    """Where the positions are from: ``published``, ``relaxed`` (by the model that `source` names) or ``prototype``
-    (those of the parent phase that `source` names)."""
+    """Where the positions are from: ``published``, ``relaxed`` (by CHGNet at the published lattice), ``prototype``
+    (those of the parent phase that `source` names) or ``model`` (known units, packed by us)."""
     source: str
     note: str = ""
     density_g_cm3: float | None = None
