@@ -22,7 +22,7 @@ from ase.data import chemical_symbols
 from pymatgen.core.composition import Composition
 
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.science.products import PhaseEnergy
+from aiida_seireact.science.products import PhaseEnergy, formula_of
 
 NAMES = ("name", "entry_id", "material_id", "task_id")
 COMPOSITIONS = ("composition", "formula", "formula_pretty", "pretty_formula")
@@ -111,8 +111,8 @@ def _energy(item: Any, number: int, level: str) -> PhaseEnergy:
     if not isinstance(item, Mapping):
         raise EntriesError(f"Entry {number} is {item!r}, not an object with a formula and an energy.")
     composition = _composition(item, number)
-    formula = Composition(composition).formula.replace(" ", "") if _is_known(composition) else "".join(composition)
-    name = next((str(item[key]) for key in ("name",) if item.get(key)), formula)
+    formula = formula_of(Composition(composition)) if _is_known(composition) else "".join(composition)
+    name = str(item.get("name") or formula)
     per_atom = _number(item, PER_ATOM, number)
     total = _number(item, TOTALS, number)
     if total is None:
