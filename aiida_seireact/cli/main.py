@@ -16,6 +16,7 @@ COMMANDS = {
         "Run every program on a toy, look after the daemon, say how to fix what is broken.",
     ),
     "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
+    "products": ("products:products", "Predict what forms where two phases meet, and the energy it gives away."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
     "status": (
         "status:status",

@@ -32,6 +32,7 @@ from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
+from aiida_seireact.workchains.products import ProductsWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
@@ -66,6 +67,7 @@ WORKCHAINS = (
     LegWorkChain,
     ProduceWorkChain,
     QeAimdWorkChain,
+    ProductsWorkChain,
     QeLabelWorkChain,
     ReactWorkChain,
     SelectWorkChain,
