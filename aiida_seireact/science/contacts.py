@@ -50,7 +50,7 @@ class ContactLimits:
     def table(self) -> FloatArray:
         """Return the limits by atomic number, ``(n_elements + 1, n_elements + 1)``, Å."""
         radii = np.asarray(covalent_radii, dtype=float)
-        limits = self.factor * (radii[:, None] + radii[None, :])
+        limits: FloatArray = self.factor * (radii[:, None] + radii[None, :])
         for name, limit in self.pairs.items():
             first, second = _numbers_of(name)
             limits[first, second] = limits[second, first] = limit

@@ -12,6 +12,7 @@ from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
+from aiida_seireact.calculations.start import StartCalculation
 from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
@@ -28,6 +29,7 @@ from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
+from aiida_seireact.workchains.start import StartWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
 from tests.docs._pages import DOCS, table
 
@@ -41,6 +43,7 @@ JOBS = (
     FlareCalculation,
     LammpsCalculation,
     SelectCalculation,
+    StartCalculation,
 )
 WORKCHAINS = (
     AimdWorkChain,
@@ -58,6 +61,7 @@ WORKCHAINS = (
     QeLabelWorkChain,
     ReactWorkChain,
     SelectWorkChain,
+    StartWorkChain,
     TrainWorkChain,
     VaspLabelWorkChain,
 )
