@@ -12,6 +12,7 @@ from aiida.manage.caching import enable_caching
 from ase.io import write
 
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.start import StartSettings
 from aiida_seireact.science.contacts import ContactLimits
 from aiida_seireact.workchains.start import StartWorkChain
 from tests.docs._pages import DOCS, blocks, table
@@ -38,7 +39,7 @@ def potential(aiida_profile_clean: Any, trained: Any, compiled: dict[str, Any]) 
 
 
 @pytest.fixture
-def code(aiida_localhost: orm.Computer, potential: PotentialData) -> orm.InstalledCode:
+def code(potential: PotentialData, aiida_localhost: orm.Computer) -> orm.InstalledCode:
     aiida_localhost.set_minimum_job_poll_interval(0)
     path = str(Path(sys.executable).parent / "seireact-lmp")
     return orm.InstalledCode(
@@ -68,7 +69,10 @@ def test_the_page_runs_as_it_is_told(
     assert "no two atoms are too near" in told
     assert "mean temperature" in told
     assert found["node"].is_finished_ok, found["node"].exit_message
-    assert found["results"]["start"]["record"]["gap"]["shift_ang"] <= 0
+    settings = StartSettings.model_validate(found["builder"].start.parameters.get_dict())
+    # The atoms of the crystal lie at 0, 1.95 and, above the gap, 4.3 Å.
+    assert 1.95 < settings.gap.planes[0] * found["height"] < 4.3
+    assert found["builder"].start.accept.value
 
 
 def test_the_limits_are_told_as_they_are() -> None:
