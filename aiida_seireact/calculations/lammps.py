@@ -17,7 +17,7 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import readable
-from aiida_seireact.formats.jobs.lmp import SegmentSettings
+from aiida_seireact.formats.jobs.lmp import ContactSettings, SegmentSettings
 from aiida_seireact.formats.lammps_input import (
     DATA_FILE,
     DUMP_FILE,
@@ -25,6 +25,7 @@ from aiida_seireact.formats.lammps_input import (
     lammps_input,
     write_data,
 )
+from aiida_seireact.science.contacts import refusal, too_close
 
 
 class LammpsCalculation(ProgramCalculation):
@@ -47,7 +48,7 @@ class LammpsCalculation(ProgramCalculation):
             help="`md`: ensemble, temperature_k, pressure_gpa, steps, timestep_fs, dump_every, …; `engine`: `stop` ("
             "bounds of volume, hole and distance that end the run) and `check_every`; `retrieve_dump`.",
         )
-        spec.inputs.validator = validate_species
+        spec.inputs.validator = validate_segment
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
@@ -98,6 +99,25 @@ def validate_potential(potential: PotentialData, _: Any) -> str | None:
         return f"LAMMPS loads compiled models; this is of kind {potential.kind}: compile it (`seireact.compile`)."
     target = potential.card["target"]
     return None if target == "pair_allegro" else f"This model was compiled for {target}: compile it for `pair_allegro`."
+
+
+def validate_segment(inputs: Any, port: Any) -> str | None:
+    """Refuse a model that does not know the structure, and atoms nearer than their species allow."""
+    if (
+        (refused := validate_species(inputs, port)) is not None
+        or "parameters" not in inputs
+        or "structure" not in inputs
+    ):
+        return refused
+    settings = SegmentSettings.model_validate(inputs["parameters"].get_dict())
+    return refuse_contacts(inputs["structure"], settings.contacts)
+
+
+def refuse_contacts(structure: FramesData, settings: ContactSettings) -> str | None:
+    """Return the sentence that names the nearest pair below its limit, None if there is none."""
+    atoms = structure.to_ase()
+    found = too_close(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, settings.limits())
+    return f"The structure can't be started from: {refusal(found)}" if found else None
 
 
 def validate_species(inputs: Any, _: Any) -> str | None:

@@ -83,25 +83,9 @@ def lammps_input(
     names = " ".join(species)
     first = settings.temperature_k
     last = settings.temperature_end_k or first
+    triclinic = settings.ensemble == "npt" and settings.barostat == "tri" and start == "data"
     lines = [
-        "units           metal",
-        "atom_style      atomic",
-        "newton          on",
-        "boundary        p p p",
-    ]
-    if start == "data":
-        lines += ["box             tilt large", f"read_data       {start_file}"]
-    else:
-        lines.append(f"read_restart    {start_file}")
-    if settings.ensemble == "npt" and settings.barostat == "tri" and start == "data":
-        lines.append("change_box      all triclinic")
-    lines += [
-        "",
-        "pair_style      allegro",
-        f"pair_coeff      * * {model} {names}",
-        f"neighbor        {settings.neighbor_skin_ang:g} bin",
-        "neigh_modify    every 1 delay 0 check yes",
-        f"timestep        {settings.timestep_fs / FS_PER_PS:g}",
+        *opening(settings, start=start, start_file=start_file, model=model, species=species, triclinic=triclinic),
         "",
         f"thermo          {settings.thermo_every}",
         "thermo_style    custom step temp pe etotal press vol lx ly lz xy xz yz pxx pyy pzz pxy pxz pyz",
@@ -119,7 +103,7 @@ def lammps_input(
         lines.append(f"velocity        all create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian")
     # The fix has the same name in every segment, so that a restart gives it its state back.
     lines += [
-        f"fix             md all {_integrator(settings, first, last)}",
+        f"fix             md all {integrator(settings, first, last)}",
         f"run             {settings.steps}",
         "",
         f"write_restart   {FINAL_RESTART_FILE}",
@@ -128,7 +112,41 @@ def lammps_input(
     return "\n".join(lines) + "\n"
 
 
-def _integrator(settings: MdSettings, first: float, last: float) -> str:
+def opening(
+    settings: MdSettings,
+    *,
+    start_file: str,
+    model: str,
+    species: Sequence[str],
+    start: Literal["data", "restart"] = "data",
+    triclinic: bool = False,
+) -> list[str]:
+    """Return the lines that every input of ours begins with: units, atoms, model, time step."""
+    lines = [
+        "units           metal",
+        "atom_style      atomic",
+        "newton          on",
+        "boundary        p p p",
+    ]
+    if start == "data":
+        lines += ["box             tilt large", f"read_data       {start_file}"]
+    else:
+        lines.append(f"read_restart    {start_file}")
+    if triclinic:
+        lines.append("change_box      all triclinic")
+    return [
+        *lines,
+        "",
+        "pair_style      allegro",
+        f"pair_coeff      * * {model} {' '.join(species)}",
+        f"neighbor        {settings.neighbor_skin_ang:g} bin",
+        "neigh_modify    every 1 delay 0 check yes",
+        f"timestep        {settings.timestep_fs / FS_PER_PS:g}",
+    ]
+
+
+def integrator(settings: MdSettings, first: float, last: float) -> str:
+    """Return style and arguments of the fix that moves the atoms, from one temperature to another (K)."""
     if settings.ensemble == "nve":
         return "nve"
     thermostat = f"temp {first:g} {last:g} {settings.tau_t_ps:g}"

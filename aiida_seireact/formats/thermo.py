@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,13 +44,26 @@ def read_thermo(path: str | Path) -> dict[str, NDArray[np.float64]]:
     :raises ThermoError: no log, no yaml thermo block, runs with different columns, or a row that is not
         numbers.
     """
+    runs = read_runs(path)
+    keywords = list(runs[0])
+    rows = [row for run in runs for row in zip(*run.values(), strict=True)]
+    step = keywords.index("Step") if "Step" in keywords else None
+    kept = [row for index, row in enumerate(rows) if step is None or index == 0 or row[step] != rows[index - 1][step]]
+    return _columns(keywords, kept)
+
+
+def read_runs(path: str | Path) -> list[dict[str, NDArray[np.float64]]]:
+    """Return the table of each run or minimisation of a log, in order, as `read_thermo` does, with all rows.
+
+    :raises ThermoError: as `read_thermo`.
+    """
     source = Path(path)
     try:
         text = source.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         raise ThermoError(f"There is no LAMMPS log {source.name}.") from None
     keywords: list[str] | None = None
-    rows: list[list[float]] = []
+    runs: list[list[list[float]]] = []
     inside = False
     for number, line in enumerate(text.splitlines(), start=1):
         head = _KEYWORDS.match(line)
@@ -63,10 +76,11 @@ def read_thermo(path: str | Path) -> dict[str, NDArray[np.float64]]:
                     "keep one thermo_style for all runs."
                 )
             keywords, inside = found, True
+            runs.append([])
             continue
         row = _ROW.match(line)
         if inside and keywords is not None and row:
-            rows.append(_numbers(row.group(1), keywords, source, number))
+            runs[-1].append(_numbers(row.group(1), keywords, source, number))
         elif line.startswith("..."):
             inside = False
     if keywords is None:
@@ -74,9 +88,11 @@ def read_thermo(path: str | Path) -> dict[str, NDArray[np.float64]]:
             f"{source.name} has no thermo table in yaml: add `thermo_modify line yaml`, or the run ended "
             "before its first step."
         )
-    step = keywords.index("Step") if "Step" in keywords else None
-    kept = [row for index, row in enumerate(rows) if step is None or index == 0 or row[step] != rows[index - 1][step]]
-    table = np.array(kept, dtype=np.float64).reshape(len(kept), len(keywords))
+    return [_columns(keywords, rows) for rows in runs]
+
+
+def _columns(keywords: list[str], rows: Sequence[Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(keywords))
     return {keyword: table[:, column].copy() for column, keyword in enumerate(keywords)}
 
 

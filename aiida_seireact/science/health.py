@@ -31,7 +31,7 @@ def smallest_distance(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> 
     :return: distance in Å and the indices of the pair, lower first; infinity and (0, 0) for a lone atom.
     :raises ValueError: no atoms, positions or cell not finite, or a periodic cell without volume.
     """
-    atoms, lattice, periodic = _checked(positions, cell, pbc)
+    atoms, lattice, periodic = checked(positions, cell, pbc)
     if not periodic.any():
         return _closest(atoms, atoms, np.arange(len(atoms)))
     if periodic.all():
@@ -67,7 +67,7 @@ def largest_hole_radius(
     :param tolerance_ang: the radius returned is at most this much too small.
     :raises ValueError: not periodic, or as in `smallest_distance`.
     """
-    atoms, lattice, periodic = _checked(positions, cell, pbc)
+    atoms, lattice, periodic = checked(positions, cell, pbc)
     if not periodic.all():
         raise ValueError("The largest hole is defined for cells periodic in the three directions only.")
     n_boxes = np.ceil(np.linalg.norm(lattice, axis=1) / spacing_ang).astype(int)
@@ -146,7 +146,7 @@ class StopRule:
         return None
 
 
-def _checked(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+def checked(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return finite arrays of the right shape, the cell with a volume."""
     atoms = np.array(positions, dtype=float).reshape(-1, 3)
     lattice = np.array(cell, dtype=float).reshape(3, 3)

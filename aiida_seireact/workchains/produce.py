@@ -1,4 +1,4 @@
-"""``seireact.produce``: one MD segment of a trained model, started again when it is killed."""
+"""``seireact.produce``: one MD segment of a trained model, after a safe start if one is asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import CalcJob, ProcessBuilder
+from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.data.frames import FramesData
@@ -14,6 +14,7 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.start import START_NOT_SAFE, StartWorkChain
 
 
 class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
@@ -21,6 +22,30 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
 
     _process_class: ClassVar[type[CalcJob]] = LammpsCalculation
     PROTOCOL_FILE: ClassVar[str] = "produce.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        super().define(spec)
+        spec.expose_inputs(
+            StartWorkChain,
+            namespace="start",
+            include=("parameters", "limits", "accept"),
+            namespace_options={
+                "required": False,
+                "populate_defaults": False,
+                "help": "A safe start before the run, from its `parameters`; left out: the run begins with the "
+                "structure as it is.",
+            },
+        )
+        spec.expose_outputs(StartWorkChain, namespace="start")
+        spec.outputs["start"].required = False
+        spec.outline(
+            cls.setup,
+            if_(cls.should_start)(cls.run_start, cls.inspect_start),
+            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
+            cls.results,
+        )
+        spec.exit_code(START_NOT_SAFE, "ERROR_START_NOT_SAFE", message="No safe start for a long run: {message}")
 
     @classmethod
     def get_builder_from_protocol(
@@ -32,12 +57,51 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
-        """Return a builder: ``fast`` runs 4 ps at 300 K and zero pressure."""
+        """Return a builder: ``fast`` runs 4 ps at 300 K and zero pressure at once, ``careful`` after a safe start.
+
+        ``overrides["start"]`` is null, or a protocol of `seireact.start` by ``protocol`` and changes to it.
+        """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         builder.structure = structure
         builder.potential = potential
         builder.code = code or find_code("lmp")
         builder.parameters = orm.Dict(inputs["parameters"])
+        if inputs["start"] is not None:
+            changes = dict(inputs["start"])
+            start = StartWorkChain.get_protocol_inputs(changes.pop("protocol", None), changes)
+            builder.start.parameters = orm.Dict(start["parameters"])
+            builder.start.limits = orm.Dict(start["limits"])
         builder.options = dict(options or {})
         return builder
+
+    def should_start(self) -> bool:
+        """Whether a safe start is asked for."""
+        return "start" in self.inputs
+
+    def run_start(self) -> ToContext:
+        """Bring the cell to where the run begins."""
+        running = self.submit(
+            StartWorkChain,
+            **self.exposed_inputs(StartWorkChain, namespace="start", agglomerate=False),
+            code=self.inputs.code,
+            structure=self.inputs.structure,
+            potential=self.inputs.potential,
+            production=self.inputs.parameters,
+            max_iterations=self.inputs.max_iterations,
+            options=dict(self.inputs.options),
+            metadata={"call_link_label": "start"},
+        )
+        return ToContext(start=running)
+
+    def inspect_start(self) -> ExitCode | None:
+        """Go on from the prepared cell, or end with what is wrong with it."""
+        start = self.ctx.start
+        self.out_many(self.exposed_outputs(start, StartWorkChain, namespace="start"))
+        if start.is_finished_ok:
+            self.ctx.inputs.structure = start.outputs.frames
+            return None
+        if start.exit_status == START_NOT_SAFE:
+            message = start.exit_message.partition(": ")[2]
+            return self.exit_codes.ERROR_START_NOT_SAFE.format(message=message)
+        return self.unrecoverable(start)

@@ -13,6 +13,7 @@ from aiida_seireact.calculations.curate import CurateCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.select import SelectCalculation
+from aiida_seireact.calculations.start import StartCalculation
 from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.aimd_ase import AseAimdWorkChain
 from aiida_seireact.workchains.aimd_cp2k import Cp2kAimdWorkChain
@@ -35,6 +36,7 @@ from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.products import ProductsWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
+from aiida_seireact.workchains.start import StartWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
 from tests.docs._pages import DOCS, table
 
@@ -49,6 +51,7 @@ JOBS = (
     FlareCalculation,
     LammpsCalculation,
     SelectCalculation,
+    StartCalculation,
 )
 WORKCHAINS = (
     AimdWorkChain,
@@ -71,6 +74,7 @@ WORKCHAINS = (
     QeLabelWorkChain,
     ReactWorkChain,
     SelectWorkChain,
+    StartWorkChain,
     TrainWorkChain,
     VaspAimdWorkChain,
     VaspLabelWorkChain,

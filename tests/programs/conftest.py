@@ -101,30 +101,3 @@ TRAIN_JOB: dict[str, Any] = {
     "shifts": dict.fromkeys(SPECIES, -1.0),
     "settings": {"max_epochs": 3, "ema_decay": 0.5},
 }
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Run the real nequip once: 3 epochs on 10 frames, and its test stage on two config types."""
-    from aiida_seireact.formats.jobs.train import TrainJob
-    from aiida_seireact.programs import train
-
-    folder = tmp_path_factory.mktemp("trained")
-    frames = labelled_frames(15)
-    frames.select(range(10)).to_extxyz(folder / "train.extxyz")
-    frames.select([10, 11]).to_extxyz(folder / "val.extxyz")
-    frames.select([12, 13]).to_extxyz(folder / "a.extxyz")
-    frames.select([14]).save(folder / "b.npz")
-    job = TrainJob.model_validate({**TRAIN_JOB, "test": {"a": "a.extxyz", "b": "b.npz"}})
-    progress: list[str] = []
-    return Trained(folder, job, train.run(job, folder, progress.append), progress)
-
-
-@pytest.fixture(scope="session")
-def compiled(trained: Trained) -> dict[str, Any]:
-    """Compile the session's model; returns the outputs of ``seireact-compile``."""
-    from aiida_seireact.formats.jobs.compile import CompileJob
-    from aiida_seireact.programs import compile as compile_program
-
-    job = CompileJob(cache_dir=str(trained.folder / "inductor"))
-    return compile_program.run(job, trained.folder, lambda line: None)

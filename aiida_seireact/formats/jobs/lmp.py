@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.lammps_input import MdSettings
+from aiida_seireact.science.contacts import FACTOR, ContactLimits
 from aiida_seireact.science.health import StopRule
 
 
@@ -31,9 +34,26 @@ class LmpJob(Job):
     compress: bool = Field(True, description="gzip the dump after the run")
 
 
+class ContactSettings(Job):
+    """Fields of :class:`aiida_seireact.science.contacts.ContactLimits`."""
+
+    factor: float = Field(FACTOR, ge=0, description="smallest distance over the sum of the covalent radii; 0: any")
+    pairs: dict[str, float] = Field({}, description="limits in Å of pairs with one of their own, as {'Li-S': 1.5}")
+
+    @model_validator(mode="after")
+    def _pairs_exist(self) -> Self:
+        self.limits()
+        return self
+
+    def limits(self) -> ContactLimits:
+        """Return the limits themselves."""
+        return ContactLimits(**self.model_dump())
+
+
 class SegmentSettings(Job):
     """What is decided about one MD segment: what LAMMPS is told, and what seireact-lmp adds."""
 
     md: MdSettings = Field(description="ensemble, temperature, steps, dumps: what LAMMPS is told")
     engine: LmpJob = Field(LmpJob(), description="stop rule and how often it is checked: what seireact-lmp adds")
     retrieve_dump: bool = Field(True, description="bring the dump into the repository; no: it stays on the computer")
+    contacts: ContactSettings = Field(ContactSettings(), description="how near atoms may be at the first step")
