@@ -11,6 +11,7 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.workchains.label import ENGINE_PREFIX as LABEL_PREFIX
 from aiida_seireact.workchains.label import LabelWorkChain, engine_complaint, engine_refusal, find_code_of
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 
@@ -126,6 +127,11 @@ class AimdWorkChain(ProtocolMixin, WorkChain):
             return None
         message = run.exit_message or f"it was {run.process_state.value}"
         return self.exit_codes.ERROR_MD_FAILED.format(pk=run.pk, message=message)
+
+
+def md_engine(engine: str) -> str:
+    """Return the engine of MD of the same program as a labelling engine."""
+    return f"{ENGINE_PREFIX}{engine.removeprefix(LABEL_PREFIX)}"
 
 
 def validate_engine(engine: orm.Str | None, _: Any) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_
+from aiida.plugins import WorkflowFactory
 
 from aiida_seireact.calculations.functions.frames import gather_failures, split_by_type
 from aiida_seireact.calculations.functions.react import plan_references, summarise
@@ -14,6 +15,7 @@ from aiida_seireact.calculations.functions.structures import build_cells, sample
 from aiida_seireact.calculations.functions.training import make_dataset
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.aimd import md_engine
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
@@ -21,7 +23,7 @@ from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.codes import find_codes
 from aiida_seireact.workchains.explore import ExploreWorkChain
-from aiida_seireact.workchains.label import LabelWorkChain
+from aiida_seireact.workchains.label import ASE_ENGINE, LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin
@@ -124,6 +126,19 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
             metadata={"call_link_label": label},
         )
 
+    def md_of_labeller(self, label: str, frames: FramesData, parameters: orm.Dict) -> orm.ProcessNode:
+        """Submit MD with the labelling engine, whichever it is: its frames are of the level of the other labels."""
+        if self.inputs.engine.value == ASE_ENGINE:
+            return self.by_labeller(label, frames, parameters)
+        return self.submit(
+            WorkflowFactory(md_engine(self.inputs.engine.value)),
+            code=self.engine_code(),
+            frames=frames,
+            parameters=parameters,
+            options=dict(self.inputs.options),
+            metadata={"call_link_label": label},
+        )
+
     def relax(self) -> ToContext:
         """Relax the training cells with the labeller."""
         self.report("relaxing the training cells")
@@ -149,7 +164,7 @@ class ReactWorkChain(ProtocolMixin, WorkChain):
         }
         for name, parameters in sorted(self.inputs.get("labeller_md", {}).items()):
             start = starts[name.rsplit("_", 1)[0]]
-            children[f"label_md_{name}"] = self.by_labeller(f"label_md_{name}", start, parameters)
+            children[f"label_md_{name}"] = self.md_of_labeller(f"label_md_{name}", start, parameters)
         self.ctx.label_children = sorted(children)
         if "isolated_atoms" in self.inputs:
             children["label_isolated_atoms"] = self.submit(

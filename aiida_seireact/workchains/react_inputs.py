@@ -19,6 +19,8 @@ from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.study import DatasetSettings, ReferenceSettings
 from aiida_seireact.science.sampling import SamplingPlan
+from aiida_seireact.workchains.aimd import md_engine
+from aiida_seireact.workchains.aimd import validate_engine as validate_md_engine
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
@@ -45,11 +47,16 @@ def validate_sampling(parameters: orm.Dict, _: Any) -> str | None:
     return None
 
 
-def validate_runs(runs: Mapping[str, orm.Dict], context: Any) -> str | None:
-    """Refuse labeller MD with settings that its job would refuse."""
+def runs_complaint(engine: orm.Str, runs: Mapping[str, orm.Dict], context: Any) -> str | None:
+    """Return what speaks against MD of the labeller, None if nothing: settings that its engine would refuse."""
+    if not runs:
+        return None
+    of_md = md_engine(engine.value)
+    if message := validate_md_engine(orm.Str(of_md), context):
+        return f"labeller_md: {message} Leave labeller_md out, or label by another engine."
     for name, parameters in runs.items():
-        if message := of_job(AseCalculation)(parameters, context):
-            return f"{name}: {message}"
+        if message := complaint(orm.Str(of_md), parameters, context):
+            return f"labeller_md: {name}: {message}"
     return None
 
 
@@ -92,7 +99,7 @@ def define_inputs(spec: ProcessSpec) -> None:
         valid_type=orm.AbstractCode,
         required=False,
         help="The program of the labelling engine, where that is not `seireact.label.ase`. Relaxation of the cells and "
-        "runs of the labeller stay with seireact-label.",
+        "runs of reference phases by the labeller stay with seireact-label.",
     )
     for name, (check, text) in SETTINGS.items():
         spec.input(name, valid_type=orm.Dict, validator=check, help=text)
@@ -101,9 +108,9 @@ def define_inputs(spec: ProcessSpec) -> None:
         valid_type=orm.Dict,
         dynamic=True,
         required=False,
-        validator=validate_runs,
         help="Short MD of the labeller, one job for each; named `<config type>_<anything>` after the relaxed cell "
-        "it starts from.",
+        "it starts from. Each is a job of `seireact-label` of the task md or, where another engine labels, the "
+        "settings of `label` and `md`.",
     )
     spec.input_namespace(
         "conditions",
@@ -156,6 +163,8 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
         return None
     if message := complaint(inputs["engine"], inputs["label"], context):
         return f"label: {message}"
+    if message := runs_complaint(inputs["engine"], inputs.get("labeller_md", {}), context):
+        return message
     absent = [name for name in given["references"]["phases"] if name not in given["structures"].get("references", {})]
     if absent:
         return (

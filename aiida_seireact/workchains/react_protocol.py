@@ -48,12 +48,18 @@ def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]
     else:
         # Another engine has settings of its own, given whole; what the protocol says is for a calculator of ASE.
         inputs["label"] = {name: value for name, value in inputs["label"].items() if name != "task"}
+
+    def run_by_labeller(run: Mapping[str, Any]) -> dict[str, Any]:
+        if inputs["engine"] == ASE_ENGINE:
+            return labelled_by(run)
+        return merge(inputs["label"], {name: value for name, value in run.items() if name != "task"})
+
     for name in ("relax", "reference_labeller_md"):
         inputs[name] = labelled_by(inputs[name])
     values: dict[str, Any] = {
         "engine": orm.Str(inputs["engine"]),
         "batch_size": orm.Int(inputs["batch_size"]),
-        "labeller_md": {name: orm.Dict(labelled_by(run)) for name, run in named(inputs["labeller_md"]).items()},
+        "labeller_md": {name: orm.Dict(run_by_labeller(run)) for name, run in named(inputs["labeller_md"]).items()},
     }
     if (atoms := inputs["isolated_atoms"]) is not None:
         values["isolated_atoms"] = orm.List(atoms)

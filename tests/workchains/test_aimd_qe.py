@@ -130,6 +130,33 @@ def test_a_step_that_does_not_converge_ends_the_run_and_those_before_are_kept(pw
     assert "its run ended before MD step 1 of 8, 6 frames are missing" in node.exit_message
 
 
+# Kills pw.x, a child of the shell of the job, when the start and two steps are done.
+KILLER = """(while kill -0 $$ 2> /dev/null; do
+  if [ "$(grep -c 'Linear momentum' aiida.out 2> /dev/null)" -ge 3 ] 2> /dev/null; then pkill -P $$ pw.x; fi
+  sleep 0.05
+done) > /dev/null 2>&1 &"""
+
+
+def test_what_a_killed_run_came_to_is_kept(finished, pw):
+    code = orm.InstalledCode(
+        label="pw-killed",
+        computer=pw.computer,
+        filepath_executable=str(pw.filepath_executable),
+        default_calc_job_plugin="quantumespresso.pw",
+        prepend_text=f"export OMP_NUM_THREADS=1\n{KILLER}",
+    ).store()
+    node = run_md(code, {"steps": 60})
+    assert node.is_finished_ok, node.exit_message
+    kept, whole = node.outputs.frames.frames, finished.outputs.frames.frames
+    assert kept.md_step.tolist()[:2] == [1, 2]
+    assert len(kept) < 20, "it was killed"
+    # The same seed, the same run.
+    assert kept.positions[:4] == pytest.approx(whole.positions[:4], abs=1e-9)
+    (failure,) = node.outputs.failures["failures"]
+    assert "its run ended before MD step" in failure["reason"]
+    assert "of aiida-quantumespresso, run 1" in failure["reason"]
+
+
 @pytest.mark.parametrize(
     ("images", "changes", "words"),
     [

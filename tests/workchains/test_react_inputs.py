@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
 from ase.build import bulk
 
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.aimd_qe import QeAimdWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.react import ReactWorkChain
 
@@ -85,6 +89,48 @@ def test_a_calculator_may_be_given_by_its_name_alone(localhost):
 )
 def test_mistakes_of_exploration_and_augmentation_too(overrides, words, localhost):
     assert words in complaint(localhost, overrides)
+
+
+# A level of theory of another engine; its pseudopotentials are asked for when frames are labelled.
+QE = {
+    "engine": "seireact.label.qe",
+    "batch_size": 20,
+    "label": {"pseudo_family": "SG15", "species": ["Li", "P", "S", "Cl"], "kmesh": [{"length_ang": 10.0}]},
+}
+RUN = {"steps": 20, "temperature_k": 300.0, "thermostat": "andersen"}
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"md": RUN}, None),
+        ({"task": "md", "md": RUN}, None),
+        ({"md": {**RUN, "thermostat": "langevin"}}, "labeller_md: interface_300: .* the thermostat andersen here"),
+        ({}, "labeller_md: interface_300: .* md: Field required"),
+    ],
+)
+def test_md_of_the_labeller_is_checked_by_the_engine_that_labels(run, words, localhost):
+    said = complaint(localhost, {**QE, "labeller_md": {"interface_300": run}})
+    assert said is None if words is None else re.search(words, str(said))
+
+
+def test_md_of_the_labeller_runs_at_the_level_of_the_labels(localhost, monkeypatch):
+    codes = {
+        name: orm.InstalledCode(label=name, computer=localhost, filepath_executable="/bin/true").store()
+        for name in (*PROGRAMS, "engine")
+    }
+    overrides = {**QE, "labeller_md": {"interface_300": {"md": RUN}}}
+    builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
+    study = instantiate_process(get_manager().get_runner(), builder)
+    asked = {}
+    monkeypatch.setattr(study, "submit", lambda process, **inputs: asked.update(inputs, process=process))
+    start = FramesData.from_ase([bulk("LiCl", "rocksalt", a=5.14)])
+    study.md_of_labeller("label_md_interface_300", start, builder.labeller_md["interface_300"])
+    assert asked["process"] is QeAimdWorkChain
+    assert asked["code"].label == "engine"
+    parameters = asked["parameters"].get_dict()
+    assert {name: value for name, value in parameters.items() if name != "md"} == builder.label.get_dict()
+    assert parameters["md"] == RUN
 
 
 @pytest.mark.parametrize("stage", ["explore", "augment"])
