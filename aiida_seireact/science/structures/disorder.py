@@ -233,8 +233,8 @@ class DisorderedCell:
             if n_open > MAX_NETWORK_SITES:
                 raise ValueError(
                     f"Sites nearer than {min_distance_ang:g} Å form a network of {n_open} sites, and a network is "
-                    f"filled one by one up to {MAX_NETWORK_SITES}: repeat the cell less often, or take a min_distance_ang of "
-                    f"at most {_floor(distances.min()):g}, where no site excludes another"
+                    f"filled one by one up to {MAX_NETWORK_SITES}: repeat the cell less often, or take "
+                    f"a min_distance_ang of at most {_floor(distances.min()):g}, where no site excludes another"
                 )
             here = over_cells(excluded.pairs[:, 0], np.zeros_like(excluded.offsets), repeat, n_sites)
             there = over_cells(excluded.pairs[:, 1], excluded.offsets, repeat, n_sites)

@@ -33,12 +33,8 @@ def smallest(atoms, first="Li", second="Li"):
 def test_argyrodites_are_neutral_exact_and_nowhere_too_near(argyrodite_cell, seed, repeat):
     drawn = argyrodite_cell.draw(seed, repeat)
     atoms, n = drawn.to_ase(), int(np.prod(repeat))
-    assert {s: atoms.symbols.count(s) for s in ["Li", "P", "S", "Cl"]} == {
-        "Li": 24 * n,
-        "P": 4 * n,
-        "S": 20 * n,
-        "Cl": 4 * n,
-    }
+    wanted = {"Li": 24 * n, "P": 4 * n, "S": 20 * n, "Cl": 4 * n}
+    assert {symbol: atoms.symbols.count(symbol) for symbol in wanted} == wanted
     assert sum(CHARGES[s] for s in atoms.symbols) == 0
     assert drawn.charges.sum() == 0
     assert argyrodite_cell.counts(repeat) == wanted

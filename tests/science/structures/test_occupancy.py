@@ -54,12 +54,8 @@ def test_numbers_are_neutral_within_one_of_the_target_and_the_nearest_of_all(sit
     for a, b, c in product(range(sites[0] * cells + 1), range(sites[1] * cells + 1), range(sites[2] * cells + 1)):
         rows = [(a, sites[0] * cells - a), (b, sites[1] * cells - b), (c, sites[2] * cells - c)]
         near = all(abs(item) < 1 - 1e-9 for item in differences(rows, targets))
-            abs(n - t) < 1 - 1e-9 for row, target in zip(rows, targets, strict=True) for n, t in zip(row, target)
-        )  # noqa: B905
         if near and a - b - 2 * rows[1][1] + c + 2 * rows[2][1] == 0:
             ways.append(sum(item**2 for item in differences(rows, targets)))
-                sum((n - t) ** 2 for row, target in zip(rows, targets, strict=True) for n, t in zip(row, target))
-            )  # noqa: B905
     if not ways:
         with pytest.raises(ValueError, match="no whole numbers of ions"):
             apportion(parts, (1, 1, cells))
