@@ -59,6 +59,9 @@ PROGRAMS = (
     ),
     ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), ("torch", "matscipy", "ase", "numpy")),
     ProgramCard(
+        "sample", "seireact.sample", "select", ("matscipy",), ("pymatgen", "matscipy", "scipy", "ase", "numpy")
+    ),
+    ProgramCard(
         "classify",
         "seireact.classify",
         "classify",

@@ -132,6 +132,11 @@ def _select() -> dict[str, bytes]:
     return {"job.json": _json(job), "run.npz": _frames(range(6), labelled=False)}
 
 
+def _sample() -> dict[str, bytes]:
+    classes = [{"kind": "bulk", "of": "LiCl", "count": 2}, {"kind": "amorphous", "of": "LiCl", "count": 1}]
+    return {"job.json": _json({"plan": {"classes": classes, "budget": 2}})}
+
+
 def _classify() -> dict[str, bytes]:
     job = {
         "trajectory": {"files": ["run.npz"]},
@@ -162,6 +167,7 @@ TOYS = {
         does="runs two steps of MD with it",
     ),
     "select": Toy(_select, after="flare", does="chooses three frames by what that GP does not know"),
+    "sample": Toy(_sample, does="draws three frames of LiCl and chooses two"),
     "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),
     "analyse": Toy(_analyse, does="follows four frames of lithium"),
 }

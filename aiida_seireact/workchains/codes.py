@@ -7,7 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 
-PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
+PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "sample", "classify", "analyse")
 
 
 def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:
