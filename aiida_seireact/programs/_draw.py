@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 from ase.formula import Formula
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs import sample as entries
@@ -23,7 +24,7 @@ from aiida_seireact.science.sampling.dimers import dimer, dimer_distances, pairs
 from aiida_seireact.science.sampling.kinds import OF_STUDY
 from aiida_seireact.science.sampling.packing import counts_of, density_of, random_packing
 from aiida_seireact.science.sampling.surfaces import slabs, with_vacuum
-from aiida_seireact.science.structures import LATTICE_DEFAULTS, crystal, isolated_atom, rounded
+from aiida_seireact.science.structures import LATTICE_DEFAULTS, crystal, isolated_atom, library, rounded
 
 FrameMaker = Callable[[int, np.random.Generator], Atoms]
 INTERFACE = "interface"
@@ -88,11 +89,20 @@ class Cells:
             return self.given[name]
         if name in LATTICE_DEFAULTS:
             return crystal(name)
-        given = f"given are {', '.join(self.given)}; " if self.given else "none is given; "
-        raise InvalidInput(
-            f"There is no cell '{name}': {given}the crystals {', '.join(LATTICE_DEFAULTS)} are known by name. Give it "
-            f"as a frame whose config type is {name}."
-        )
+        if name not in library.names():
+            given = f"given are {', '.join(self.given)}" if self.given else "none is given"
+            raise InvalidInput(
+                f"There is no cell '{name}': {given}, and the library has {', '.join(library.names())}. Give it as a "
+                f"frame whose config type is {name}."
+            )
+        if not library.entry(name).ordered:
+            raise InvalidInput(
+                f"{name} of the library has sites that are filled at random: give a cell in which they are decided, as "
+                f"a frame whose config type is {name}."
+            )
+        structure = library.structure(name)
+        structure.remove_oxidation_states()
+        return rounded(AseAtomsAdaptor.get_atoms(structure))
 
 
 def draw_pool(

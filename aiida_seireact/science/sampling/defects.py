@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from aiida_seireact.science.images import with_images
 
 # Of so many random places the roomiest is taken: with one hole in the cell it is found, with many they vary.
-PLACES = 60
+PLACES = 400
 
 
 def with_vacancies(atoms: Atoms, species: str | None, number: int, rng: np.random.Generator) -> Atoms:
@@ -35,7 +35,7 @@ def with_vacancies(atoms: Atoms, species: str | None, number: int, rng: np.rando
 def with_interstitials(
     atoms: Atoms, species: str, number: int, rng: np.random.Generator, *, min_distance_ang: float = 1.5
 ) -> Atoms:
-    """Return the periodic cell with ``number`` atoms more, each in the roomiest of 60 random places.
+    """Return the periodic cell with ``number`` atoms more, each in the roomiest of 400 random places.
 
     :raises ValueError: unknown element, or no place as far as ``min_distance_ang`` from all atoms.
     """
