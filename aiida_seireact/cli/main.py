@@ -16,6 +16,7 @@ COMMANDS = {
         "Run every program on a toy, look after the daemon, say how to fix what is broken.",
     ),
     "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
+    "sample": ("sample:sample", "Draw a first training set from a plan, and tell what it covers and what it lacks."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
     "status": (
         "status:status",

@@ -114,7 +114,6 @@ def test_melts_that_can_not_be_packed_are_refused(builder: Callable[..., Any]) -
         (lambda given: given.pop("melt"), "The plan melts Cu3Al-melt_quench: give the cheap engine as `melt`"),
         (lambda given: given.codes.pop("label"), "Relaxing and melting need `codes.label`"),
         (lambda given: given.update(relax=orm.Dict({"calculator": "emt"})), "the task is 'label', set it to 'relax'"),
-        (lambda given: given.update(melt=orm.Dict({"calculator": {}})), "calculator.name: Field required"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_anything_runs(
@@ -130,6 +129,8 @@ def test_what_does_not_fit_together_is_refused_before_anything_runs(
 def test_a_plan_is_checked_when_it_is_given(builder: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="This sampling plan doesn't fit: classes.0.bulk.of: Field required"):
         builder([{"kind": "bulk"}])
+    with pytest.raises(ValueError, match="calculator.name: Field required"):
+        builder(CLASSES).melt = orm.Dict({"calculator": {}})
 
 
 def test_without_a_plan_every_cell_is_sampled(program_code: Callable[..., orm.InstalledCode]) -> None:
