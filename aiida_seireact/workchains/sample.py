@@ -262,6 +262,8 @@ def validate_sample(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse a relaxation or a melt that has no engine."""
     if "plan" not in inputs or "codes" not in inputs:
         return None
+    if (message := validate_names(inputs.get("cells"))) is not None:
+        return message
     melts = plan_of(inputs["plan"].get_dict()).melts
     if melts and "melt" not in inputs:
         return (
@@ -272,4 +274,13 @@ def validate_sample(inputs: Mapping[str, Any], _: Any) -> str | None:
         return "Relaxing and melting need `codes.label`, the program seireact-label."
     if "relax" in inputs and inputs["relax"].get_dict().get("task") != "relax":
         return f"relax: the task is {inputs['relax'].get_dict().get('task', 'label')!r}, set it to 'relax'."
+    return None
+
+
+def validate_names(cells: FramesData | None) -> str | None:
+    """Refuse cells that share a name."""
+    counts = {} if cells is None else cells.base.attributes.get("config_types")
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    if twice:
+        return f"Two cells are named {twice[0]!r}: the config type of a cell is its name, give another."
     return None

@@ -11,6 +11,7 @@ from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.calculations.sample import SampleCalculation
 from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
@@ -18,6 +19,7 @@ from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.draw import DrawWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
@@ -27,6 +29,7 @@ from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
+from aiida_seireact.workchains.sample import SampleWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
 from tests.docs._pages import DOCS, table
@@ -40,6 +43,7 @@ JOBS = (
     CompileCalculation,
     FlareCalculation,
     LammpsCalculation,
+    SampleCalculation,
     SelectCalculation,
 )
 WORKCHAINS = (
@@ -50,6 +54,7 @@ WORKCHAINS = (
     CampaignWorkChain,
     ClassifyWorkChain,
     Cp2kLabelWorkChain,
+    DrawWorkChain,
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
@@ -57,6 +62,7 @@ WORKCHAINS = (
     ProduceWorkChain,
     QeLabelWorkChain,
     ReactWorkChain,
+    SampleWorkChain,
     SelectWorkChain,
     TrainWorkChain,
     VaspLabelWorkChain,

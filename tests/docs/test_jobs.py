@@ -13,6 +13,7 @@ from aiida_seireact.formats.jobs.compile import CompileJob
 from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.jobs.sample import SampleJob
 from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.jobs.train import TrainJob
 from tests.docs._pages import Block, all_blocks
@@ -24,6 +25,7 @@ SCHEMAS: dict[str, type[Job]] = {
     "compile": CompileJob,
     "lmp": LmpJob,
     "select": SelectJob,
+    "sample": SampleJob,
     "classify": ClassifyJob,
     "analyse": AnalyseJob,
 }
