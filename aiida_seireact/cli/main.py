@@ -17,6 +17,7 @@ COMMANDS = {
     ),
     "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
     "products": ("products:products", "Predict what forms where two phases meet, and the energy it gives away."),
+    "sample": ("sample:sample", "Draw a first training set from a plan, and tell what it covers and what it lacks."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
     "status": (
         "status:status",

@@ -60,6 +60,9 @@ PROGRAMS = (
     ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), ("torch", "matscipy", "ase", "numpy")),
     ProgramCard("curate", "seireact.curate", "select", ("matscipy",), ("matscipy", "scipy", "ase", "numpy")),
     ProgramCard(
+        "sample", "seireact.sample", "select", ("matscipy",), ("pymatgen", "matscipy", "scipy", "ase", "numpy")
+    ),
+    ProgramCard(
         "classify",
         "seireact.classify",
         "classify",

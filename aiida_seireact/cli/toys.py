@@ -137,6 +137,11 @@ def _curate() -> dict[str, bytes]:
     return {"job.json": _json(job), "frames.npz": _frames(range(6), labelled=True)}
 
 
+def _sample() -> dict[str, bytes]:
+    classes = [{"kind": "bulk", "of": "LiCl", "count": 2}, {"kind": "amorphous", "of": "LiCl", "count": 1}]
+    return {"job.json": _json({"plan": {"classes": classes, "budget": 2}})}
+
+
 def _classify() -> dict[str, bytes]:
     job = {
         "trajectory": {"files": ["run.npz"]},
@@ -168,6 +173,7 @@ TOYS = {
     ),
     "select": Toy(_select, after="flare", does="chooses three frames by what that GP does not know"),
     "curate": Toy(_curate, does="keeps three of six frames"),
+    "sample": Toy(_sample, does="draws three frames of LiCl and chooses two"),
     "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),
     "analyse": Toy(_analyse, does="follows four frames of lithium"),
 }

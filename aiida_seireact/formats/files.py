@@ -36,6 +36,9 @@ VISITED = "visited.npz"
 TRACE = "trace.npz"
 CANARY = "canary.npz"
 
+SAMPLED = "sampled.npz"
+ISOLATED_ATOMS = "isolated_atoms.npz"
+
 SELECTED = "selected.npz"
 SELECTION = "selection.npz"
 CURATION = "curation.npz"

@@ -56,3 +56,17 @@ def kind_of(calculator: str) -> LabellerKind:
     if ":" in name and root in UNIVERSAL_PACKAGES:
         return _universal(UNIVERSAL_PACKAGES[root])
     return KINDS.get(name, LabellerKind(calculator, "", UNKNOWN))
+
+
+def why_no_atoms(calculator: str | None) -> str:
+    """Return why a labeller has no isolated atoms and no dimers; empty if it has, or is not known to have none.
+
+    A universal potential has seen crystals only, a trained one what it was shown: what they say of one or two atoms in
+    a vacuum is no label.
+    """
+    if calculator is None:
+        return ""
+    kind = kind_of(calculator)
+    if kind.kind in (STAND_IN, MODEL):
+        return f"{kind.title}, {kind.what}, has no isolated atoms"
+    return ""

@@ -265,3 +265,41 @@ def equally_weighted(features: ArrayLike) -> NDArray[np.float64]:
     spread = np.sqrt((values**2).sum(axis=2).mean(axis=0))
     scaled = np.divide(values, spread[:, None], out=np.zeros_like(values), where=spread[:, None] > 0)
     return np.asarray(scaled.reshape(len(values), -1))
+
+
+def share_budget(
+    budget: int, counts: Mapping[str, int], weights: Mapping[str, float] | None = None, *, least: int = 0
+) -> dict[str, int]:
+    """Return how many frames of each kind are taken of a budget, in proportion to count times weight.
+
+    Each kind with a weight first gets ``least`` frames, or all it has, as far as the budget reaches; the rest is
+    divided by largest remainders, and what a kind has not goes to the others. Ties go by name.
+
+    :param counts: kind -> frames there are; :param weights: kind -> weight, default 1.
+    :raises ValueError: a budget below 1.
+    """
+    if budget < 1:
+        raise ValueError(f"a budget of {budget} frames chooses nothing: give at least 1")
+    weight = {name: counts[name] * (weights or {}).get(name, 1.0) for name in sorted(counts)}
+    open_to = [name for name in weight if weight[name] > 0]
+    quota = dict.fromkeys(sorted(counts), 0)
+    left = min(budget, sum(counts[name] for name in open_to))
+    for step in range(least):
+        for name in open_to:
+            if left and quota[name] == step and quota[name] < counts[name]:
+                quota[name] += 1
+                left -= 1
+    while left:
+        free = [name for name in open_to if quota[name] < counts[name]]
+        total = sum(weight[name] for name in free)
+        exact = {name: min(left * weight[name] / total, counts[name] - quota[name]) for name in free}
+        whole = {name: int(exact[name]) for name in free}
+        if not any(whole.values()):
+            for name in sorted(free, key=lambda name: (-exact[name], name))[:left]:
+                quota[name] += 1
+                left -= 1
+            continue
+        for name in free:
+            quota[name] += whole[name]
+            left -= whole[name]
+    return quota

@@ -7,7 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 
-PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "curate", "classify", "analyse")
+# Those of a study; the other programs are found by name where they are used.
+PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 
 
 def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:
@@ -40,7 +41,7 @@ def find_plugin_code(plugin: str, computer: str = "localhost") -> orm.AbstractCo
 
 
 def find_codes(computer: str = "localhost") -> dict[str, orm.AbstractCode]:
-    """Return the newest code of every program on a computer."""
+    """Return the newest code on a computer of every program of a study."""
     return {program: find_code(program, computer) for program in PROGRAMS}
 
 

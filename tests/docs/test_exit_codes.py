@@ -12,6 +12,7 @@ from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.curate import CurateCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
 from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.calculations.sample import SampleCalculation
 from aiida_seireact.calculations.select import SelectCalculation
 from aiida_seireact.calculations.start import StartCalculation
 from aiida_seireact.workchains.aimd import AimdWorkChain
@@ -25,6 +26,7 @@ from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.curate import CurateWorkChain
+from aiida_seireact.workchains.draw import DrawWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
@@ -35,6 +37,7 @@ from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.products import ProductsWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
+from aiida_seireact.workchains.sample import SampleWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
 from aiida_seireact.workchains.start import StartWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
@@ -50,6 +53,7 @@ JOBS = (
     CurateCalculation,
     FlareCalculation,
     LammpsCalculation,
+    SampleCalculation,
     SelectCalculation,
     StartCalculation,
 )
@@ -64,6 +68,7 @@ WORKCHAINS = (
     Cp2kAimdWorkChain,
     Cp2kLabelWorkChain,
     CurateWorkChain,
+    DrawWorkChain,
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
@@ -73,6 +78,7 @@ WORKCHAINS = (
     ProductsWorkChain,
     QeLabelWorkChain,
     ReactWorkChain,
+    SampleWorkChain,
     SelectWorkChain,
     StartWorkChain,
     TrainWorkChain,

@@ -14,6 +14,7 @@ from aiida_seireact.formats.jobs.curate import CurateJob
 from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.jobs.sample import SampleJob
 from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.jobs.train import TrainJob
 from tests.docs._pages import Block, all_blocks
@@ -26,6 +27,7 @@ SCHEMAS: dict[str, type[Job]] = {
     "lmp": LmpJob,
     "select": SelectJob,
     "curate": CurateJob,
+    "sample": SampleJob,
     "classify": ClassifyJob,
     "analyse": AnalyseJob,
 }

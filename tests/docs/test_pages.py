@@ -52,7 +52,9 @@ def test_python_parses_and_imports_what_exists(block: Block) -> None:
                 assert hasattr(module, alias.name), f"{block.where}: {node.module} has no {alias.name}"
 
 
-@pytest.mark.parametrize(("picture", "word"), [("loop", "seireact-label"), ("dataset", "interface-expanded")])
+@pytest.mark.parametrize(
+    ("picture", "word"), [("loop", "seireact-label"), ("dataset", "interface-expanded"), ("coverage", "amorphous")]
+)
 def test_a_picture_is_what_its_script_draws(tmp_path: Path, picture: str, word: str) -> None:
     drawn = tmp_path / f"{picture}.svg"
     subprocess.run([sys.executable, str(DOCS / "images" / f"{picture}.py"), str(drawn)], check=True)
