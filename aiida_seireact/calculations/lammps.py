@@ -12,10 +12,12 @@ from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
+from aiida_seireact.calculations.remote_cell import define_cell, place_cell, validate_cell
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
+from aiida_seireact.formats.cell_files import LAMMPS
 from aiida_seireact.formats.jobs.base import readable
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.lammps_input import (
@@ -28,17 +30,30 @@ from aiida_seireact.formats.lammps_input import (
 
 
 class LammpsCalculation(ProgramCalculation):
-    """One structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest."""
+    """A structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest.
+
+    The structure is a node, or the file that `seireact.build` has left on the computer: that one is linked, never
+    copied through the daemon, and its sha256 is checked before anything runs.
+    """
 
     PARSER = "seireact.lammps"
     RETRIEVE = (files.LAMMPS_INPUT, FINAL_DATA_FILE, files.MANIFEST)
     RETRIEVE_TEMPORARY = (files.LAMMPS_LOG,)
+    # Where the cell lies is not what it is: that is said by its report.
+    UNHASHED = ("cell__folder",)
     CACHE_VERSION = 1
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
         super().define(spec)
-        spec.input("structure", valid_type=FramesData, validator=validate_structure, help="One frame to start from.")
+        spec.input(
+            "structure",
+            valid_type=FramesData,
+            required=False,
+            validator=validate_structure,
+            help="One frame to start from; in its place, for large cells, `cell`.",
+        )
+        define_cell(spec)
         spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="The compiled model.")
         spec.input(
             "parameters",
@@ -47,20 +62,24 @@ class LammpsCalculation(ProgramCalculation):
             help="`md`: ensemble, temperature_k, pressure_gpa, steps, timestep_fs, dump_every, …; `engine`: `stop` ("
             "bounds of volume, hole and distance that end the run) and `check_every`; `retrieve_dump`.",
         )
-        spec.inputs.validator = validate_species
+        spec.inputs.validator = validate_start
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
-        atoms = self.inputs.structure.to_ase()
-        present = set(atoms.get_chemical_symbols())
-        species = [symbol for symbol in self.inputs.potential.species if symbol in present]
-        write_data(folder / DATA_FILE, atoms, species)
+        job: dict[str, Any] = settings.engine.model_dump(mode="json")
+        if "cell" in self.inputs:
+            species = self.inputs.cell.report["species"]
+            job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
+        else:
+            atoms = self.inputs.structure.to_ase()
+            present = set(atoms.get_chemical_symbols())
+            species = [symbol for symbol in self.inputs.potential.species if symbol in present]
+            write_data(folder / DATA_FILE, atoms, species)
         text = lammps_input(settings.md, species=species, model=files.COMPILED)
         (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
         with self.inputs.potential.open(mode="rb") as source:
             (folder / files.COMPILED).write_bytes(source.read())
-        job: dict[str, Any] = settings.engine.model_dump(mode="json")
         return job
 
     def arguments(self) -> list[str]:
@@ -77,9 +96,11 @@ class LammpsCalculation(ProgramCalculation):
 def validate_parameters(parameters: orm.Dict, _: Any) -> str | None:
     """Refuse settings that the program would refuse."""
     try:
-        SegmentSettings.model_validate(parameters.get_dict())
+        settings = SegmentSettings.model_validate(parameters.get_dict())
     except ValidationError as error:
         return f"These parameters don't fit: {readable(error)}."
+    if settings.engine.start_file is not None:
+        return "engine.start_file is filled in by the calculation: remove it from the parameters."
     return None
 
 
@@ -100,12 +121,28 @@ def validate_potential(potential: PotentialData, _: Any) -> str | None:
     return None if target == "pair_allegro" else f"This model was compiled for {target}: compile it for `pair_allegro`."
 
 
+def validate_start(inputs: Any, context: Any) -> str | None:
+    """Refuse no or two structures to start from, half a cell, and a model that does not know every species."""
+    if "potential" not in inputs:
+        return None
+    if ("structure" in inputs) == bool(inputs.get("cell")):
+        return (
+            "MD starts from one structure: give `structure`, a frame, or `cell`, the remote folder and the report of a "
+            "`seireact.build`."
+        )
+    computer = inputs["code"].computer if "code" in inputs else None
+    complaint = validate_cell(inputs["cell"], computer, LAMMPS) if inputs.get("cell") else None
+    return complaint or validate_species(inputs, context)
+
+
 def validate_species(inputs: Any, _: Any) -> str | None:
     """Refuse a model that does not know every species of the structure."""
-    if "structure" not in inputs or "potential" not in inputs:
-        return None
+    if "structure" in inputs:
+        species = inputs["structure"].base.attributes.get("species")
+    else:
+        species = inputs["cell"]["report"]["species"]
     known = inputs["potential"].species
-    unknown = [symbol for symbol in inputs["structure"].base.attributes.get("species") if symbol not in known]
+    unknown = [symbol for symbol in species if symbol not in known]
     if unknown:
         return (
             f"The model knows {', '.join(known)}, but the structure holds {', '.join(unknown)}: train on frames with "
