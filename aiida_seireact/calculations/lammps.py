@@ -68,14 +68,14 @@ class LammpsCalculation(ProgramCalculation):
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
         job: dict[str, Any] = settings.engine.model_dump(mode="json")
-        if "cell" in self.inputs:
-            species = self.inputs.cell.report["species"]
-            job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
-        else:
+        if "structure" in self.inputs:
             atoms = self.inputs.structure.to_ase()
             present = set(atoms.get_chemical_symbols())
             species = [symbol for symbol in self.inputs.potential.species if symbol in present]
             write_data(folder / DATA_FILE, atoms, species)
+        else:
+            species = self.inputs.cell.report["species"]
+            job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
         text = lammps_input(settings.md, species=species, model=files.COMPILED)
         (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
         with self.inputs.potential.open(mode="rb") as source:
