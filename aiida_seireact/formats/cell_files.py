@@ -71,6 +71,25 @@ def species_of(counts: Mapping[str, int]) -> list[str]:
     return sorted((symbol for symbol, count in counts.items() if count), key=atomic_numbers.__getitem__)
 
 
+def describe(plan: PlannedCell, species: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return what a cell is, and how many bytes it takes in each format, before an atom of it is made.
+
+    :param species: element of each LAMMPS type; empty: those that occur, by atomic number.
+    :returns: ``n_atoms``, ``counts``, ``cell_ang`` and ``species``; and bytes by output.
+    :raises ValueError: species that lack an element of the cell, or a left-handed cell.
+    """
+    counts = {symbol: int(count) for symbol, count in sorted(plan.counts.items()) if count}
+    types = list(species) or species_of(counts)
+    data = LammpsData(plan.cell, counts, types)
+    facts = {
+        "n_atoms": data.n_atoms,
+        "counts": counts,
+        "cell_ang": np.asarray(plan.cell, dtype=np.float64).tolist(),
+        "species": types,
+    }
+    return facts, {LAMMPS: data.n_bytes, FRAMES: data.n_atoms * _FRAMES_BYTES + _SMALL_FILES}
+
+
 def write_cell(
     plan: PlannedCell,
     folder: Path,
@@ -97,11 +116,9 @@ def write_cell(
     unknown = [output for output in outputs if output not in FORMATS]
     if unknown or not outputs:
         raise ValueError(f"A cell is written as {' or '.join(FORMATS)}, not as {', '.join(unknown) or 'nothing'}.")
-    counts = {symbol: int(count) for symbol, count in sorted(plan.counts.items()) if count}
-    n_atoms, species = sum(counts.values()), list(species) or species_of(counts)
-    data = LammpsData(plan.cell, counts, species)
-    sizes = {LAMMPS: data.n_bytes, FRAMES: n_atoms * _FRAMES_BYTES + _SMALL_FILES}
+    facts, sizes = describe(plan, species)
     _refuse_full_disk(folder, sum(sizes[output] for output in outputs))
+    data = LammpsData(plan.cell, facts["counts"], facts["species"])
     with ExitStack() as stack:
         streams, writers, frames = {}, [], None
         # Files that are opened first appear last: the frames file, whose end takes longest, before the other.
@@ -110,16 +127,13 @@ def write_cell(
             writers.append(lammps.add)
         if FRAMES in outputs:
             frames, streams[FRAMES] = stack.enter_context(
-                frames_writer(folder / f"{name}.npz", plan.cell, n_atoms, config_type=config_type, group=group)
+                frames_writer(folder / f"{name}.npz", plan.cell, data.n_atoms, config_type=config_type, group=group)
             )
             writers.append(frames.add)
-        _all_blocks(plan, counts, writers, progress)
+        _all_blocks(plan, facts["counts"], writers, progress)
     files: dict[str, Written] = {output: streams[output].written() for output in FORMATS if output in streams}
     return {
-        "n_atoms": n_atoms,
-        "counts": counts,
-        "cell_ang": np.asarray(plan.cell, dtype=np.float64).tolist(),
-        "species": species,
+        **facts,
         "structure_id": None if frames is None else frames.structure_id,
         "files": {output: written.facts() for output, written in files.items()},
     }

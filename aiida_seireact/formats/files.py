@@ -39,3 +39,7 @@ CANARY = "canary.npz"
 SELECTED = "selected.npz"
 SELECTION = "selection.npz"
 PARENT_PREDICTIONS = "parent_predictions.npz"
+
+CELL = "cell"
+CELL_DATA = "cell.data"
+CELL_FRAMES = "cell.npz"

@@ -7,6 +7,7 @@ from aiida.engine import BaseRestartWorkChain, CalcJob, Process
 from aiida_seireact.calculations.allegro import AllegroCalculation
 from aiida_seireact.calculations.analyse import AnalyseCalculation
 from aiida_seireact.calculations.ase import AseCalculation
+from aiida_seireact.calculations.build import BuildCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.flare import FlareCalculation
@@ -16,6 +17,7 @@ from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.build import BuildWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
@@ -36,6 +38,7 @@ JOBS = (
     AllegroCalculation,
     AnalyseCalculation,
     AseCalculation,
+    BuildCalculation,
     ClassifyCalculation,
     CompileCalculation,
     FlareCalculation,
@@ -47,6 +50,7 @@ WORKCHAINS = (
     AnalyseWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
+    BuildWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
     Cp2kLabelWorkChain,
