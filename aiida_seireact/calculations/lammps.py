@@ -137,6 +137,8 @@ def validate_start(inputs: Any, context: Any) -> str | None:
 
 def validate_species(inputs: Any, _: Any) -> str | None:
     """Refuse a model that does not know every species of the structure."""
+    if "potential" not in inputs or not ("structure" in inputs or inputs.get("cell")):
+        return None
     if "structure" in inputs:
         species = inputs["structure"].base.attributes.get("species")
     else:
