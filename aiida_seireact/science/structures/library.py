@@ -115,6 +115,8 @@ def entry(name: str) -> Entry:
 def structure(name: str, **lattice: float) -> Structure:
     """Return the conventional cell of a phase, disordered where its sites are, with oxidation states.
 
+    Each site has the label of its Wyckoff site.
+
     :param lattice: lattice parameters in Å and degrees that replace the published ones; only those that the crystal
         system leaves free.
     :raises ValueError: unknown phase or lattice parameter.
@@ -129,6 +131,7 @@ def structure(name: str, **lattice: float) -> Structure:
     rotations, translations = _operations(phase.number)
     positions: list[tuple[float, ...]] = []
     species: list[dict[Species, float]] = []
+    labels: list[str] = []
     for site in phase.sites:
         occupants = {
             Species(element, phase.oxidation_states[element]): share for element, share in site.occupancy.items()
@@ -136,7 +139,8 @@ def structure(name: str, **lattice: float) -> Structure:
         for image in _orbit(site.position, rotations, translations):
             positions.append(image)
             species.append(occupants)
-    return Structure(_lattice(phase.number, {**phase.lattice, **lattice}), species, positions)
+            labels.append(site.label)
+    return Structure(_lattice(phase.number, {**phase.lattice, **lattice}), species, positions, labels=labels)
 
 
 def within(elements: Iterable[str]) -> list[str]:
