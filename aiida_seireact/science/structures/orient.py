@@ -40,6 +40,7 @@ class Unit:
     :ivar basis: a1, a2 and the vector from layer to layer in rows, in the vectors of the conventional cell.
     :ivar layers_per_cell: layers in the height of one conventional cell along the normal.
     :ivar hkl: the plane.
+    :ivar symmetry: operations of the crystal that keep the normal, in x and y, (n, 2, 2).
     """
 
     in_plane: NDArray[np.float64]
@@ -52,6 +53,7 @@ class Unit:
     basis: tuple[tuple[Fraction, Fraction, Fraction], ...]
     layers_per_cell: int
     hkl: tuple[int, int, int]
+    symmetry: NDArray[np.float64]
 
     @property
     def n_sites(self) -> int:
@@ -119,7 +121,8 @@ def oriented_unit(
     in_plane, shift, spacing = _in_frame(cartesian)
     frac, occupancy, charges, labels = _sites(crystal, basis)
     rows = tuple((row[0], row[1], row[2]) for row in basis)
-    return Unit(in_plane, shift, spacing, frac, occupancy, charges, labels, rows, layers_per_cell, plane)
+    symmetry = _symmetry(crystal, cartesian)
+    return Unit(in_plane, shift, spacing, frac, occupancy, charges, labels, rows, layers_per_cell, plane, symmetry)
 
 
 def _coprime(hkl: Sequence[int]) -> tuple[int, int, int]:
@@ -141,12 +144,7 @@ def _plane_of(basis: Sequence[Sequence[Fraction]]) -> tuple[int, int, int]:
 
 def _primitive(crystal: Structure) -> list[Row]:
     """Return primitive lattice vectors in the vectors of the cell, exactly, from its pure translations."""
-    kinds: dict[Any, int] = {}
-    types = [kinds.setdefault(str(site.species), len(kinds)) for site in crystal]
-    cell = (crystal.lattice.matrix.tolist(), crystal.frac_coords.tolist(), types)
-    found: Any = spglib.get_symmetry(cell, symprec=SYMPREC_ANG)
-    if found is None:
-        raise ValueError("spglib finds no symmetry in the crystal: look for atoms that lie on each other")
+    found = _operations(crystal)
     pure = [
         [Fraction(float(x) % 1.0).limit_denominator(LARGEST_DENOMINATOR) for x in translation]
         for rotation, translation in zip(found["rotations"], found["translations"], strict=True)
@@ -156,6 +154,28 @@ def _primitive(crystal: Structure) -> list[Row]:
     rows = [[int(x * scale) for x in row] for row in pure]
     rows += [[scale * int(i == j) for j in range(3)] for i in range(3)]
     return [[Fraction(x, scale) for x in row] for row in _hermite(rows)]
+
+
+def _operations(crystal: Structure) -> Any:
+    """Return the operations of the space group; sites alike have the same elements in the same shares."""
+    kinds: dict[Any, int] = {}
+    types = [kinds.setdefault(str(site.species), len(kinds)) for site in crystal]
+    cell = (crystal.lattice.matrix.tolist(), crystal.frac_coords.tolist(), types)
+    found: Any = spglib.get_symmetry(cell, symprec=SYMPREC_ANG)
+    if found is None:
+        raise ValueError("spglib finds no symmetry in the crystal: look for atoms that lie on each other")
+    return found
+
+
+def _symmetry(crystal: Structure, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the operations that keep the normal, in the frame of the cut, (n, 2, 2), sorted."""
+    frame = _frame(cartesian)
+    lattice = crystal.lattice.matrix.T
+    turned = [
+        frame @ lattice @ rotation @ np.linalg.inv(lattice) @ frame.T for rotation in _operations(crystal)["rotations"]
+    ]
+    kept = [matrix[:2, :2].round(6) + 0.0 for matrix in turned if matrix[2, 2] > 1 - 1e-4]
+    return np.unique(np.array(kept), axis=0)
 
 
 def _hermite(rows: list[list[int]]) -> list[list[int]]:
@@ -257,12 +277,18 @@ def _shortest(out: Row, a1: Row, a2: Row, lattice: NDArray[np.float64]) -> Row:
     )
 
 
-def _in_frame(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Turn x along the first row and z along the normal; return in-plane vectors, shift and spacing."""
+def _frame(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return x along the first row, y, and z along the normal of the first two, in rows."""
     x = rows[0] / np.linalg.norm(rows[0])
     z = np.cross(rows[0], rows[1])
     z /= np.linalg.norm(z)
-    y = np.cross(z, x)
+    frame: NDArray[np.float64] = np.array([x, np.cross(z, x), z])
+    return frame
+
+
+def _in_frame(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Turn x along the first row and z along the normal; return in-plane vectors, shift and spacing."""
+    x, y, z = _frame(rows)
     in_plane = np.array([[rows[0] @ x, 0.0], [rows[1] @ x, rows[1] @ y]])
     shift = np.linalg.solve(in_plane.T, np.array([rows[2] @ x, rows[2] @ y]))
     return in_plane.round(12) + 0.0, shift.round(12) + 0.0, float(rows[2] @ z)
