@@ -214,7 +214,7 @@ class Recipe(Job):
         specs = [
             SlabSpec(
                 slab.phase, unit, matrix, layers, slab.keep_volume, slab.shift,
-                drawn(self.phases[slab.phase].min_distance_ang),
+                drawn(self.phases[slab.phase].min_distance_ang, matrix),
             )
             for slab, unit, (matrix, layers) in zip(self.slabs, units, found, strict=True)
         ]  # fmt: skip

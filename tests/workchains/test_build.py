@@ -59,10 +59,10 @@ def test_a_stash_keeps_the_cell_where_scratch_is_not_purged(program_code: Any, t
 
 
 def test_a_recipe_that_no_cell_follows_ends_with_its_sentence(program_code: Any) -> None:
-    recipe = {**RECIPE, "slabs": [{**RECIPE["slabs"][0], "matrix": [[1, 0], [1, 0]]}]}
+    recipe = {**RECIPE, "slabs": [{**RECIPE["slabs"][0], "matrix": None, "in_plane": [[1, 0, 0], [0, 1, 0]]}]}
     _, node = run_get_node(BuildWorkChain, code=program_code("build"), recipe=orm.Dict(recipe))
     assert node.exit_status == 430
-    assert "left-handed or parallel" in node.exit_message
+    assert "does not lie in the plane" in node.exit_message
     assert len(node.called) == 1  # a restart would only repeat it
 
 

@@ -175,7 +175,8 @@ def _symmetry(crystal: Structure, cartesian: NDArray[np.float64]) -> NDArray[np.
         frame @ lattice @ rotation @ np.linalg.inv(lattice) @ frame.T for rotation in _operations(crystal)["rotations"]
     ]
     kept = [matrix[:2, :2].round(6) + 0.0 for matrix in turned if matrix[2, 2] > 1 - 1e-4]
-    return np.unique(np.array(kept), axis=0)
+    unique: NDArray[np.float64] = np.unique(np.array(kept), axis=0)
+    return unique
 
 
 def _hermite(rows: list[list[int]]) -> list[list[int]]:
