@@ -20,3 +20,17 @@ def test_the_benchmark_of_datasets_reads_back_what_it_stored() -> None:
     assert done.returncode == 0, done.stderr
     assert "same frames read back: True" in done.stdout
     assert re.fullmatch(r"ratio = \d+\.\d", done.stdout.splitlines()[-1])
+
+
+def test_the_benchmark_of_cells_builds_the_same_three_times() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.builder", "--size", "tiny"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(re.search(rf"{name} +\d+\.\d\d s +\d+\.\d\d CPU-s +\d+ MB", done.stdout) for name in ("ASE", "pymatgen"))
+    assert "same composition and plane: True" in done.stdout
+    assert re.fullmatch(r"ratio = \d+\.\d", done.stdout.splitlines()[-1])

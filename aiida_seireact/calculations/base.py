@@ -77,6 +77,9 @@ class ProgramCalculation(CalcJob):
             invalidates_cache=True,
         )
         spec.exit_code(420, "ERROR_PROGRAM_FAILED", message="The program failed: {message}", invalidates_cache=True)
+        spec.exit_code(
+            425, "ERROR_DISK_FULL", message="There is no room for the output: {message}", invalidates_cache=True
+        )
 
     def _setup_inputs(self) -> None:
         super()._setup_inputs()

@@ -12,10 +12,12 @@ from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
+from aiida_seireact.calculations.remote_cell import define_cell, place_cell, validate_cell
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
+from aiida_seireact.formats.cell_files import LAMMPS
 from aiida_seireact.formats.jobs.base import readable
 from aiida_seireact.formats.jobs.lmp import ContactSettings, SegmentSettings
 from aiida_seireact.formats.lammps_input import (
@@ -29,17 +31,30 @@ from aiida_seireact.science.contacts import refusal, too_close
 
 
 class LammpsCalculation(ProgramCalculation):
-    """One structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest."""
+    """A structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest.
+
+    The structure is a node, or the file that `seireact.build` has left on the computer: that one is linked, never
+    copied through the daemon, and its sha256 is checked before anything runs.
+    """
 
     PARSER = "seireact.lammps"
     RETRIEVE = (files.LAMMPS_INPUT, FINAL_DATA_FILE, files.MANIFEST)
     RETRIEVE_TEMPORARY = (files.LAMMPS_LOG,)
+    # Where the cell lies is not what it is: that is said by its report.
+    UNHASHED = ("cell__folder",)
     CACHE_VERSION = 1
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
         super().define(spec)
-        spec.input("structure", valid_type=FramesData, validator=validate_structure, help="One frame to start from.")
+        spec.input(
+            "structure",
+            valid_type=FramesData,
+            required=False,
+            validator=validate_structure,
+            help="One frame to start from; in its place, for large cells, `cell`.",
+        )
+        define_cell(spec)
         spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="The compiled model.")
         spec.input(
             "parameters",
@@ -53,15 +68,19 @@ class LammpsCalculation(ProgramCalculation):
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
-        atoms = self.inputs.structure.to_ase()
-        present = set(atoms.get_chemical_symbols())
-        species = [symbol for symbol in self.inputs.potential.species if symbol in present]
-        write_data(folder / DATA_FILE, atoms, species)
+        job: dict[str, Any] = settings.engine.model_dump(mode="json")
+        if "structure" in self.inputs:
+            atoms = self.inputs.structure.to_ase()
+            present = set(atoms.get_chemical_symbols())
+            species = [symbol for symbol in self.inputs.potential.species if symbol in present]
+            write_data(folder / DATA_FILE, atoms, species)
+        else:
+            species = self.inputs.cell.report["species"]
+            job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
         text = lammps_input(settings.md, species=species, model=files.COMPILED)
         (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
         with self.inputs.potential.open(mode="rb") as source:
             (folder / files.COMPILED).write_bytes(source.read())
-        job: dict[str, Any] = settings.engine.model_dump(mode="json")
         return job
 
     def arguments(self) -> list[str]:
@@ -78,9 +97,11 @@ class LammpsCalculation(ProgramCalculation):
 def validate_parameters(parameters: orm.Dict, _: Any) -> str | None:
     """Refuse settings that the program would refuse."""
     try:
-        SegmentSettings.model_validate(parameters.get_dict())
+        settings = SegmentSettings.model_validate(parameters.get_dict())
     except ValidationError as error:
         return f"These parameters don't fit: {readable(error)}."
+    if settings.engine.start_file is not None:
+        return "engine.start_file is filled in by the calculation: remove it from the parameters."
     return None
 
 
@@ -102,12 +123,8 @@ def validate_potential(potential: PotentialData, _: Any) -> str | None:
 
 
 def validate_segment(inputs: Any, port: Any) -> str | None:
-    """Refuse a model that does not know the structure, and atoms nearer than their species allow."""
-    if (
-        (refused := validate_species(inputs, port)) is not None
-        or "parameters" not in inputs
-        or "structure" not in inputs
-    ):
+    """Refuse what can't be started from, and atoms of a frame nearer than their species allow."""
+    if (refused := validate_start(inputs, port)) is not None or "parameters" not in inputs or "structure" not in inputs:
         return refused
     settings = SegmentSettings.model_validate(inputs["parameters"].get_dict())
     return refuse_contacts(inputs["structure"], settings.contacts)
@@ -120,12 +137,30 @@ def refuse_contacts(structure: FramesData, settings: ContactSettings) -> str | N
     return f"The structure can't be started from: {refusal(found)}" if found else None
 
 
+def validate_start(inputs: Any, context: Any) -> str | None:
+    """Refuse no or two structures to start from, half a cell, and a model that does not know every species."""
+    if "potential" not in inputs:
+        return None
+    if ("structure" in inputs) == bool(inputs.get("cell")):
+        return (
+            "MD starts from one structure: give `structure`, a frame, or `cell`, the remote folder and the report of a "
+            "`seireact.build`."
+        )
+    computer = inputs["code"].computer if "code" in inputs else None
+    complaint = validate_cell(inputs["cell"], computer, LAMMPS) if inputs.get("cell") else None
+    return complaint or validate_species(inputs, context)
+
+
 def validate_species(inputs: Any, _: Any) -> str | None:
     """Refuse a model that does not know every species of the structure."""
-    if "structure" not in inputs or "potential" not in inputs:
+    if "potential" not in inputs or not ("structure" in inputs or inputs.get("cell")):
         return None
+    if "structure" in inputs:
+        species = inputs["structure"].base.attributes.get("species")
+    else:
+        species = inputs["cell"]["report"]["species"]
     known = inputs["potential"].species
-    unknown = [symbol for symbol in inputs["structure"].base.attributes.get("species") if symbol not in known]
+    unknown = [symbol for symbol in species if symbol not in known]
     if unknown:
         return (
             f"The model knows {', '.join(known)}, but the structure holds {', '.join(unknown)}: train on frames with "

@@ -70,4 +70,5 @@ PROGRAMS = (
         ("dadapy", "scipy", "matscipy", "ase", "numpy"),
     ),
     ProgramCard("analyse", "seireact.analyse", "", ("ase", "scipy"), ("scipy", "ase", "numpy")),
+    ProgramCard("build", "seireact.build", "", ("ase", "pymatgen"), ("pymatgen", "scipy", "ase", "numpy")),
 )

@@ -160,6 +160,18 @@ def _analyse() -> dict[str, bytes]:
     return {"job.json": _json(job), "run.npz": _packed([_lithium(seed) for seed in range(4)])}
 
 
+def _build() -> dict[str, bytes]:
+    recipe = {
+        "phases": {"LiCl": {"name": "LiCl"}, "Li": {"name": "Li"}},
+        "slabs": [
+            {"phase": "LiCl", "hkl": [1, 0, 0], "matrix": [[2, 0], [0, 2]], "layers": 2},
+            {"phase": "Li", "hkl": [1, 0, 0], "matrix": [[2, 0], [0, 2]], "layers": 4},
+        ],
+        "lattice_of": "LiCl",
+    }
+    return {"job.json": _json({"recipe": recipe})}
+
+
 TOYS = {
     "label": Toy(_label, does="labels two frames with a Lennard-Jones potential"),
     "flare": Toy(_flare, does="learns two frames by FLARE and runs three steps of MD"),
@@ -176,4 +188,5 @@ TOYS = {
     "sample": Toy(_sample, does="draws three frames of LiCl and chooses two"),
     "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),
     "analyse": Toy(_analyse, does="follows four frames of lithium"),
+    "build": Toy(_build, does="builds LiCl on lithium"),
 }

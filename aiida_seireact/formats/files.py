@@ -43,3 +43,7 @@ SELECTED = "selected.npz"
 SELECTION = "selection.npz"
 CURATION = "curation.npz"
 PARENT_PREDICTIONS = "parent_predictions.npz"
+
+CELL = "cell"
+CELL_DATA = "cell.data"
+CELL_FRAMES = "cell.npz"

@@ -18,6 +18,7 @@ EXIT_CODES = {
     "invalid_input": "ERROR_INVALID_INPUT",
     "missing_package": "ERROR_MISSING_PACKAGE",
     "failed": "ERROR_PROGRAM_FAILED",
+    "disk_full": "ERROR_DISK_FULL",
 }
 
 

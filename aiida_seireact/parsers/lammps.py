@@ -9,6 +9,7 @@ from aiida.engine import ExitCode
 
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
+from aiida_seireact.formats.cell_files import species_of
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.thermo import read_thermo
 from aiida_seireact.parsers.base import ProgramParser
@@ -23,10 +24,14 @@ class LammpsParser(ProgramParser):
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         settings = SegmentSettings.model_validate(self.node.inputs.parameters.get_dict())
         thermo = read_thermo(folder / files.LAMMPS_LOG)
-        structure = self.node.inputs.structure
+        inputs = self.node.inputs
+        if "structure" in inputs:
+            species = inputs.structure.base.attributes.get("species")
+        else:
+            species = species_of(inputs.cell.report["counts"])
         facts = {
             "n_atoms": result["n_atoms"],
-            "species": structure.base.attributes.get("species"),
+            "species": species,
             "timestep_fs": settings.md.timestep_fs,
             "dump_every": settings.md.dump_every,
             "steps": result["steps_done"],

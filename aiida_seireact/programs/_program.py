@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
+import json
 import sys
 import time
 import traceback
@@ -16,7 +18,7 @@ from aiida_seireact import __version__
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.formats.frames import FramesError
-from aiida_seireact.formats.jobs.base import InvalidInput, Job, MissingPackage, ProgramFailed, read_job
+from aiida_seireact.formats.jobs.base import DiskFull, InvalidInput, Job, MissingPackage, ProgramFailed, read_job
 
 JobT = TypeVar("JobT", bound=Job)
 Progress = Callable[[str], None]
@@ -66,6 +68,16 @@ def execute(
     except (MissingPackage, ProgramFailed) as error:
         outcome.update(status="failed", error={"kind": error.kind, "message": str(error)})
         status = error.exit_status
+    except OSError as error:
+        kind, message = ProgramFailed.kind, f"{type(error).__name__}: {error}."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            kind = DiskFull.kind
+            message = f"The disk of {folder} is full ({error.strerror}): make room and run it again."
+        else:
+            traceback.print_exc()
+            message += " The traceback is in the standard error of this job."
+        outcome.update(status="failed", error={"kind": kind, "message": message})
+        status = ProgramFailed.exit_status
     except Exception as error:
         traceback.print_exc()
         message = f"{type(error).__name__}: {error}. The traceback is in the standard error of this job."
@@ -94,12 +106,14 @@ def program(
     packages: Sequence[str] = (),
     example: str = "",
     leftovers: Sequence[str] = (),
+    foretell: Callable[[JobT], dict[str, Any]] | None = None,
 ) -> click.Command:
     """Return the command ``name JOB.json [--dry-run]`` around ``run(job, folder, progress) -> outputs``.
 
     :param packages: distributions whose versions the result records.
     :param example: text of a job file shown by ``--help``.
     :param leftovers: see `execute`.
+    :param foretell: what a dry run prints in place of the job.
     """
     fields = "\n".join(f"  {key}: {field.description or field.annotation}" for key, field in model.model_fields.items())
     description = (run.__doc__ or "").strip().split("\n\n")[0]
@@ -109,10 +123,11 @@ def program(
         if dry_run:
             try:
                 job = read_job(job_file, model)
+                text = job.model_dump_json(indent=2) if foretell is None else json.dumps(foretell(job), indent=2)
             except InvalidInput as error:
                 say(f"{name}: {error}")
                 raise SystemExit(InvalidInput.exit_status) from None
-            click.echo(job.model_dump_json(indent=2))
+            click.echo(text)
             raise SystemExit(0)
         raise SystemExit(
             execute(name, folder, packages, lambda: run(read_job(job_file, model), folder, say), leftovers=leftovers)
@@ -125,9 +140,8 @@ def program(
         + "\n\n\b\nExit status: 0 done, 2 the input can't be used, 3 a package is missing, 4 the run failed."
     )
     decorated: Any = command
-    decorated = click.option("--dry-run", is_flag=True, help="Validate the job, print it with its defaults, stop.")(
-        decorated
-    )
+    dry = "print it with its defaults" if foretell is None else "print what would come of it"
+    decorated = click.option("--dry-run", is_flag=True, help=f"Validate the job, {dry}, stop.")(decorated)
     decorated = click.argument("job_file", type=click.Path(path_type=Path))(decorated)
     decorated = click.version_option(__version__, prog_name=name)(decorated)
     return click.command(name, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aiida_seireact import __version__
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed, read_job
-from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.jobs.lmp import CheckedFile, LmpJob
 from aiida_seireact.formats.lammps_script import (
     AllegroScript,
     Command,
@@ -25,7 +25,7 @@ from aiida_seireact.formats.lammps_script import (
     model_and_species,
     read_allegro_script,
 )
-from aiida_seireact.formats.manifest import ManifestError, chunk, compress, drop_broken_end, write_manifest
+from aiida_seireact.formats.manifest import ManifestError, chunk, compress, drop_broken_end, verify, write_manifest
 from aiida_seireact.formats.thermo import in_our_units
 from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, FlewApart, check_model
 from aiida_seireact.programs._program import Progress, execute, say
@@ -228,6 +228,8 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
         raise InvalidInput(f"{input_file} is not a text file ({error}).") from error
     except ScriptError as error:
         raise InvalidInput(str(error)) from error
+    if job.start_file is not None:
+        _check_start(job.start_file, folder)
     _refuse_ranks(int(os.environ.get("PMI_SIZE", os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))))
     _keep_memory()
     segment = Segment(script, job, folder, log, progress)
@@ -240,6 +242,20 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
     finally:
         segment.close()
     return {**outputs, "manifest": _manifest(segment.dumps, folder, job.compress, mend=segment.flew_apart)}
+
+
+def _check_start(start: CheckedFile, folder: Path) -> None:
+    """Refuse a cell that is not the one that was built: MD of another would be taken for MD of this one.
+
+    :raises InvalidInput: it is missing, cut or another.
+    """
+    try:
+        verify(folder, [start.model_dump()])
+    except ManifestError as error:
+        raise InvalidInput(
+            f"The cell to start from can't be used: {error} If its folder was cleaned, build it again: the same recipe "
+            "gives the same bytes."
+        ) from error
 
 
 def _manifest(dumps: list[str], folder: Path, pack: bool, *, mend: bool = False) -> list[dict[str, Any]]:

@@ -39,6 +39,10 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         )
         spec.expose_outputs(StartWorkChain, namespace="start")
         spec.outputs["start"].required = False
+        of_job = spec.inputs.validator
+        spec.inputs.validator = lambda inputs, port: (
+            validate_start_of_frame(inputs) or (of_job and of_job(inputs, port))
+        )
         spec.outline(
             cls.setup,
             if_(cls.should_start)(cls.run_start, cls.inspect_start),
@@ -105,3 +109,13 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
             message = start.exit_message.partition(": ")[2]
             return self.exit_codes.ERROR_START_NOT_SAFE.format(message=message)
         return self.unrecoverable(start)
+
+
+def validate_start_of_frame(inputs: Mapping[str, Any]) -> str | None:
+    """Refuse a safe start of a cell that no frame holds."""
+    if not inputs.get("start") or not inputs.get("cell"):
+        return None
+    return (
+        "A safe start prepares a frame, and `cell` is a file on the compute machine: leave `start` out, or give the "
+        "cell as `structure`."
+    )

@@ -10,6 +10,7 @@ from aiida_seireact.cli.programs import PROGRAMS
 from aiida_seireact.cli.toys import TOYS
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import read_job
+from aiida_seireact.formats.jobs.build import BuildJob
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.compile import CompileJob
 from aiida_seireact.formats.jobs.curate import CurateJob
@@ -27,6 +28,7 @@ JOBS = {
     "compile": CompileJob,
     "classify": ClassifyJob,
     "analyse": AnalyseJob,
+    "build": BuildJob,
 }
 
 
@@ -50,7 +52,7 @@ def test_job_files_fit_their_schema(name, tmp_path):
     read_job(tmp_path / "job.json", JOBS[name])
 
 
-@pytest.mark.parametrize("names", [("label",), ("flare", "select"), ("curate",), ("analyse",)])
+@pytest.mark.parametrize("names", [("label",), ("flare", "select"), ("curate",), ("analyse",), ("build",)])
 def test_quick_toys_work(names, tmp_path):
     for name in names:
         folder = tmp_path / name

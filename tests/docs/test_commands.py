@@ -15,7 +15,7 @@ from aiida_seireact.cli.dataset import dataset
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
 
-PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "curate", "sample", "classify", "analyse")
+PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "curate", "sample", "classify", "analyse", "build")
 COMMANDS: dict[str, click.Command] = {
     "aiida-seireact": cli,
     "aiida-vasp": cmd_aiida_vasp,

@@ -7,6 +7,7 @@ from aiida.engine import BaseRestartWorkChain, CalcJob, Process
 from aiida_seireact.calculations.allegro import AllegroCalculation
 from aiida_seireact.calculations.analyse import AnalyseCalculation
 from aiida_seireact.calculations.ase import AseCalculation
+from aiida_seireact.calculations.build import BuildCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
 from aiida_seireact.calculations.curate import CurateCalculation
@@ -23,6 +24,7 @@ from aiida_seireact.workchains.aimd_vasp import VaspAimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.build import BuildWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.curate import CurateWorkChain
@@ -48,6 +50,7 @@ JOBS = (
     AllegroCalculation,
     AnalyseCalculation,
     AseCalculation,
+    BuildCalculation,
     ClassifyCalculation,
     CompileCalculation,
     CurateCalculation,
@@ -63,6 +66,7 @@ WORKCHAINS = (
     AseAimdWorkChain,
     AseLabelWorkChain,
     AugmentWorkChain,
+    BuildWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
     Cp2kAimdWorkChain,

@@ -8,6 +8,7 @@ import pytest
 
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.jobs.build import BuildJob
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.compile import CompileJob
 from aiida_seireact.formats.jobs.curate import CurateJob
@@ -30,6 +31,7 @@ SCHEMAS: dict[str, type[Job]] = {
     "sample": SampleJob,
     "classify": ClassifyJob,
     "analyse": AnalyseJob,
+    "build": BuildJob,
 }
 JOBS = all_blocks("json")
 

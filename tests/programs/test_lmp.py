@@ -15,6 +15,7 @@ from ase.io.lammpsdata import read_lammps_data
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from aiida_seireact.formats.cell_files import write_cell
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
@@ -293,3 +294,32 @@ def test_command_line_writes_the_result(folder: Path, monkeypatch: pytest.Monkey
     refused = CliRunner().invoke(lmp.main, ["-in", "in.lammps"])
     assert refused.exit_code == 2
     assert read_result(folder)["error"]["kind"] == "invalid_input"
+
+
+class Built:
+    """A crystal as a plan: its atoms are there already, in one block."""
+
+    def __init__(self, atoms: Atoms) -> None:
+        self.cell, self.numbers, self.positions = atoms.cell.array, atoms.numbers, atoms.positions
+        self.counts = {symbol: int((atoms.symbols == symbol).sum()) for symbol in set(atoms.symbols)}
+
+    def blocks(self) -> list[Built]:
+        return [self]
+
+
+def test_md_starts_from_a_streamed_cell_that_is_what_it_should_be(folder: Path) -> None:
+    facts = write_cell(Built(crystal((2, 2, 2))), folder, ["lammps"], name="structure", species=SPECIES)
+    told = facts["files"]["lammps"]
+    assert run(folder, segment(steps=2), start_file=told)["steps_done"] == 2
+    with (folder / "structure.data").open("r+b") as stream:
+        stream.seek(-2, 2)
+        stream.write(b"7")
+    with pytest.raises(InvalidInput, match="sha256 differs.* the same recipe gives the same bytes"):
+        run(folder, segment(steps=2), start_file=told)
+
+
+def test_a_start_that_is_gone_is_told_before_lammps_begins(tmp_path: Path) -> None:
+    (tmp_path / "structure.data").symlink_to(tmp_path / "cleaned" / "cell.data")
+    told = {"file": "structure.data", "sha256": "0" * 64, "bytes": 9}
+    with pytest.raises(InvalidInput, match="structure.data of the manifest is not in .* build it again"):
+        run(tmp_path, SINGLE, start_file=told)

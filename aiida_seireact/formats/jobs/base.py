@@ -30,6 +30,12 @@ class ProgramFailed(RuntimeError):
     exit_status = 4
 
 
+class DiskFull(ProgramFailed):
+    """There is no room for the output; only a person can make some."""
+
+    kind = "disk_full"
+
+
 class Job(BaseModel):
     """Base of a job file: unknown keys are errors, so that a misspelt knob is never silently ignored."""
 

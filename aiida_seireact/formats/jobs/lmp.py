@@ -25,13 +25,24 @@ class StopSettings(Job):
         return StopRule(**self.model_dump())
 
 
+class CheckedFile(Job):
+    """A file that another job has left, and what it must be."""
+
+    file: str = Field(description="name in the working folder")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of its content")
+    bytes: int = Field(ge=0, description="its size")
+
+
 class LmpJob(Job):
-    """Stop rule and what happens to the dump."""
+    """Stop rule, what happens to the dump, and the file to start from where it comes from another job."""
 
     stop: StopSettings | None = Field(None, description="end the segment when the run leaves these bounds; null: never")
     check_every: int = Field(50, ge=1, description="steps between checks; a multiple of the dump's interval is best")
     reference_volume_ang3: float | None = Field(None, gt=0, description="volume of ratio 1; default: at the first step")
     compress: bool = Field(True, description="gzip the dump after the run")
+    start_file: CheckedFile | None = Field(
+        None, description="data file that must be this one before anything runs; null: whatever the input reads"
+    )
 
 
 class ContactSettings(Job):
