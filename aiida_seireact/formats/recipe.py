@@ -28,7 +28,7 @@ Matrix = tuple[tuple[int, int], tuple[int, int]]
 class PhaseRecipe(Job):
     """A crystal: one of the library, or a CIF."""
 
-    name: str | None = Field(None, description="name in the library; `aiida-seireact products library` lists them")
+    name: str | None = Field(None, description="name in the library (`science.structures.library.names()`)")
     cif: str | None = Field(None, description="text of a CIF, instead of a name")
     lattice: dict[str, float] = Field(
         default_factory=dict, description="lattice parameters in Å and degrees that replace the library's"
@@ -77,7 +77,8 @@ class SlabRecipe(Job):
     cells: Positive | None = Field(None, description="instead: heights of the conventional cell")
     thickness_ang: Positive | None = Field(None, description="instead: thickness in Å, met by the nearest whole layers")
     cut: float | Literal["auto"] = Field(
-        "auto", description="height of the lower face in fractions of a layer; auto: the first of `build slab`'s table"
+        "auto",
+        description="height of the lower face in fractions of a layer; auto: one that splits no molecule, nonpolar if any",
     )
     shift: tuple[float, float] = Field((0.0, 0.0), description="in-plane displacement, fractions of the cell")
     keep_volume: bool = Field(True, description="layers move so that a strained slab keeps its volume")
@@ -88,6 +89,13 @@ class SlabRecipe(Job):
             raise ValueError("a slab is cut by hkl or by vectors: give one of them")
         if self.matrix is not None and self.in_plane is not None:
             raise ValueError("matrix and in_plane both tell the supercell: give one of them")
+        if self.matrix is not None:
+            (a, b), (c, d) = self.matrix
+            if a * d == b * c:
+                raise ValueError(
+                    f"the rows of matrix {[[a, b], [c, d]]} are parallel and span no plane: give two that are not, as "
+                    "[[1, 0], [0, 1]]"
+                )
         if sum(x is not None for x in (self.layers, self.cells, self.thickness_ang)) > 1:
             raise ValueError("layers, cells and thickness_ang all tell the height: give one of them")
         return self
