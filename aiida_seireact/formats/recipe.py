@@ -78,7 +78,7 @@ class SlabRecipe(Job):
     thickness_ang: Positive | None = Field(None, description="instead: thickness in Å, met by the nearest whole layers")
     cut: float | Literal["auto"] = Field(
         "auto",
-        description="height of the lower face in fractions of a layer; auto: one that splits no molecule, nonpolar if any",
+        description="height of the lower face in fractions of a layer; auto: splits no molecule, nonpolar if any",
     )
     shift: tuple[float, float] = Field((0.0, 0.0), description="in-plane displacement, fractions of the cell")
     keep_volume: bool = Field(True, description="layers move so that a strained slab keeps its volume")
