@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pymatgen.core.structure import Structure
 
@@ -171,30 +169,6 @@ class Recipe(Job):
             return cls.model_validate(content)
         except ValidationError as error:
             raise InvalidInput(f"The recipe: {readable(error)}.") from error
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> Recipe:
-        """Read a recipe of YAML or JSON.
-
-        :raises InvalidInput: missing file, broken YAML, or keys that don't fit.
-        """
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InvalidInput(f"There is no recipe {path}.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-        if not isinstance(content, dict):
-            raise InvalidInput(f"{path} is no recipe: it has no keys; `phases` and `slabs` are the least.")
-        return cls.read(content)
-
-    def to_yaml(self) -> str:
-        """Return the recipe as YAML, without what it leaves to defaults."""
-        text: str = yaml.safe_dump(
-            self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=110,
-            default_flow_style=None,
-        )  # fmt: skip
-        return text
 
     def units(self) -> list[Unit]:
         """Return one layer of each slab, cut where it is to end."""

@@ -16,6 +16,7 @@ from aiida_seireact.formats.jobs.start import StartSettings
 from aiida_seireact.science.contacts import ContactLimits
 from aiida_seireact.workchains.start import StartWorkChain
 from tests.docs._pages import DOCS, blocks, table
+from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
 
 PAGE = DOCS / "howto" / "start_safely.md"
@@ -23,19 +24,7 @@ PAGE = DOCS / "howto" / "start_safely.md"
 
 @pytest.fixture
 def potential(aiida_profile_clean: Any, trained: Any, compiled: dict[str, Any]) -> PotentialData:
-    card = {
-        "kind": "allegro-compiled",
-        "target": "pair_allegro",
-        "species": SPECIES,
-        "cutoff_ang": 4.5,
-        "model_hash": "m",
-        "dataset_hash": "d",
-        "versions": {},
-        "metrics": {},
-        "torch_version": "2",
-        "device": "cpu",
-    }
-    return PotentialData(trained.compiled, card=card).store()
+    return PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
 
 
 @pytest.fixture

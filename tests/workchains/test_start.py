@@ -13,6 +13,7 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.start import StartWorkChain
+from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
 
 MD = {"ensemble": "npt", "temperature_k": 300.0, "timestep_fs": 1.0, "tau_t_ps": 0.02, "tau_p_ps": 0.2}
@@ -31,19 +32,7 @@ LIMITS = {"volume_ratio_min": 0.7, "stress_max_gpa": 5.0}
 @pytest.fixture(scope="module")
 def potential(aiida_profile: Any, trained: Any, compiled: dict[str, Any]) -> PotentialData:
     """Return the compiled model of the session."""
-    card = {
-        "kind": "allegro-compiled",
-        "target": "pair_allegro",
-        "species": SPECIES,
-        "cutoff_ang": 4.5,
-        "model_hash": "m",
-        "dataset_hash": "d",
-        "versions": {},
-        "metrics": {},
-        "torch_version": "2",
-        "device": "cpu",
-    }
-    return PotentialData(trained.compiled, card=card).store()
+    return PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
 
 
 @pytest.fixture(scope="module")
