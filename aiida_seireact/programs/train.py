@@ -23,6 +23,7 @@ from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.formats.model import ModelFileError, PackageCard, read_package_card
 from aiida_seireact.formats.nequip_config import build_config, build_test_config, to_yaml
 from aiida_seireact.formats.training_log import read_curve, read_predictions
+from aiida_seireact.programs._gpu import require_gpu
 from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.science.metrics import errors_by_type
@@ -56,9 +57,11 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     Writes model.nequip.zip, curve.json (errors by epoch), predictions.npz and parent_predictions.npz (for the test
     frames), config.yaml and nequip.log.
 
-    :raises InvalidInput: frames without labels, or species that don't fit.
+    :raises InvalidInput: frames without labels, species that don't fit, or no GPU where one is asked for.
     :raises ProgramFailed: diverged, killed, out of time before the first epoch, or nequip's own error.
     """
+    if job.settings.device == "gpu":
+        require_gpu("settings.device is gpu", "take device cpu")
     sets = Sets(
         train=_read(folder, job.train),
         val=_read(folder, job.val),

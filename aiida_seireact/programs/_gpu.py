@@ -1,0 +1,35 @@
+"""What a program that wants a GPU says when there is none, and what it tells of the one it had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida_seireact.formats.jobs.base import InvalidInput
+
+
+def require_gpu(wanted_by: str, instead: str) -> None:
+    """Refuse to go on without a GPU.
+
+    :param wanted_by: what asks for it, the beginning of the sentence.
+    :param instead: how to do without.
+    :raises InvalidInput: torch sees none.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise InvalidInput(
+            f"{wanted_by}, and torch {torch.__version__} sees no GPU here: ask the scheduler for one (SLURM: --gpus=1) "
+            f"and install a torch built for CUDA, or {instead}."
+        )
+
+
+def gpu_facts() -> dict[str, Any]:
+    """Return name and memory of the GPU in use, and the most memory torch held of it since the start, bytes."""
+    import torch
+
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return {
+        "name": properties.name,
+        "memory_bytes": int(properties.total_memory),
+        "memory_peak_bytes": int(torch.cuda.max_memory_reserved()),
+    }
