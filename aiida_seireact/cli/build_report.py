@@ -61,7 +61,7 @@ def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
 
 def _missed(target: dict[str, Any]) -> str:
     """Return one wish, and how nearly whole layers meet it."""
-    found, wanted = (f"{target[key]:,.6g}".rstrip() for key in ("found", "wanted"))
+    found, wanted = (f"{x:,.0f}" if x >= 1e4 else f"{x:.6g}" for x in (target["found"], target["wanted"]))
     if abs(target["residual"]) < 5e-7:
         return f"{target['what']}: {found}, as wanted"
     return f"{target['what']}: {found}, where {wanted} was wanted ({100 * target['residual']:+.2f} %)"
