@@ -32,7 +32,7 @@ def boundary_recipe(
 
     :param name: of the phase in the recipe.
     :param layers: of each grain, taken as they are; where they are no whole periods of the crystal along the normal,
-        the second boundary is displaced against the first.
+        the upper boundary of the cell may be displaced against the one between the slabs.
     :param thickness_ang: instead: of each grain, met by the nearest whole periods, at least one.
     :param repeat: of the smallest common cell.
     :param gap_ang: between the outermost atoms of the grains; None: the smallest at which no two atoms across a
