@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -104,9 +104,10 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return collected
 
 
-def finish(recipe: Recipe, output: Output) -> CellPlan:
+def finish(recipe: Recipe, output: Output, words: Mapping[str, str] | None = None) -> CellPlan:
     """Plan a cell and do with it what is wanted.
 
+    :param words: what the command calls otherwise than a recipe does, for refusals: ``max_strain`` is ``--max-strain``.
     :returns: the plan, for what a command has to add.
     :raises click.ClickException: what can't be, in a sentence.
     """
@@ -139,15 +140,20 @@ def finish(recipe: Recipe, output: Output) -> CellPlan:
         if output.submit:
             _submit(resolved, output)
     except (ValueError, OSError) as error:
-        raise click.ClickException(sentence(error)) from None
+        raise click.ClickException(sentence(error, words)) from None
     if not (output.recipe_out or output.out or output.picture or output.store or output.submit):
         click.echo("Nothing was written: -o FILE writes the cell, --picture draws it, --store keeps it in the profile.")
     return plan
 
 
-def sentence(error: Exception) -> str:
-    """Return the message of an error as a sentence: it starts with a capital where it starts with a word."""
+def sentence(error: Exception, words: Mapping[str, str] | None = None) -> str:
+    """Return the message of an error as a sentence: it starts with a capital where it starts with a word.
+
+    :param words: see `finish`.
+    """
     text = " ".join(str(error).split())
+    for theirs, ours in (words or {}).items():
+        text = text.replace(theirs, ours)
     first = text.split(" ", 1)[0]
     if first.isalpha() and first.islower():
         text = text[0].upper() + text[1:]

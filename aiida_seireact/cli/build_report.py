@@ -19,9 +19,10 @@ def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
 
     :raises ValueError: species that lack an element of the cell.
     """
+    from rich import filesize
     from rich.table import Table
 
-    from aiida_seireact.formats.cell_files import describe
+    from aiida_seireact.formats.cell_files import FORMATS, describe
 
     facts, sizes = describe(plan, species)
     report = plan.report
@@ -51,16 +52,10 @@ def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
     charges = [slab["charge_e"] for slab in report["slabs"]]
     if None not in charges and abs(sum(charges)) > 1e-6:
         click.echo(f"The nominal charges of the cell add up to {sum(charges):+g} e: no ionic crystal is so.")
-    sized = ", ".join(f"{sizes[output] / 1e6:,.1f} MB as {suffix}" for output, suffix in _suffixes())
+    sized = ", ".join(f"{filesize.decimal(sizes[output])} as {suffix}" for output, suffix in FORMATS.items())
     # Linux tells kB. A block of atoms is small beside what is there once the cell is planned.
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    click.echo(f"{sized}; {memory:.1f} GB of memory so far, hardly more for these forms")
-
-
-def _suffixes() -> list[tuple[str, str]]:
-    from aiida_seireact.formats.cell_files import FORMATS
-
-    return list(FORMATS.items())
+    memory = filesize.decimal(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    click.echo(f"{sized}; {memory} of memory so far, hardly more for these forms")
 
 
 def _missed(target: dict[str, Any]) -> str:
