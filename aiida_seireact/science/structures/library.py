@@ -27,6 +27,7 @@ from pymatgen.io.cif import CifParser
 SITE_TOLERANCE = 1e-4
 """Fractional distance within which two images of a site are the same one."""
 
+_LARGEST_DENOMINATOR = 100
 _ANGLES = ("alpha", "beta", "gamma")
 _FREE = {
     "triclinic": ("a", "b", "c", *_ANGLES),
@@ -187,7 +188,9 @@ def from_cif(text: str) -> Structure:
             )
     if not all(isinstance(specie, Species) and specie.oxi_state is not None for specie in cell.composition):
         cell.remove_oxidation_states()
-        guesses = cell.composition.element_composition.oxi_state_guesses(max_sites=-1)
+        # Thirds of a file are rounded, and guesses are made of whole numbers.
+        formula, _ = cell.composition.element_composition.get_integer_formula_and_factor(_LARGEST_DENOMINATOR)
+        guesses = Composition(formula).oxi_state_guesses(max_sites=-1)
         if guesses and all(float(state).is_integer() for state in guesses[0].values()):
             cell.add_oxidation_state_by_element(guesses[0])
     return cell

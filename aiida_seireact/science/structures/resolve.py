@@ -307,5 +307,6 @@ def _missed(
         _target(f"{goal.metal} a formula unit of {goal.electrolyte}", goal.metal_per_formula_unit, n_metal / n_units)
     ]
     if goal.n_atoms is not None:
-        found.append(_target("atoms", goal.n_atoms, n_atoms))
+        # Thirds of a CIF are rounded, atoms are not.
+        found.append(_target("atoms", goal.n_atoms, round(n_atoms)))
     return found
