@@ -160,6 +160,11 @@ def test_oxidation_states_are_guessed_where_thirds_are_rounded():
     assert read.charge == pytest.approx(0.0, abs=5e-3)
 
 
+def test_a_cell_without_whole_atoms_is_read_without_charges():
+    text = structure("Li6PS5Cl").remove_oxidation_states().to(fmt="cif").replace("0.5\n", "0.4\n")
+    assert not any(hasattr(specie, "oxi_state") and specie.oxi_state for specie in from_cif(text).composition)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
