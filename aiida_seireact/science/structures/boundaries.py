@@ -238,7 +238,7 @@ def _by_angle(known: dict[int, list[float]], angle: float, axis: Triple) -> Iter
 
 
 def _listed(known: dict[int, list[float]]) -> str:
-    return ", ".join(f"Σ{sigma} ({', '.join(f'{angle:.2f}°' for angle in known[sigma])})" for sigma in [*known][:8])
+    return ", ".join(f"Σ{sigma} ({', '.join(f'{angle:.2f}°' for angle in known[sigma])})" for sigma in [*known][:5])
 
 
 def _described(
