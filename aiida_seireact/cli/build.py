@@ -14,6 +14,7 @@ COMMANDS = {
     "match": ("build_match:match", "List how the lattices of two crystals fit onto each other, plane by plane."),
     "interface": ("build_interface:interface", "Stack two crystals, with a coating between them if you like."),
     "slab": ("build_slab:slab", "Cut a free slab of one crystal, with vacuum above it."),
+    "boundary": ("build_boundary:boundary", "Turn a crystal against itself: both grain boundaries of a periodic cell."),
     "cell": ("build_recipe:cell", "Build any cell from its recipe in YAML or JSON."),
 }
 

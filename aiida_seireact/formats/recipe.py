@@ -12,6 +12,7 @@ from aiida_seireact.formats.jobs.base import InvalidInput, Job, readable
 from aiida_seireact.science.structures import library
 from aiida_seireact.science.structures.cut import BONDS, Bond, cut_unit
 from aiida_seireact.science.structures.fill import drawn, with_occupancies
+from aiida_seireact.science.structures.fitting import TWIST_GAIN
 from aiida_seireact.science.structures.orient import Unit, oriented_unit
 from aiida_seireact.science.structures.plan import MEAN, CellPlan, plan_cell
 from aiida_seireact.science.structures.resolve import Asked, Goal, MatchRule, resolve
@@ -120,6 +121,12 @@ class MatchRecipe(Job):
         "area", description="area: the smallest; strain: the least strained; n: row n of `build match`"
     )
     repeat: tuple[Natural, Natural] = Field((1, 1), description="repetitions of the match in plane")
+    twist_gain: float = Field(
+        TWIST_GAIN, ge=0, description="on a given supercell rows stay parallel, unless a twist strains so much less"
+    )
+    max_row_angle_deg: float | None = Field(
+        None, ge=0, description="largest angle between the nearest rows of the two planes; null: any"
+    )
 
 
 class TargetRecipe(Job):
@@ -202,7 +209,7 @@ class Recipe(Job):
                   slab.keep_volume)
             for slab, unit in zip(self.slabs, units, strict=True)
         ]  # fmt: skip
-        rule = MatchRule(self.match.max_strain, self.match.max_area_ang2, self.match.choose, self.match.repeat)
+        rule = MatchRule(**dict(self.match))
         goal = Goal(**self.target.model_dump()) if self.target else None
         found, facts = resolve(asked, rule, goal, self.lattice_of)
         specs = [

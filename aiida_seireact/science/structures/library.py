@@ -27,6 +27,9 @@ from pymatgen.io.cif import CifParser
 SITE_TOLERANCE = 1e-4
 """Fractional distance within which two images of a site are the same one."""
 
+_ROUNDED = 0.05
+"""A cell is this near to whole atoms of an element where a file rounds thirds."""
+
 _ANGLES = ("alpha", "beta", "gamma")
 _FREE = {
     "triclinic": ("a", "b", "c", *_ANGLES),
@@ -165,7 +168,8 @@ def from_cif(text: str) -> Structure:
     """Return the conventional cell of the first crystal of a CIF, disordered where the CIF is.
 
     Occupancies that overshoot 1 by rounding (below 1 %) are scaled back. Oxidation states are kept if the CIF has
-    them for every atom, else guessed from the composition; a phase for which no neutral guess exists keeps none.
+    them for every atom, else guessed from the composition; a phase for which no neutral guess exists, and a
+    cell without whole atoms of each element, keep none.
 
     :raises ValueError: unreadable, without sites, an unknown species or isotope, or a site that holds more than one
         atom.
@@ -187,10 +191,19 @@ def from_cif(text: str) -> Structure:
             )
     if not all(isinstance(specie, Species) and specie.oxi_state is not None for specie in cell.composition):
         cell.remove_oxidation_states()
-        guesses = cell.composition.element_composition.oxi_state_guesses(max_sites=-1)
+        guesses = _guesses(cell.composition.element_composition)
         if guesses and all(float(state).is_integer() for state in guesses[0].values()):
             cell.add_oxidation_state_by_element(guesses[0])
     return cell
+
+
+def _guesses(composition: Composition) -> tuple[dict[str, float], ...]:
+    """Return neutral oxidation states of a cell, the likeliest first; none where it does not hold whole atoms."""
+    whole = {str(element): round(n) for element, n in composition.items()}
+    if any(abs(composition[element] - n) > _ROUNDED for element, n in whole.items()):
+        return ()
+    found: tuple[dict[str, float], ...] = Composition(whole).oxi_state_guesses(max_sites=-1)
+    return found
 
 
 def _cif_refusal(text: str, error: Exception) -> str:

@@ -9,8 +9,8 @@ match is told once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 TURNS: Ints = np.array(
     [[[a, b], [c, d]] for a, b, c, d in product((-1, 0, 1), repeat=4) if a * d - b * c == 1], dtype=np.int64
 )
-_SLACK = 1e-9
+_ROWS = np.array([[1, 0], [0, 1], [1, 1], [1, -1]])
+SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Match:
     :ivar angle_deg: between the two vectors of A's supercell.
     :ivar angle_change_deg: of B's, if B takes all.
     :ivar twist_deg: turn of B's first vector in plane against A's, of those alike by symmetry the smallest.
+    :ivar row_angle_deg: between the two nearest of the shortest rows of A and B (both vectors, their sum and
+        difference): 0 where rows are parallel, else B is twisted out of every direction that it has in common with A.
     :ivar atoms_a: atoms of A in one layer of the supercell.
     :ivar atoms_b: atoms of B.
     """
@@ -55,6 +58,7 @@ class Match:
     angle_deg: float
     angle_change_deg: float
     twist_deg: float
+    row_angle_deg: float
     atoms_a: float
     atoms_b: float
 
@@ -68,75 +72,71 @@ def _listed(value: Any) -> Any:
 
 
 def match(
-    a: Unit, b: Unit, *, max_strain: float = 0.05, max_area_ang2: float = 400.0, limit: int | None = None
+    a: Unit,
+    b: Unit,
+    *,
+    max_strain: float = 0.05,
+    max_area_ang2: float = 400.0,
+    max_row_angle_deg: float | None = None,
+    limit: int | None = None,
 ) -> list[Match]:
     """Return all matches of two planes, by area, then by strain.
 
     :param max_strain: largest principal strain if B takes all of it.
     :param max_area_ang2: largest area of A's supercell, Å².
+    :param max_row_angle_deg: largest angle between rows, see `Match`; None: any.
     :param limit: return the first so many.
     :raises ValueError: there is none; the sentence tells the nearest and the limit that would admit it.
     """
     if not 0 < max_strain < 0.5:
         raise ValueError(f"max_strain is a fraction above 0 and below 0.5, such as 0.05, not {max_strain:g}")
-    cells = {n: _reduced(_supercells(n), a.in_plane) for n in range(1, int(max_area_ang2 / a.area + _SLACK) + 1)}
+    cells = {n: reduced(_supercells(n), a.in_plane) for n in range(1, int(max_area_ang2 / a.area + SLACK) + 1)}
     if not cells:
         raise ValueError(
-            f"no supercell is below {max_area_ang2:g} Å²: the smallest of {_plane(a)} is {a.area:.1f} Å²; raise "
+            f"no supercell is below {max_area_ang2:g} Å²: the smallest of {plane_name(a)} is {a.area:.1f} Å²; raise "
             f"max_area_ang2 to {np.ceil(a.area):.0f}"
         )
     strain = max_strain
-    while not (found := _search(cells, a, b, strain)) and strain < 0.45:
+    while not (found := within(search(cells, a, b, strain), max_row_angle_deg)) and strain < 0.45:
         strain = min(strain * 1.5, 0.45)
+    rows = "" if max_row_angle_deg is None else f", rows within {max_row_angle_deg:g}°,"
     if not found:
         raise ValueError(
-            f"no match below {max_strain:.1%} strain and {max_area_ang2:g} Å², nor below 45 %: raise max_area_ang2 to "
-            f"{np.ceil(2 * max(a.area, b.area)):.0f} at least"
+            f"no match below {percent(max_strain)} strain and {max_area_ang2:g} Å²{rows} nor below 45%: raise "
+            f"max_area_ang2 to {np.ceil(2 * max(a.area, b.area)):.0f} at least"
         )
     if strain > max_strain:
         best = min(found, key=lambda item: (round(item.strain, 6), item.area_ang2))
         raise ValueError(
-            f"no match below {max_strain:.1%} strain and {max_area_ang2:g} Å²; the nearest is {best.strain:.1%} at "
-            f"{best.area_ang2:.0f} Å²: raise max_strain to {_upwards(best.strain):g}"
+            f"no match below {percent(max_strain)} strain and {max_area_ang2:g} Å²{rows.removesuffix(',')}; the "
+            f"nearest is {percent(best.strain)} at {best.area_ang2:.0f} Å²: raise max_strain to "
+            f"{upwards(best.strain):g}"
         )
     return found[:limit]
 
 
-def fit(cell: Sequence[Sequence[int]], a: Unit, b: Unit, *, max_strain: float = 0.05) -> Match:
-    """Return the supercell of B that strains least on a given supercell of A.
-
-    :param cell: supercell of A, in rows; it is kept as it is.
-    :raises ValueError: none is within `max_strain`; the sentence tells the nearest.
-    """
-    given = np.array(cell, dtype=np.int64)
-    reduced = _reduced(given[None], a.in_plane)
-    area = abs(round(float(np.linalg.det(given.astype(float)))))
-    strain = min(max_strain, 0.01)
-    while not (found := _search({area: reduced}, a, b, strain)) and strain < 0.45:
-        strain = min(strain * 1.5, 0.45)
-    if not found:
-        raise ValueError(f"no supercell of {_plane(b)} fits {area * a.area:.0f} Å² of {_plane(a)}: take a larger one")
-    best = min(found, key=lambda item: (round(item.strain, 6), item.twist_deg))
-    if best.strain > max_strain + _SLACK:
-        raise ValueError(
-            f"no supercell of {_plane(b)} fits the given one of {_plane(a)} below {max_strain:.1%}; the nearest is "
-            f"strained by {best.strain:.1%}: raise max_strain to {_upwards(best.strain):g}, or take a larger one"
-        )
-    # Back from the reduced vectors of A to those given.
-    back = np.rint(given @ np.linalg.inv(np.array(best.matrix_a, dtype=np.float64))).astype(np.int64)
-    return replace(
-        _describe(given, back @ np.array(best.matrix_b), a, b),
-        matrix_a=_tuple(given),
-        matrix_b=_tuple(back @ np.array(best.matrix_b)),
-    )
+def percent(fraction: float) -> str:
+    """Return a fraction in percent, of three digits: 5%, 1.38%, 0.0231%."""
+    return f"{100 * fraction:.3g}%"
 
 
-def _upwards(strain: float) -> float:
+def within(found: list[Match], max_row_angle_deg: float | None) -> list[Match]:
+    return [item for item in found if max_row_angle_deg is None or item.row_angle_deg <= max_row_angle_deg + 1e-6]
+
+
+def row_angles(unit: Unit) -> Floats:
+    """Return the directions of the shortest rows of a plane, degrees."""
+    rows = _ROWS @ unit.in_plane
+    result: Floats = np.degrees(np.arctan2(rows[:, 1], rows[:, 0]))
+    return result
+
+
+def upwards(strain: float) -> float:
     """Return a strain rounded up to 0.001, so that it is allowed."""
     return float(np.ceil(round(strain * 1000, 4)) / 1000)
 
 
-def _plane(unit: Unit) -> str:
+def plane_name(unit: Unit) -> str:
     return f"({' '.join(map(str, unit.hkl))})"
 
 
@@ -145,7 +145,7 @@ def _supercells(n: int) -> Ints:
     return np.array(list(gen_sl_transform_matrices(n))).round().astype(np.int64)
 
 
-def _reduced(cells: Ints, in_plane: Floats) -> tuple[Ints, Floats]:
+def reduced(cells: Ints, in_plane: Floats) -> tuple[Ints, Floats]:
     """Return the reduced bases of supercells (Gauss), right-handed, (k, 2, 2), and their vectors, Å."""
     cells = cells.copy()
     cells[_determinant(cells) < 0, 1] *= -1
@@ -167,18 +167,18 @@ def _determinant(cells: Ints) -> Ints:
     return result
 
 
-def _search(cells: dict[int, tuple[Ints, Floats]], a: Unit, b: Unit, max_strain: float) -> list[Match]:
+def search(cells: dict[int, tuple[Ints, Floats]], a: Unit, b: Unit, max_strain: float) -> list[Match]:
     """Return the matches within a strain, each once, by area, strain and twist."""
     known: dict[int, tuple[Ints, Floats]] = {}
     found: dict[tuple[Any, ...], Match] = {}
     for n_a, (cells_a, vectors_a) in cells.items():
         ratio = n_a * a.area / b.area
         low, high = ratio / (1 + max_strain) ** 2, ratio / (1 - max_strain) ** 2
-        for n_b in range(max(1, int(np.ceil(low - _SLACK))), int(high + _SLACK) + 1):
+        for n_b in range(max(1, int(np.ceil(low - SLACK))), int(high + SLACK) + 1):
             if n_b not in known:
-                known[n_b] = _reduced(_supercells(n_b), b.in_plane)
+                known[n_b] = reduced(_supercells(n_b), b.in_plane)
             for cell_a, cell_b in _pairs(cells_a, vectors_a, *known[n_b], max_strain):
-                item = _describe(cell_a, cell_b, a, b)
+                item = describe(cell_a, cell_b, a, b)
                 key = (n_a, n_b, _shape(item, a, b), round(item.strain, 6), item.twist_deg)
                 kept = found.get(key)
                 if kept is None or (item.matrix_a, item.matrix_b) > (kept.matrix_a, kept.matrix_b):
@@ -209,18 +209,18 @@ def _pairs(
     """Yield supercells of A and B that lie on each other within a strain."""
     # A strain of lattices changes no successive minimum by more than itself.
     minima_a, minima_b = np.linalg.norm(vectors_a, axis=2), np.linalg.norm(vectors_b, axis=2)
-    near = np.abs(minima_a[:, None, :] / minima_b[None, :, :] - 1).max(axis=2) <= max_strain + _SLACK
+    near = np.abs(minima_a[:, None, :] / minima_b[None, :, :] - 1).max(axis=2) <= max_strain + SLACK
     first, second = np.nonzero(near)
     if not len(first):
         return
     turned = TURNS[None] @ cells_b[second][:, None]
     moved = TURNS[None] @ vectors_b[second][:, None]
     stretches = np.linalg.svd(np.linalg.inv(moved) @ vectors_a[first][:, None], compute_uv=False)
-    for pair, turn in zip(*np.nonzero(np.abs(stretches - 1).max(axis=2) <= max_strain + _SLACK), strict=True):
+    for pair, turn in zip(*np.nonzero(np.abs(stretches - 1).max(axis=2) <= max_strain + SLACK), strict=True):
         yield cells_a[first[pair]], turned[pair, turn]
 
 
-def _describe(cell_a: Ints, cell_b: Ints, a: Unit, b: Unit) -> Match:
+def describe(cell_a: Ints, cell_b: Ints, a: Unit, b: Unit) -> Match:
     """Tell all of a match."""
     # Both turned by half a turn are the same; fewer signs are easier to read.
     if tuple(cell_a[0]) < (0, 0):
@@ -229,22 +229,30 @@ def _describe(cell_a: Ints, cell_b: Ints, a: Unit, b: Unit) -> Match:
     change = np.linalg.inv(rows_b) @ rows_a
     left, stretches, right = np.linalg.svd(change)
     rotation = left @ right
+    turn = float(np.degrees(np.arctan2(rotation[0, 1], rotation[0, 0])))
     strains = np.sort(stretches - 1)
     angle_a, angle_b = _angle(rows_a), _angle(rows_b)
     n_a, n_b = (abs(round(float(np.linalg.det(cell.astype(float))))) for cell in (cell_a, cell_b))
     return Match(
-        _tuple(cell_a),
-        _tuple(cell_b),
+        as_matrix(cell_a),
+        as_matrix(cell_b),
         round(n_a * a.area, 6),
         round(float(np.abs(strains).max()), 8),
         _pair(np.sort(1 / stretches - 1)),
         _pair(strains),
         round(angle_a, 6),
         round(angle_a - angle_b, 6) + 0.0,
-        _twist(float(np.degrees(np.arctan2(rotation[0, 1], rotation[0, 0]))), a, b),
+        _twist(turn, a, b),
+        _row_angle(turn, a, b),
         round(n_a * sum(a.composition.values()), 6),
         round(n_b * sum(b.composition.values()), 6),
     )
+
+
+def _row_angle(turn: float, a: Unit, b: Unit) -> float:
+    """Return the angle between the nearest rows of A and of B turned, degrees."""
+    off = (row_angles(a)[:, None] - row_angles(b)[None, :] - turn + 90.0) % 180.0 - 90.0
+    return round(float(np.abs(off).min()), 3) + 0.0
 
 
 def _twist(angle: float, a: Unit, b: Unit) -> float:
@@ -278,5 +286,5 @@ def _pair(values: Floats) -> tuple[float, float]:
     return round(float(values[0]), 8) + 0.0, round(float(values[1]), 8) + 0.0
 
 
-def _tuple(cell: Ints) -> Matrix:
+def as_matrix(cell: Ints) -> Matrix:
     return (int(cell[0, 0]), int(cell[0, 1])), (int(cell[1, 0]), int(cell[1, 1]))

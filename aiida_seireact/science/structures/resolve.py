@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aiida_seireact.science.structures import matching
+from aiida_seireact.science.structures import fitting, matching
 from aiida_seireact.science.structures.orient import Unit
 from aiida_seireact.science.structures.plan import MEAN
 from aiida_seireact.science.structures.slab import standard
@@ -40,6 +40,8 @@ class MatchRule:
     max_area_ang2: float = 400.0
     choose: Literal["area", "strain"] | int = "area"
     repeat: tuple[int, int] = (1, 1)
+    twist_gain: float = fitting.TWIST_GAIN
+    max_row_angle_deg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,18 @@ def resolve(
 ) -> tuple[list[tuple[list[list[int]], int]], dict[str, Any]]:
     """Find supercell and layers of each slab.
 
-    :returns: for each slab its matrix and number of layers; and facts for the report: ``match``, ``targets``.
+    :returns: for each slab its matrix and number of layers; and facts for the report: ``match``, ``targets``, and
+        ``orientations`` of the slabs against the one that rules (`fitting.orientation`).
     :raises ValueError: in a sentence, what can't be and the nearest that can.
     """
     matrices, matched = _matrices(asked, rule, lattice_of)
     layers, targets = _layers(asked, matrices, goal, lattice_of)
-    facts: dict[str, Any] = {"targets": targets}
+    first = _reference(asked, [_told(slab) for slab in asked], lattice_of)
+    turned = [
+        {"phase": slab.name, **fitting.orientation(matrices[first], matrix, asked[first].unit, slab.unit)}
+        for slab, matrix in zip(asked, matrices, strict=True)
+    ]
+    facts: dict[str, Any] = {"targets": targets, "orientations": turned}
     if matched:
         facts["match"] = matched.as_dict()
     return list(zip(matrices, layers, strict=True)), facts
@@ -120,7 +128,14 @@ def _matrices(
         if found[index] is None:
             twin = next((i for i, other in enumerate(asked) if found[i] is not None and _alike(slab, other)), None)
             if twin is None:
-                fitted = matching.fit(reference, asked[first].unit, slab.unit, max_strain=rule.max_strain)
+                fitted = fitting.fit(
+                    reference,
+                    asked[first].unit,
+                    slab.unit,
+                    max_strain=rule.max_strain,
+                    twist_gain=rule.twist_gain,
+                    max_row_angle_deg=rule.max_row_angle_deg,
+                )
                 if fitted.matrix_a != tuple(tuple(row) for row in reference):
                     raise RuntimeError("the given supercell was changed")
                 found[index] = [list(row) for row in fitted.matrix_b]
@@ -155,15 +170,21 @@ def choose(a: Unit, b: Unit, rule: MatchRule) -> matching.Match:
 
     :raises ValueError: there is none, or not so many.
     """
-    table = matching.match(a, b, max_strain=rule.max_strain, max_area_ang2=rule.max_area_ang2)
+    table = matching.match(
+        a,
+        b,
+        max_strain=rule.max_strain,
+        max_area_ang2=rule.max_area_ang2,
+        max_row_angle_deg=rule.max_row_angle_deg,
+    )
     if rule.choose == "area":
         return table[0]
     if rule.choose == "strain":
         return min(table, key=lambda item: (round(item.strain, 6), item.area_ang2))
     if rule.choose > len(table):
         raise ValueError(
-            f"there are {len(table)} matches below {rule.max_strain:.1%} and {rule.max_area_ang2:g} Å², so none is "
-            f"number {rule.choose}: take one of 1 to {len(table)}"
+            f"there are {len(table)} matches below {matching.percent(rule.max_strain)} and {rule.max_area_ang2:g} Å², "
+            f"so none is number {rule.choose}: take one of 1 to {len(table)}"
         )
     return table[rule.choose - 1]
 
@@ -307,5 +328,6 @@ def _missed(
         _target(f"{goal.metal} a formula unit of {goal.electrolyte}", goal.metal_per_formula_unit, n_metal / n_units)
     ]
     if goal.n_atoms is not None:
-        found.append(_target("atoms", goal.n_atoms, n_atoms))
+        # Thirds of a CIF are rounded, atoms are not.
+        found.append(_target("atoms", goal.n_atoms, round(n_atoms)))
     return found

@@ -1,5 +1,7 @@
 """Every phase of the library against what is known of it: formula, symmetry, charge, shortest distance, density."""
 
+import re
+
 import numpy as np
 import pytest
 from pymatgen.core.composition import Composition
@@ -146,6 +148,21 @@ def test_a_cif_gives_back_the_cell_it_was_written_from():
 def test_oxidation_states_are_guessed_where_the_cif_has_none():
     bare = structure("Li2S").remove_oxidation_states().to(fmt="cif")
     assert {str(specie) for specie in from_cif(bare).composition} == {"Li+", "S2-"}
+
+
+def test_oxidation_states_are_guessed_where_thirds_are_rounded():
+    """As files write them: 0.333 and 0.667, which no whole number of sites makes whole."""
+    text = structure("Li3InCl6").remove_oxidation_states().to(fmt="cif")
+    rounded = re.sub(r"0\.3333+$", "0.333", text, flags=re.MULTILINE)
+    assert rounded != text
+    read = from_cif(rounded)
+    assert {str(specie) for specie in read.composition} == {"Li+", "In3+", "Cl-"}
+    assert read.charge == pytest.approx(0.0, abs=5e-3)
+
+
+def test_a_cell_without_whole_atoms_is_read_without_charges():
+    text = structure("Li6PS5Cl").remove_oxidation_states().to(fmt="cif").replace("0.5\n", "0.4\n")
+    assert not any(hasattr(specie, "oxi_state") and specie.oxi_state for specie in from_cif(text).composition)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pymatgen.analysis.interfaces.zsl import ZSLGenerator
 
 from aiida_seireact.science.structures import library
-from aiida_seireact.science.structures.matching import match
+from aiida_seireact.science.structures.matching import match, percent
 from aiida_seireact.science.structures.orient import Unit, oriented_unit
 
 
@@ -62,3 +62,18 @@ def test_a_refusal_names_the_nearest_and_it_works():
     found = re.search(r"raise max_strain to ([0-9.]+)", str(refused.value))
     assert found is not None
     assert match(first, second, max_strain=float(found[1]), max_area_ang2=60)
+
+
+def test_a_limit_far_below_a_percent_is_told_by_its_digits():
+    with pytest.raises(ValueError, match=r"no match below 0\.03% strain and 60 Å²; the nearest is [0-9.]+% at"):
+        match(unit(*LI), unit(*LICL), max_strain=0.0003, max_area_ang2=60)
+    assert [percent(x) for x in (0.05, 0.0138, 0.0005, 0.000231)] == ["5%", "1.38%", "0.05%", "0.0231%"]
+
+
+def test_matches_with_parallel_rows_are_those_of_the_table_that_have_them():
+    every = match(unit(*LI), unit(*LICL), max_strain=0.06, max_area_ang2=150)
+    parallel = match(unit(*LI), unit(*LICL), max_strain=0.06, max_area_ang2=150, max_row_angle_deg=0.5)
+    assert parallel == [row for row in every if row.row_angle_deg <= 0.5]
+    assert 0 < len(parallel) < len(every)
+    with pytest.raises(ValueError, match="rows within 0.5°; the nearest is"):
+        match(unit(*LI), unit(*LICL), max_strain=0.001, max_area_ang2=60, max_row_angle_deg=0.5)
