@@ -96,7 +96,7 @@ def with_occupancies(
     if unknown:
         raise ValueError(f"no site has the label {', '.join(unknown)}: the labels are {', '.join(labels)}")
     named = {symbol for of in occupancies.values() for symbol in of}
-    if foreign := sorted((named | set(charges)) - set(atomic_numbers)):
+    if foreign := sorted((named | set(charges)) - (set(atomic_numbers) - {"X"})):
         raise ValueError(f"{', '.join(foreign)} is no chemical element")
     known: dict[str, Any] = {}
     for kind in crystal.composition:
