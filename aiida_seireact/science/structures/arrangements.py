@@ -95,7 +95,8 @@ def _order(part_of: NDArray[np.int64], excluded: Exclusions) -> tuple[list[int],
     groups = excluded.groups()
     owner = np.arange(len(part_of)) if groups is None else groups[0]
     order = np.lexsort((np.arange(len(part_of)), owner, part_of)).tolist()
-    capacity, seen = [0] * len(order), set()
+    capacity = [0] * len(order)
+    seen: set[int] = set()
     for position in reversed(range(len(order))):
         site = order[position]
         if position + 1 < len(order) and part_of[order[position + 1]] != part_of[site]:

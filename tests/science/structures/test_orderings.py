@@ -1,4 +1,4 @@
-"""Orderings are those that symmetry tells apart: against the paper's counts, Burnside's lemma and a structure matcher."""
+"""Orderings are those that symmetry tells apart: counts we know, Burnside's lemma, and a structure matcher."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_disordered_interphase_has_four_and_two_orderings(mixed: DisorderedC
 
 
 def burnside(crystal: Structure, matrix: list[int], site: str, numbers: list[int]) -> int:
-    """Number of orbits of colourings of the sites of one element: the mean over pymatgen's operations of those fixed."""
+    """Number of orbits of colourings of an element's sites: the mean over pymatgen's operations of those fixed."""
     bare = Structure(crystal.lattice, [next(iter(s.species)).symbol for s in crystal], crystal.frac_coords)
     larger = bare.make_supercell(matrix, in_place=False)
     coords = larger.frac_coords[[k for k, s in enumerate(larger) if s.specie.symbol == site]]
