@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
 from aiida_seireact import __version__
+from aiida_seireact.cli._lazy import LazyGroup
 
 # name: (where it is, what it does). The help is here so that --help imports none of them.
 COMMANDS = {
@@ -17,6 +16,10 @@ COMMANDS = {
     ),
     "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
     "products": ("products:products", "Predict what forms where two phases meet, and the energy it gives away."),
+    "build": (
+        "build:build",
+        "Build a cell: match two crystals, cut, stack and look; small ones here, large ones as a job.",
+    ),
     "sample": ("sample:sample", "Draw a first training set from a plan, and tell what it covers and what it lacks."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
     "status": (
@@ -29,27 +32,10 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, name = COMMANDS[cmd_name][0].split(":")
-        command: click.Command = getattr(import_module(f"aiida_seireact.cli.{module}"), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
 @click.group(
     "aiida-seireact",
     cls=LazyGroup,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="aiida-seireact")

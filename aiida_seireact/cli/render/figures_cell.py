@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from ase.data import atomic_numbers
+from ase.data.colors import jmol_colors
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +17,11 @@ from aiida_seireact.cli.render.style import INK, phase_colours, styled
 
 SPECIES_SIZE = {"Li": 1.0, "P": 1.05, "S": 1.35, "Cl": 1.4}
 """Drawn radius against that of Li: lithium first, since its colour is what the picture is about."""
+
+PALE = {"S": "#f3e6b3", "Cl": "#cdebd9", "P": "#f6cdb2"}
+"""Colours of elements beside lithium; others have those of Jmol, made as pale."""
+VECTORS = 3000
+"""Most atoms that are drawn as shapes; more are one image, so that a file of vectors stays small."""
 
 
 @styled
@@ -35,7 +43,6 @@ def cell_picture(moments: Mapping[str, Mapping[str, Any]]) -> Figure:
         names.update(dict.fromkeys(sorted({str(name) for name in moment["phases"] if name})))
         kinds.update(dict.fromkeys(sorted({str(symbol) for symbol in moment["symbols"]} - {"Li"})))
     colours = phase_colours(list(names))
-    pale = {"S": "#f3e6b3", "Cl": "#cdebd9", "P": "#f6cdb2"}
     for number, (title, moment) in enumerate(moments.items()):
         axes = figure.add_subplot(len(moments), 1, number + 1)
         positions = _wrapped(moment["positions"], moment["cell"])
@@ -44,14 +51,13 @@ def cell_picture(moments: Mapping[str, Mapping[str, Any]]) -> Figure:
         order = np.argsort(-positions[:, 1], kind="stable")
         radius = 0.62 * np.array([SPECIES_SIZE.get(str(symbol), 1.3) for symbol in symbols])
         faces = [
-            colours[str(phase)] if phase else pale.get(str(symbol), "#e3e5e8")
-            for phase, symbol in zip(phases, symbols, strict=True)
+            colours[str(phase)] if phase else pale(str(symbol)) for phase, symbol in zip(phases, symbols, strict=True)
         ]
         # Points are 1/72 inch; an area in points² is what scatter wants.
         sizes = (2 * radius * scale * 72 * 0.9) ** 2
         axes.scatter(
             positions[order, 2], positions[order, 0], s=sizes[order], c=[faces[index] for index in order],
-            edgecolors="#00000066", linewidths=0.4,
+            edgecolors="#00000066", linewidths=0.4, rasterized=len(order) > VECTORS,
         )  # fmt: skip
         corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
         outline = corners[:, :1] * cell[2, [2, 0]] + corners[:, 1:] * cell[0, [2, 0]]
@@ -63,9 +69,16 @@ def cell_picture(moments: Mapping[str, Mapping[str, Any]]) -> Figure:
         axes.tick_params(length=0, labelbottom=number == len(moments) - 1)
     figure.axes[-1].set_xlabel("z (Å)")
     handles = [_dot(colours[name], f"Li in {name}" if name != "Li" else "Li metal") for name in names]
-    handles += [_dot(pale.get(kind, "#e3e5e8"), kind) for kind in kinds]
+    handles += [_dot(pale(kind), kind) for kind in kinds]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.0, handletextpad=0.1)
     return figure
+
+
+def pale(symbol: str) -> str:
+    """Return the colour of an element that is not what the picture is about."""
+    if symbol in PALE or symbol not in atomic_numbers:
+        return PALE.get(symbol, "#e3e5e8")
+    return str(to_hex(0.4 * jmol_colors[atomic_numbers[symbol]] + 0.6))
 
 
 def _dot(colour: str, label: str) -> Any:

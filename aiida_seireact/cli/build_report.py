@@ -1,0 +1,64 @@
+"""What a planned cell is, on the terminal."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_seireact.cli._profile import terminal
+
+if TYPE_CHECKING:
+    from aiida_seireact.science.structures.plan import CellPlan
+
+
+def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
+    """Say composition, size, strain, what was wanted and what was found, bytes and memory.
+
+    :raises ValueError: species that lack an element of the cell.
+    """
+    from rich import filesize
+    from rich.table import Table
+
+    from aiida_seireact.formats.cell_files import FORMATS, describe
+
+    facts, sizes = describe(plan, species)
+    report = plan.report
+    counts = ", ".join(f"{symbol} {count:,}" for symbol, count in facts["counts"].items())
+    a, b, c = report["lengths_ang"]
+    click.echo(f"{facts['n_atoms']:,} atoms: {counts}")
+    click.echo(f"{a:.2f} x {b:.2f} x {c:.2f} Å, {report['angle_deg']:.1f}° in plane, {report['area_ang2']:.1f} Å²")
+    table = Table()
+    for name in ("slab", "plane"):
+        table.add_column(name)
+    for name in ("layers", "cells", "atoms", "Å thick", "strain (%)", "gap above (Å)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for slab, gap in zip(report["slabs"], report["gaps_ang"], strict=True):
+        table.add_row(
+            slab["phase"],
+            "(" + " ".join(map(str, slab["hkl"])) + ")",
+            str(slab["layers"]),
+            f"{slab['conventional_cells']:g}",
+            f"{slab['n_atoms']:,}",
+            f"{slab['thickness_ang']:.2f}",
+            " ".join(f"{100 * strain + 0.0:+.2f}" for strain in slab["principal"]),
+            f"{gap:g}",
+        )
+    terminal().print(table)
+    for target in report.get("targets", ()):
+        click.echo(_missed(target))
+    charges = [slab["charge_e"] for slab in report["slabs"]]
+    if None not in charges and abs(sum(charges)) > 1e-6:
+        click.echo(f"The nominal charges of the cell add up to {sum(charges):+g} e: no ionic crystal is so.")
+    sized = ", ".join(f"{filesize.decimal(sizes[output])} as {suffix}" for output, suffix in FORMATS.items())
+    # Linux tells kB. A block of atoms is small beside what is there once the cell is planned.
+    memory = filesize.decimal(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    click.echo(f"{sized}; {memory} of memory so far, hardly more for these forms")
+
+
+def _missed(target: dict[str, Any]) -> str:
+    """Return one wish, and how nearly whole layers meet it."""
+    met = "as wanted" if abs(target["residual"]) < 5e-7 else f"{100 * target['residual']:+.2f} %"
+    return f"{target['what']}: {target['found']:,g}, {target['wanted']:,g} wanted ({met})"
