@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from ase import Atoms
@@ -68,15 +67,6 @@ class Orderings:
     def to_ase(self, index: int) -> Atoms:
         """Return the atoms of one ordering, periodic."""
         return self.drawn(index).to_ase()
-
-    @cached_property
-    def site_charges(self) -> NDArray[np.float64]:
-        """Return the nominal charge on each site in e, ``(n_orderings, n_sites)``, zero on an empty one."""
-        most = max(map(len, self.cell.ions))
-        table = np.zeros((len(self.cell.ions), most + 1))  # the last column is that of -1
-        for site, ions in enumerate(self.cell.ions):
-            table[site, : len(ions)] = [ion.charge for ion in ions]
-        return np.asarray(table[np.arange(len(table)), self.choice], dtype=np.float64)
 
 
 def orderings(
