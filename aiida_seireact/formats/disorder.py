@@ -108,10 +108,8 @@ class EnsembleSettings(Job):
         report = {
             "config_type": config_type,
             "group": group,
-            **{key: facts[key] for key in ("n_atoms", "counts", "charge_e", "repeat", "min_distance_ang")},
-            "sublattices": [
-                {key: part[key] for key in ("label", "n_sites", "target")} for part in facts["sublattices"]
-            ],
+            # The numbers of ions are the same in all draws.
+            **{key: value for key, value in facts.items() if key != "seed"},
             "n_drawn": self.number,
             "n_distinct": len({drawn.choice.tobytes() for drawn in draws}),
             "rows": [rows[number] | {"kept": position < len(kept)} for position, number in enumerate(order)],

@@ -55,7 +55,9 @@ class Defects:
         """
         missing = sorted((set(self.vacancies) | set(self.interstitials)) - set(charges))
         if missing:
-            raise ValueError(f"{', '.join(missing)} has no charge, by which the cell could be neutral: give it.")
+            raise ValueError(
+                f"No charge is known of {' and '.join(missing)}, and neutral is counted by charges: give it."
+            )
         gained = sum(number * charges[symbol] for symbol, number in self.interstitials.items())
         return gained - sum(number * charges[symbol] for symbol, number in self.vacancies.items())
 

@@ -118,7 +118,7 @@ def test_antisites_keep_the_sites_and_the_composition(host: Atoms) -> None:
     [
         (Defects({"Li": 2}), r"a charge of -2 e: 1 S vacancy or 2 Cl vacancies or 2 Li interstitials more"),
         (Defects({}, {"Li": 1}), r"a charge of \+1 e: 1 Cl interstitial or 1 Li vacancy more"),
-        (Defects({"Br": 1}), "Br has no charge"),
+        (Defects({"Br": 1}), "No charge is known of Br, and neutral"),
     ],
 )
 def test_what_charges_the_cell_is_refused_with_what_balances_it(asked: Defects, said: str) -> None:
