@@ -187,7 +187,7 @@ def _energies(cell: DisorderedCell, draws: list[DrawnCell]) -> list[dict[str, fl
 
 
 def _rounded(row: Mapping[str, Any]) -> int:
-    return round(row["ewald_ev"] / SAME_EV)
+    return round(float(row["ewald_ev"]) / SAME_EV)
 
 
 def _made(draws: list[DrawnCell], rows: list[dict[str, Any]], report: dict[str, Any]) -> Made:

@@ -126,7 +126,8 @@ def test_stored_frames_are_those_of_the_files(aiida_profile_clean: Any, tmp_path
     out = tmp_path / "both.extxyz"
     told = said(disorder, "Li6PS5Cl", "-n", "2", "-o", str(out), "--store")
     assert "ensemble <" in told
-    (frames,) = orm.QueryBuilder().append(orm.ArrayData).all(flat=True)
+    (node,) = orm.QueryBuilder().append(orm.CalcFunctionNode).all(flat=True)
+    frames = node.outputs.frames
     assert frames.frames.content_hash == Frames.from_extxyz(out).content_hash
     assert "distinct_orderings <" in said(orderings, *MIXED, "--repeat", "1", "1", "2", "--store")
     result = call(disorder, "Li6PS5Cl", "-n", "2000", "--store")

@@ -39,8 +39,8 @@ def matrix_of(supercell: Sequence[int] | Sequence[Sequence[int]]) -> IntArray:
 
 def lattice_points(matrix: IntArray) -> IntArray:
     """Return the unit cells of a supercell, ``(n_cells, 3)`` in lattice vectors, sorted."""
-    points: IntArray = np.round(lattice_points_in_supercell(matrix) @ matrix).astype(np.int64)
-    return points[np.lexsort(points.T[::-1])]
+    points = np.round(lattice_points_in_supercell(matrix) @ matrix).astype(np.int64)
+    return np.asarray(points[np.lexsort(points.T[::-1])], dtype=np.int64)
 
 
 def supercell(cell: DisorderedCell, matrix: IntArray) -> DisorderedCell:

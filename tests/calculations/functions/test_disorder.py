@@ -27,7 +27,7 @@ def host(name: str = "Li2S", repeat: int = 1) -> FramesData:
 
 
 def test_the_same_question_is_answered_from_the_cache() -> None:
-    with enable_caching(identifier="aiida_seireact.calculations.functions.disorder:*"):
+    with enable_caching(identifier="aiida_seireact.calculations.functions.disorder.*"):
         first, node = ensemble.run_get_node(orm.Dict(ENSEMBLE))
         second, again = ensemble.run_get_node(orm.Dict(ENSEMBLE))
         _, other = ensemble.run_get_node(orm.Dict({**ENSEMBLE, "seed": 3}))
