@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 import click
@@ -46,8 +47,13 @@ def library_(profile: str | None, name: str | None, as_cif: bool) -> None:
 
         from aiida_seireact.science.structures.orient import SYMPREC_ANG
 
-        # With its symmetry a site is one line, and keeps its label.
-        writer = CifWriter(library.structure(name), symprec=SYMPREC_ANG, significant_figures=10, refine_struct=False)
+        with warnings.catch_warnings():
+            # Two elements on one site share its label, which is what CIFs of disorder do.
+            warnings.simplefilter("ignore", UserWarning)
+            # With its symmetry a site is one line, and keeps its label.
+            writer = CifWriter(
+                library.structure(name), symprec=SYMPREC_ANG, significant_figures=10, refine_struct=False
+            )
         click.echo(str(writer), nl=False)
         return
     _tell(entry)

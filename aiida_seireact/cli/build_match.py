@@ -75,9 +75,11 @@ def match(
         click.echo(json.dumps(content, indent=1))
         return
     _tell(a, b, [line for line in found if line[2] <= rows])
+    from aiida_seireact.cli.render.words import counted
+
     hidden = sum(row > rows for _, _, row, _ in found)
     if hidden:
-        click.echo(f"{hidden} rows more: --rows N shows them.")
+        click.echo(f"{counted(hidden, 'row')} more: --rows N shows them.")
     for (of_a, of_b), reason in refused.items():
         click.echo(f"{_name(of_a)} on {_name(of_b)}: {sentence(reason, WORDS)}")
 

@@ -47,8 +47,9 @@ def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
             f"{gap:g}",
         )
     terminal().print(table)
-    for target in report.get("targets", ()):
-        click.echo(_missed(target))
+    # Of a coating there are two slabs, which are told once.
+    for line in dict.fromkeys([_missed(target) for target in report.get("targets", ())] + _polar(plan)):
+        click.echo(line)
     charges = [slab["charge_e"] for slab in report["slabs"]]
     if None not in charges and abs(sum(charges)) > 1e-6:
         click.echo(f"The nominal charges of the cell add up to {sum(charges):+g} e: no ionic crystal is so.")
@@ -60,5 +61,20 @@ def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
 
 def _missed(target: dict[str, Any]) -> str:
     """Return one wish, and how nearly whole layers meet it."""
-    met = "as wanted" if abs(target["residual"]) < 5e-7 else f"{100 * target['residual']:+.2f} %"
-    return f"{target['what']}: {target['found']:,g}, {target['wanted']:,g} wanted ({met})"
+    found, wanted = (f"{x:,.0f}" if x >= 1e4 else f"{x:.6g}" for x in (target["found"], target["wanted"]))
+    if abs(target["residual"]) < 5e-7:
+        return f"{target['what']}: {found}, as wanted"
+    return f"{target['what']}: {found}, where {wanted} was wanted ({100 * target['residual']:+.2f} %)"
+
+
+def _polar(plan: CellPlan) -> list[str]:
+    """Return what is to be known of slabs whose layers carry a dipole."""
+    from aiida_seireact.science.structures.cut import NONPOLAR_E_ANG, dipole
+
+    moments = {slab.spec.name: dipole(slab.spec.unit) for slab in plan.slabs}
+    return [
+        f"The faces of {name} are polar, {moment:+.2f} e Å a layer and smallest cell in plane: the field in a free "
+        "slab grows with its thickness."
+        for name, moment in moments.items()
+        if moment is not None and abs(moment) >= NONPOLAR_E_ANG
+    ]

@@ -47,6 +47,18 @@ class PhaseRecipe(Job):
             raise ValueError("a CIF has a lattice of its own: change it there, or give the name of a library phase")
         return self
 
+    @field_validator("occupancies")
+    @classmethod
+    def _sites_hold_one_atom(cls, occupancies: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for label, shares in occupancies.items():
+            if any(not 0 <= share <= 1 for share in shares.values()) or sum(shares.values()) > 1 + 1e-8:
+                told = ", ".join(f"{symbol} {share:g}" for symbol, share in shares.items())
+                raise ValueError(
+                    f"the shares of {label} ({told}) are not those of one site: each lies between 0 and 1, they add up "
+                    "to 1 at most, and what is missing is empty"
+                )
+        return occupancies
+
     def structure(self) -> Structure:
         """Return the conventional cell, disordered where the phase is, with the charges given.
 

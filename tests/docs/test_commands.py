@@ -11,6 +11,7 @@ import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
 from aiida_vasp.commands import cmd_aiida_vasp
 
+from aiida_seireact.cli.build import build
 from aiida_seireact.cli.dataset import dataset
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
@@ -72,6 +73,9 @@ def test_options_named_without_a_command_are_options_of_ours() -> None:
     context = click.Context(cli)
     known = {word for name in cli.list_commands(context) for word in options_of(cli.get_command(context, name) or cli)}
     known |= {word for inner in dataset.commands.values() for word in options_of(inner)}
+    known |= {
+        word for name in build.list_commands(context) for word in options_of(build.get_command(context, name) or cli)
+    }
     known |= {"--help", "--dry-run"}
     for page in PAGES:
         for span in re.findall(r"`(--[a-z-]+)`", prose(page)):

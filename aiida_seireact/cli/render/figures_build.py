@@ -30,7 +30,7 @@ def draw_cell(plan: CellPlan, path: Path) -> None:
         matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seireact"}),
         write_atomically(path) as temporary,
     ):
-        figure.savefig(temporary, facecolor="white", metadata=undated, dpi=200)
+        figure.savefig(temporary, facecolor="white", metadata=undated, dpi=200, bbox_inches="tight")
 
 
 def side_of(plan: CellPlan) -> tuple[str, dict[str, Any]]:

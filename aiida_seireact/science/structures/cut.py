@@ -75,7 +75,7 @@ def terminations(unit: Unit, bonds: Sequence[Bond] = BONDS) -> list[Termination]
             _formula(unit, np.concatenate([members[group] for group in side])) for side in (planes[index - 1], plane)
         ]
         width = round(float(heights[index] - below) * unit.spacing, 6)
-        found.append(Termination(middle, width, sides[0], sides[1], _dipole(cut_unit(unit, middle, bonds))))
+        found.append(Termination(middle, width, sides[0], sides[1], dipole(cut_unit(unit, middle, bonds))))
     return sorted(found, key=lambda item: (item.is_nonpolar is False, -round(item.width_ang, 3), item.cut))
 
 
@@ -171,7 +171,8 @@ def _cartesian(unit: Unit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return unit.frac @ cell, cell
 
 
-def _dipole(unit: Unit) -> float | None:
+def dipole(unit: Unit) -> float | None:
+    """Return the dipole moment of a unit along the normal, e Å a cell in plane; None where charges are unknown."""
     charges = np.array(
         [sum(share * charge[symbol] for symbol, share in site.items()) for site, charge in
          zip(unit.occupancy, unit.charges, strict=True)]
