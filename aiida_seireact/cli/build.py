@@ -15,6 +15,12 @@ COMMANDS = {
     "interface": ("build_interface:interface", "Stack two crystals, with a coating between them if you like."),
     "slab": ("build_slab:slab", "Cut a free slab of one crystal, with vacuum above it."),
     "boundary": ("build_boundary:boundary", "Turn a crystal against itself: both grain boundaries of a periodic cell."),
+    "disorder": (
+        "build_disorder:disorder",
+        "Draw a disordered crystal many times, ranked by its Ewald energy if you like.",
+    ),
+    "orderings": ("build_disorder:orderings", "List the orderings of a disordered crystal that symmetry tells apart."),
+    "defects": ("build_defects:defects", "Make vacancies, interstitials and antisites at random."),
     "cell": ("build_recipe:cell", "Build any cell from its recipe in YAML or JSON."),
 }
 

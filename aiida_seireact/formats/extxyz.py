@@ -7,7 +7,7 @@ of its own; ASE and nequip read it as any other. The reader takes every extended
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,21 +26,28 @@ UNITS = "energy:eV forces:eV/Ang stress:eV/Ang^3 (ASE's sign) length:Ang"
 ORIGIN = ("config_type", "group", "parent_id")
 
 
-def write_extxyz(path: str | Path, frames: Frames, split: Sequence[str] | None = None) -> None:
+def write_extxyz(
+    path: str | Path,
+    frames: Frames,
+    split: Sequence[str] | None = None,
+    tags: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
     """Write frames, atomically.
 
     :param split: for each frame its part of a dataset, written as the key ``split``.
+    :param tags: for each frame further keys of its header, such as a seed, for people: they are not read back.
     """
     with write_atomically(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for index in range(len(frames)):
-            stream.writelines(_frame(frames, index, None if split is None else split[index]))
+            part, further = None if split is None else split[index], {} if tags is None else tags[index]
+            stream.writelines(_frame(frames, index, part, further))
 
 
-def _frame(frames: Frames, index: int, split: str | None) -> Iterator[str]:
+def _frame(frames: Frames, index: int, split: str | None, tags: Mapping[str, Any]) -> Iterator[str]:
     first, last = int(frames.offsets[index]), int(frames.offsets[index + 1])
     columns = [frames.positions[first:last]]
     properties = "species:S:1:pos:R:3"
-    info: dict[str, Any] = {}
+    info: dict[str, Any] = dict(tags)
     if frames.energy is not None and frames.forces is not None:
         columns.append(frames.forces[first:last])
         properties += ":forces:R:3"

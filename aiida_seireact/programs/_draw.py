@@ -19,12 +19,12 @@ from aiida_seireact.formats.jobs.sample import Entry, MeltQuench, OfCell, Packed
 from aiida_seireact.formats.labellers import why_no_atoms
 from aiida_seireact.science.health import smallest_distance
 from aiida_seireact.science.sampling import MIN_DISTANCE_ANG, Draw, distorted, sample_frames
-from aiida_seireact.science.sampling.defects import with_interstitials, with_vacancies
 from aiida_seireact.science.sampling.dimers import dimer, dimer_distances, pairs_of
 from aiida_seireact.science.sampling.kinds import OF_STUDY
 from aiida_seireact.science.sampling.packing import counts_of, density_of, random_packing
 from aiida_seireact.science.sampling.surfaces import slabs, with_vacuum
 from aiida_seireact.science.structures import LATTICE_DEFAULTS, crystal, isolated_atom, library, rounded
+from aiida_seireact.science.structures.defects import with_interstitials, with_vacancies
 
 FrameMaker = Callable[[int, np.random.Generator], Atoms]
 INTERFACE = "interface"

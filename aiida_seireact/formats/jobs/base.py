@@ -50,7 +50,9 @@ def readable(error: ValidationError) -> str:
     lines = []
     for item in error.errors(include_url=False):
         key = ".".join(str(part) for part in item["loc"]) or "the job"
-        given = "" if item["type"] in ("missing", "extra_forbidden") else f" (given: {item['input']!r})"
+        # What was wrong between keys is told without repeating them all.
+        told = item["type"] in ("missing", "extra_forbidden") or isinstance(item["input"], dict)
+        given = "" if told else f" (given: {item['input']!r})"
         lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}{given}")
     return "; ".join(lines)
 

@@ -31,6 +31,7 @@ from aiida_seireact.science.structures.exclusion import (
 from aiida_seireact.science.structures.occupancy import FULL, Ion, Repeat, Sublattice, apportion
 
 if TYPE_CHECKING:
+    from pymatgen.core.composition import Composition
     from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
@@ -76,32 +77,18 @@ class DisorderedCell:
         _ = self.sublattices
 
     @classmethod
-    def from_structure(
-        cls,
-        structure: Structure,
-        *,
-        charges: dict[str, float] | None = None,
-        occupancies: dict[str, dict[str, float]] | None = None,
-    ) -> DisorderedCell:
+    def from_structure(cls, structure: Structure) -> DisorderedCell:
         """Return the cell of a pymatgen structure, its sites in canonical order (label, then coordinates).
 
-        :param charges: nominal charge in e by element, for a structure without oxidation states; they win over those.
-        :param occupancies: by label of a site, occupancies by element that replace those of the structure.
-        :raises ValueError: an element without a charge, or a label that no site has.
+        :param structure: with oxidation states; `fill.with_occupancies` replaces occupancies and gives charges.
+        :raises ValueError: an element without a charge.
         """
-        labels = [str(site.label) for site in structure]
-        unknown = set(occupancies or {}) - set(labels)
-        if unknown:
-            raise ValueError(
-                f"No site has the label {', '.join(sorted(unknown))}: the labels are {', '.join(sorted(set(labels)))}"
-            )
         sites = []
-        for label, site in zip(labels, structure, strict=True):
-            own = {species: float(occupancy) for species, occupancy in site.species.items()}
-            ions = _ions(label, own, charges or {}, (occupancies or {}).get(label))
+        for site in structure:
+            label = str(site.label)
             # Wrapped with a margin, so that 0.99999999 and 0 sort alike on every machine.
             place = (np.asarray(site.frac_coords, dtype=np.float64) + 1e-4) % 1.0 - 1e-4
-            sites.append((label, tuple(np.round(place, 4) + 0.0), ions, place))
+            sites.append((label, tuple(np.round(place, 4) + 0.0), _ions(label, site.species), place))
         sites.sort(key=lambda item: (item[0], item[1]))
         return cls(
             cell=np.asarray(structure.lattice.matrix, dtype=np.float64),
@@ -270,26 +257,18 @@ def checked(repeat: Sequence[int]) -> Repeat:
     return int(repeat[0]), int(repeat[1]), int(repeat[2])
 
 
-def _ions(
-    label: str, species: dict[Any, float], charges: dict[str, float], replaced: dict[str, float] | None
-) -> tuple[Ion, ...]:
+def _ions(label: str, species: Composition) -> tuple[Ion, ...]:
     """Return the ions of a site, in the order of their symbols and charges."""
     found = []
     for kind, occupancy in species.items():
         symbol = str(getattr(kind, "symbol", kind))
-        charge = charges.get(symbol, getattr(kind, "oxi_state", None))
+        charge = getattr(kind, "oxi_state", None)
         if charge is None:
             raise ValueError(
                 f"{symbol} on {label} has no oxidation state: give the charge of each element, such as "
                 f"charges={{'{symbol}': {_common_charge(kind)}}}"
             )
-        found.append(Ion(symbol, float(charge), occupancy))
-    if replaced is not None:
-        known = {ion.symbol: ion.charge for ion in found} | charges
-        missing = sorted(set(replaced) - set(known))
-        if missing:
-            raise ValueError(f"{', '.join(missing)} was not on {label}: give its charge too, in charges")
-        found = [Ion(symbol, float(known[symbol]), float(occupancy)) for symbol, occupancy in replaced.items()]
+        found.append(Ion(symbol, float(charge), float(occupancy)))
     return tuple(sorted((ion for ion in found if ion.occupancy > 0), key=lambda ion: (ion.symbol, ion.charge)))
 
 

@@ -92,6 +92,13 @@ class DrawnCell:
         found = [table[np.nonzero(part >= 0)[2], part[part >= 0]] for part in parts]
         return np.asarray(np.concatenate(found), dtype=np.float64)
 
+    @cached_property
+    def site_charges(self) -> FloatArray:
+        """Return the nominal charge on each site of the repeated cell in e, ``(n_cells * n_sites,)``, 0 if empty."""
+        table = self._table([[ion.charge for ion in ions] for ions in self.source.ions])
+        held = table[np.arange(len(table)), self.choice]
+        return np.where(self.choice >= 0, held, 0.0).reshape(-1)
+
     def report(self) -> dict[str, Any]:
         """Return what was drawn, in numbers: seed, composition, charge, and each sublattice with its targets."""
         n_cells = int(np.prod(self.repeat))

@@ -89,21 +89,24 @@ def with_occupancies(
 
     :param occupancies: by label of a site, by element; what is missing to 1 is empty.
     :param charges: by element, e; they win over those of the crystal.
-    :raises ValueError: a label or an element that the crystal does not have.
+    :raises ValueError: a label or an element that the crystal does not have, or that does not exist.
     """
     labels = sorted({str(site.label) for site in crystal})
     unknown = sorted(set(occupancies) - set(labels))
     if unknown:
         raise ValueError(f"no site has the label {', '.join(unknown)}: the labels are {', '.join(labels)}")
+    named = {symbol for of in occupancies.values() for symbol in of}
+    if foreign := sorted((named | set(charges)) - (set(atomic_numbers) - {"X"})):
+        raise ValueError(f"{', '.join(foreign)} is no chemical element")
     known: dict[str, Any] = {}
     for kind in crystal.composition:
         state = getattr(kind, "oxi_state", None)
         known.setdefault(str(getattr(kind, "symbol", kind)), state)
-    strange = sorted(set(charges) - set(known) - {symbol for of in occupancies.values() for symbol in of})
+    strange = sorted(set(charges) - set(known) - named)
     if strange:
         raise ValueError(f"a charge is given for {', '.join(strange)}, which the crystal does not hold")
     known.update(charges)
-    missing = sorted({symbol for of in occupancies.values() for symbol in of} - set(known))
+    missing = sorted(named - set(known))
     if missing:
         raise ValueError(f"{', '.join(missing)} is new to the crystal: give its charge too, in charges")
     if not occupancies and not charges:

@@ -1,20 +1,14 @@
-"""Dimers, defects and surfaces are what their names say."""
+"""Dimers and surfaces are what their names say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase.geometry import get_distances
 
 from aiida_seireact.science.health import smallest_distance
-from aiida_seireact.science.sampling.defects import with_interstitials, with_vacancies
 from aiida_seireact.science.sampling.dimers import dimer, dimer_distances, pairs_of
 from aiida_seireact.science.sampling.surfaces import slabs, with_vacuum
 from aiida_seireact.science.structures import crystal
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(seed))
 
 
 def test_two_atoms_are_as_far_as_told_and_their_images_twelve_angstrom_away():
@@ -37,30 +31,6 @@ def test_pairs_are_each_once_and_strangers_refused():
     assert pairs_of(["Li", "S", "P"], ["S-Li", "Li-S", "P-P"]) == [("Li", "S"), ("P", "P")]
     with pytest.raises(ValueError, match="no pair 'Li-In' of Li, S: write for example Li-S"):
         pairs_of(["Li", "S"], ["Li-In"])
-
-
-def test_vacancies_are_of_the_species_asked():
-    cell = crystal("Li2S").repeat((2, 1, 1))
-    left = with_vacancies(cell, "S", 3, rng())
-    assert left.get_chemical_formula() == "Li16S5"
-    assert len(with_vacancies(cell, None, 2, rng())) == 22
-    with pytest.raises(ValueError, match="9 S can't be taken out of a cell of Li16S8 with 8 S"):
-        with_vacancies(cell, "S", 9, rng())
-    with pytest.raises(ValueError, match="repeat the cell"):
-        with_vacancies(crystal("Li"), "Li", 2, rng())
-
-
-def test_an_interstitial_in_antifluorite_finds_the_octahedral_hole():
-    # The hole at (1/2, 1/2, 1/2) is (√3/4) a from 8 Li; a random place is found within a fraction of that.
-    cell = crystal("Li2S")
-    filled = with_interstitials(cell, "Li", 1, rng())
-    assert filled.get_chemical_formula() == "Li9S4"
-    _, distances = get_distances(filled.positions[-1:], cell.positions, cell=cell.cell, pbc=True)
-    assert 2.1 < distances.min() <= np.sqrt(3) / 4 * 5.71 + 1e-6
-    with pytest.raises(ValueError, match="has no place 4 Å from all atoms, the roomiest found is 2"):
-        with_interstitials(cell, "Li", 1, rng(), min_distance_ang=4.0)
-    with pytest.raises(ValueError, match="'Xx' is no element"):
-        with_interstitials(cell, "Xx", 1, rng())
 
 
 @pytest.mark.parametrize(("name", "miller"), [("Li", (1, 1, 0)), ("Li2S", (1, 1, 1)), ("Li3P", (0, 0, 1))])

@@ -190,17 +190,6 @@ def test_a_structure_without_charges_is_refused_with_a_charge():
         DisorderedCell.from_structure(bare)
 
 
-def test_occupancies_are_replaced_by_label():
-    structure = library.structure("Li6PS5Cl")
-    ordered = {"X1": {"Cl": 1.0}, "X2": {"S": 1.0}}
-    cell = DisorderedCell.from_structure(structure, occupancies=ordered)
-    assert cell.draw(0).report()["counts"] == {"Li": 24, "P": 4, "S": 20, "Cl": 4}
-    with pytest.raises(ValueError, match="No site has the label 4a: the labels are Li, P, S1, X1, X2"):
-        DisorderedCell.from_structure(structure, occupancies={"4a": {"Cl": 1.0}})
-    with pytest.raises(ValueError, match="Br was not on X1: give its charge too"):
-        DisorderedCell.from_structure(structure, occupancies={"X1": {"Br": 1.0}})
-
-
 @pytest.mark.parametrize("repeat", [(0, 1, 1), (1, 1), (1.5, 1, 1)])
 def test_repetitions_are_three_whole_numbers(argyrodite_cell, repeat):
     with pytest.raises(ValueError, match="repeat is three whole numbers of at least 1"):

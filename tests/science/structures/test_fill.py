@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from aiida_seireact.science.structures import library
-from aiida_seireact.science.structures.fill import drawn
+from aiida_seireact.science.structures.disorder import DisorderedCell
+from aiida_seireact.science.structures.fill import drawn, with_occupancies
 from aiida_seireact.science.structures.orient import oriented_unit
 from aiida_seireact.science.structures.plan import CellPlan, plan_cell
 from aiida_seireact.science.structures.slab import SlabSpec
@@ -58,3 +59,28 @@ def test_disorder_without_charges_is_refused() -> None:
     unit = oriented_unit(crystal, (1, 0, 0))
     with pytest.raises(ValueError, match="has no charge, and disorder is drawn neutral"):
         plan_cell([SlabSpec("SE", unit, STRAIGHT, 2, fill=drawn(2.0, STRAIGHT))], gaps_ang=20.0)
+
+
+def test_occupancies_are_replaced_by_label() -> None:
+    crystal = library.structure("Li6PS5Cl")
+    ordered = with_occupancies(crystal, {"X1": {"Cl": 1.0}, "X2": {"S": 1.0}}, {})
+    cell = DisorderedCell.from_structure(ordered)
+    assert cell.draw(0).report()["counts"] == {"Li": 24, "P": 4, "S": 20, "Cl": 4}
+    assert [part.label for part in cell.sublattices if part.has_vacancies] == ["Li"]
+    assert with_occupancies(crystal, {}, {}) is crystal
+
+
+@pytest.mark.parametrize(
+    ("occupancies", "charges", "said"),
+    [
+        ({"4a": {"Cl": 1.0}}, {}, "no site has the label 4a: the labels are Li, P, S1, X1, X2"),
+        ({"X1": {"Br": 1.0}}, {}, "Br is new to the crystal: give its charge too, in charges"),
+        ({"X1": {"Xx": 1.0}}, {}, "Xx is no chemical element"),
+        ({}, {"Br": -1}, "a charge is given for Br, which the crystal does not hold"),
+    ],
+)
+def test_what_the_crystal_does_not_hold_is_refused(
+    occupancies: dict[str, dict[str, float]], charges: dict[str, float], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        with_occupancies(library.structure("Li6PS5Cl"), occupancies, charges)

@@ -1,0 +1,155 @@
+"""Frames with point defects from what a user asks for: of a phase, or of cells that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+from ase import Atoms
+from pydantic import Field, field_validator
+from pymatgen.core.composition import Composition
+
+from aiida_seireact.formats.disorder import Made, Repeats, Seed
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.recipe import Natural, PhaseRecipe, Positive
+from aiida_seireact.science.structures.cells import rounded
+from aiida_seireact.science.structures.defects import MIN_DISTANCE_ANG, Defects, with_defects
+from aiida_seireact.science.structures.disorder import DisorderedCell
+
+Numbers = dict[str, Annotated[int, Field(ge=1)]]
+
+
+class DefectsSettings(Job):
+    """Point defects, drawn at random in each frame anew."""
+
+    phase: PhaseRecipe | None = Field(None, description="the host; null: cells are given")
+    repeat: Repeats = Field((1, 1, 1), description="of the host; a disordered phase is drawn anew for each frame")
+    vacancies: Numbers = Field(default_factory=dict, description="by element: {Li: 2}")
+    interstitials: Numbers = Field(default_factory=dict, description="by element: {Li: 1}")
+    antisites: Numbers = Field(default_factory=dict, description="pairs of atoms that change places: {'S:Cl': 3}")
+    neutral: bool = Field(False, description="refuse defects that leave the cell a charge")
+    charges: dict[str, float] = Field(
+        default_factory=dict, description="nominal charge of an element, e, where the host has none or another"
+    )
+    min_distance_ang: Positive = Field(MIN_DISTANCE_ANG, description="of an interstitial to all other atoms")
+    seed: Seed = Field(0, description="of the first frame; the next ones are seed + 1, seed + 2, …")
+    number: Natural = Field(1, description="frames of each host")
+    config_type: str = Field("", description="of the frames; default: that of the host, and -defects")
+
+    @field_validator("antisites")
+    @classmethod
+    def _are_pairs(cls, antisites: dict[str, int]) -> dict[str, int]:
+        for pair in antisites:
+            if len(pair.split(":")) != 2:
+                raise ValueError(f"an antisite is of two elements, such as S:Cl, not {pair!r}")
+        return antisites
+
+    @property
+    def defects(self) -> Defects:
+        """What is made in each frame.
+
+        :raises ValueError: nothing.
+        """
+        pairs = {}
+        for pair, number in self.antisites.items():
+            first, second = pair.split(":")
+            pairs[first, second] = number
+        return Defects(self.vacancies, self.interstitials, pairs)
+
+    def n_atoms(self, cells: Frames | None = None) -> int:
+        """Return about how many atoms all frames have: those of the hosts.
+
+        :raises ValueError: as `make`.
+        """
+        if self.phase is None:
+            sizes = [] if cells is None else cells.n_atoms.tolist()
+            return int(sum(sizes) * np.prod(self.repeat)) * self.number
+        return sum(DisorderedCell.from_structure(self.phase.structure()).counts(self.repeat).values()) * self.number
+
+    def make(self, cells: Frames | None = None) -> Made:
+        """Make the frames.
+
+        :param cells: the hosts, if no phase is named; each frame remembers its own.
+        :raises ValueError: in a sentence, what can't be made; or neither a phase nor cells, or both.
+        """
+        if (self.phase is None) == (cells is None):
+            raise ValueError("Defects need a host: give a phase, or cells, and not both.")
+        defects = self.defects
+        images: list[Atoms] = []
+        rows: list[dict[str, Any]] = []
+        known: dict[str, float] = {}
+        for seed, host, name, charges in self._hosts(cells):
+            charge = self._charge(defects, charges)
+            known |= charges
+            made = rounded(
+                with_defects(
+                    host, defects, np.random.Generator(np.random.PCG64(seed)), min_distance_ang=self.min_distance_ang
+                )
+            )
+            kind = self.config_type or f"{name}-defects"
+            made.info.update(config_type=kind, group=f"defects/{kind}/{self.seed}")
+            if "parent_id" in host.info:
+                made.info["parent_id"] = host.info["parent_id"]
+            images.append(made)
+            rows.append(
+                {"seed": seed, "host": name, "formula": made.get_chemical_formula(), "n_atoms": len(made),
+                 "charge_e": charge}
+            )  # fmt: skip
+        frames = Frames.from_atoms(images)
+        report = {
+            "vacancies": self.vacancies,
+            "interstitials": self.interstitials,
+            "antisites": self.antisites,
+            "charges_e": {symbol: known[symbol] for symbol in sorted(known)},
+            "min_distance_ang": self.min_distance_ang,
+            "rows": rows,
+            "frame_ids": frames.frame_ids,
+        }
+        return Made(frames, rows, report)
+
+    def _hosts(self, cells: Frames | None) -> Iterator[tuple[int, Atoms, str, dict[str, float]]]:
+        """Yield for each frame its seed, host, the host's name, and the charges that are known."""
+        seed = self.seed
+        if self.phase is not None:
+            cell = DisorderedCell.from_structure(self.phase.structure())
+            known = _charges_of(cell) | self.charges
+            for number in range(self.number):
+                host = cell.draw(seed + number, self.repeat, min_distance_ang=self.phase.min_distance_ang).to_ase()
+                yield seed + number, host, self.phase.name or "cif", known
+            return
+        assert cells is not None
+        for index in range(len(cells)):
+            host = cells.to_atoms(index)
+            bare = Atoms(host.numbers, positions=host.positions, cell=host.cell, pbc=True).repeat(self.repeat)
+            bare.info["parent_id"] = cells.frame_ids[index]
+            charges = _guessed(bare) | self.charges if self.neutral else self.charges
+            for _ in range(self.number):
+                yield seed, bare, str(cells.config_type[index]) or "cell", charges
+                seed += 1
+
+    def _charge(self, defects: Defects, charges: dict[str, float]) -> float | None:
+        """Return the charge in e that the defects leave a host; None where its charges are not known.
+
+        :raises ValueError: it is to be none and is not.
+        """
+        if self.neutral:
+            defects.check_neutral(charges)
+        named = set(defects.vacancies) | set(defects.interstitials)
+        return defects.charge(charges) if named <= set(charges) else None
+
+
+def _charges_of(cell: DisorderedCell) -> dict[str, float]:
+    """Return the charge of each element that has one and the same on all sites."""
+    found: dict[str, set[float]] = {}
+    for ions in cell.ions:
+        for ion in ions:
+            found.setdefault(ion.symbol, set()).add(ion.charge)
+    return {symbol: charges.pop() for symbol, charges in found.items() if len(charges) == 1}
+
+
+def _guessed(atoms: Atoms) -> dict[str, float]:
+    """Return the likeliest oxidation states of a composition by pymatgen, or none if no guess is neutral."""
+    guesses = Composition(atoms.get_chemical_formula()).oxi_state_guesses(max_sites=-1)
+    return {symbol: float(state) for symbol, state in guesses[0].items()} if guesses else {}
