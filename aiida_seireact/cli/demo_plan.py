@@ -13,7 +13,7 @@ from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, wit
 # Seconds of each stage of the critical path on two cores, for the time left; the references run beside production.
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
     "fast": {
-        "relax": 35,
+        "sample": 45,
         "label": 40,
         "explore": 155,
         "dataset": 2,
@@ -51,7 +51,7 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
 
         # Its refusals name the class.
         Reader.__name__ = f"{stage.capitalize()}WorkChain"
-        return Reader.get_protocol_inputs(protocol, changes)
+        return Reader.get_protocol_inputs(protocol if stage == "react" else inputs["stages"], changes)
 
     def settings_of(stage: str, name: str) -> dict[str, Any]:
         settings = protocol_of(stage)["parameters"]

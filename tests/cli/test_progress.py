@@ -46,7 +46,7 @@ def test_stages_of_a_running_study(study):
     assert progress.state == "running"
     assert not progress.is_terminated
     assert list(state_of(progress)) == [
-        *("structures", "relax", "sample", "label", "dataset", "train"),
+        *("structures", "sample", "label", "dataset", "train"),
         *("references", "produce", "classify", "analyse", "summary"),
     ]
     assert state_of(progress)["label"] == "done"
@@ -138,7 +138,7 @@ def test_a_single_job_has_progress_too(study):
 
 def test_study_asked_to_explore_and_augment_has_these_stages(aiida_profile):
     assert list(state_of(progress_of(loop_graph.study()))) == [
-        *("structures", "relax", "sample", "label", "explore", "dataset", "train"),
+        *("structures", "sample", "label", "explore", "dataset", "train"),
         *("augment", "references", "produce", "classify", "analyse", "summary"),
     ]
 
