@@ -81,6 +81,9 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
         *([] if inputs["augment"] is None else [
             ("augment", augmented(merge(protocol_of("augment"), inputs["augment"])["select"]["runs"]))
         ]),
+        *([] if inputs["start"] is None else [
+            ("start", "safely: the last model minimises, warms up and judges the cell before it runs")
+        ]),
         ("produce", f"{md['steps']} steps of {md['timestep_fs']:g} fs at {md['temperature_k']:g} K "
                     f"({md['steps'] * md['timestep_fs'] / 1000:g} ps), stop rule on"),
         ("references", f"{', '.join(inputs['references']['phases'])}: {reference['steps']} steps each"),
