@@ -95,7 +95,8 @@ class LabelledStudy(StagedWorkChain):
 
     def label(self) -> ToContext | ExitCode:
         """Label the first training set; beside it, short MD of the labeller from the training cells."""
-        starts = split_by_type(self.cell("to_relax"), metadata={"call_link_label": "sample_starts"})
+        stage = "sample" if self.should_sample() else "structures"
+        starts = split_by_type(self.cell("to_relax"), metadata={"call_link_label": f"{stage}_starts"})
         self.ctx.starts = {name: node.uuid for name, node in starts.items()}
         children: dict[str, Child] = {}
         if self.should_sample():
