@@ -126,8 +126,15 @@ def validate_segment(inputs: Any, port: Any) -> str | None:
     """Refuse what can't be started from, and atoms of a frame nearer than their species allow."""
     if (refused := validate_start(inputs, port)) is not None or "parameters" not in inputs or "structure" not in inputs:
         return refused
-    settings = SegmentSettings.model_validate(inputs["parameters"].get_dict())
-    return refuse_contacts(inputs["structure"], settings.contacts)
+    return contacts_of(inputs["structure"], inputs["parameters"])
+
+
+def contacts_of(structure: FramesData, parameters: orm.Dict) -> str | None:
+    """Return the sentence that names the nearest pair below the limit of a run, None if there is none.
+
+    :param parameters: settings of the run.
+    """
+    return refuse_contacts(structure, SegmentSettings.model_validate(parameters.get_dict()).contacts)
 
 
 def refuse_contacts(structure: FramesData, settings: ContactSettings) -> str | None:

@@ -101,5 +101,9 @@ def validate_cell(inputs: Any, port: Any) -> str | None:
     """Refuse a model that does not know the structure, and atoms nearer than their species allow."""
     if (refused := validate_species(inputs, port)) is not None or not {"structure", "parameters"} <= set(inputs):
         return refused
-    settings = StartSettings.model_validate(inputs["parameters"].get_dict())
-    return refuse_contacts(inputs["structure"], settings.contacts)
+    return contacts_of_start(inputs["structure"], inputs["parameters"])
+
+
+def contacts_of_start(structure: FramesData, parameters: orm.Dict) -> str | None:
+    """Return the sentence that names the nearest pair below the limit of a start, None if there is none."""
+    return refuse_contacts(structure, StartSettings.model_validate(parameters.get_dict()).contacts)

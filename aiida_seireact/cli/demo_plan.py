@@ -13,7 +13,7 @@ from aiida_seireact.cli.demo_overrides import refuse_misplaced, sentence_of, wit
 # Seconds of each stage of the critical path on two cores, for the time left; the references run beside production.
 EXPECTED_SECONDS: dict[str, dict[str, float]] = {
     "fast": {
-        "relax": 35,
+        "sample": 45,
         "label": 40,
         "explore": 155,
         "dataset": 2,
@@ -51,7 +51,7 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
 
         # Its refusals name the class.
         Reader.__name__ = f"{stage.capitalize()}WorkChain"
-        return Reader.get_protocol_inputs(protocol, changes)
+        return Reader.get_protocol_inputs(protocol if stage == "react" else inputs["stages"], changes)
 
     def settings_of(stage: str, name: str) -> dict[str, Any]:
         settings = protocol_of(stage)["parameters"]
@@ -80,6 +80,9 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
         ("learn", f"Allegro, {train['max_epochs']} epochs; package; compiled for LAMMPS"),
         *([] if inputs["augment"] is None else [
             ("augment", augmented(merge(protocol_of("augment"), inputs["augment"])["select"]["runs"]))
+        ]),
+        *([] if inputs["start"] is None else [
+            ("start", "safely: the last model minimises, warms up and judges the cell before it runs")
         ]),
         ("produce", f"{md['steps']} steps of {md['timestep_fs']:g} fs at {md['temperature_k']:g} K "
                     f"({md['steps'] * md['timestep_fs'] / 1000:g} ps), stop rule on"),

@@ -11,7 +11,6 @@ from aiida.orm import ProcessNode, QueryBuilder, WorkflowNode
 
 STAGES = (
     "structures",
-    "relax",
     "sample",
     "label",
     "explore",
@@ -26,6 +25,8 @@ STAGES = (
 )
 OPTIONAL_STAGES = {"explore": "conditions", "augment": "augment"}
 """Stages a study may be asked to leave out, with the input namespace that asks for them."""
+IN_PLACE_OF = {"sample": "start_dataset", "label": "start_dataset"}
+"""Stages a study does not go through, with the input that is given in their place."""
 # Children whose call link does not begin with the name of their stage.
 OTHER_LABELS = {
     "reference": "references",
@@ -197,4 +198,5 @@ def stages_of(top: ProcessNode) -> tuple[str, ...]:
     if top.process_label != TOP_PROCESS:
         return ()
     inputs = {label.split("__")[0] for label in top.base.links.get_incoming().all_link_labels()}
-    return tuple(name for name in STAGES if OPTIONAL_STAGES.get(name, "codes") in {*inputs, "codes"})
+    asked = (name for name in STAGES if OPTIONAL_STAGES.get(name, "codes") in {*inputs, "codes"})
+    return tuple(name for name in asked if IN_PLACE_OF.get(name) not in inputs)

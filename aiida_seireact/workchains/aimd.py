@@ -10,7 +10,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 from aiida.plugins import WorkflowFactory
 
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.workchains.aimd_ase import AseAimdWorkChain
 from aiida_seireact.workchains.label import ENGINE_PREFIX as LABEL_PREFIX
 from aiida_seireact.workchains.label import LabelWorkChain, engine_complaint, engine_refusal, find_code_of
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
@@ -32,8 +32,12 @@ class AimdWorkChain(ProtocolMixin, WorkChain):
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
-        spec.input("frames", valid_type=FramesData, help="The structures to start from; labels they carry are ignored.")
-        spec.input("code", valid_type=orm.AbstractCode, help="The program of the engine.")
+        spec.expose_inputs(AseAimdWorkChain, include=("frames", "potential"))
+        spec.expose_inputs(LabelWorkChain, include=("code", "parameters", "options"))
+        spec.inputs["parameters"].help = (
+            "Settings of the engine: the level of theory as for labels, and `md`; of `seireact.aimd.ase` also "
+            "`task: md`."
+        )
         spec.input(
             "engine",
             valid_type=orm.Str,
@@ -41,19 +45,6 @@ class AimdWorkChain(ProtocolMixin, WorkChain):
             default=lambda: orm.Str(ASE_ENGINE),
             help="Entry point (`aiida.workflows`) of the engine; third parties add theirs as `seireact.aimd.<name>`.",
         )
-        spec.input(
-            "parameters",
-            valid_type=orm.Dict,
-            help="Settings of the engine: the level of theory as for labels, and `md`; of `seireact.aimd.ase` also "
-            "`task: md`.",
-        )
-        spec.input(
-            "potential",
-            valid_type=PotentialData,
-            required=False,
-            help="The model that labels, if the engine is `seireact.aimd.ase` and its calculator `nequip`.",
-        )
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_parameters
         spec.output("frames", valid_type=FramesData, required=False, help="The labelled steps of all runs.")
         spec.output(
@@ -104,18 +95,10 @@ class AimdWorkChain(ProtocolMixin, WorkChain):
 
     def run_engine(self) -> ToContext:
         """Hand the runs to the engine."""
-        inputs = {
-            name: self.inputs[name] for name in ("code", "frames", "parameters", "potential") if name in self.inputs
-        }
-        self.report(f"MD from {len(self.inputs.frames)} structures by {self.inputs.engine.value}")
-        return ToContext(
-            md=self.submit(
-                WorkflowFactory(self.inputs.engine.value),
-                **inputs,
-                options=dict(self.inputs.options),
-                metadata={"call_link_label": "md"},
-            )
-        )
+        engine = self.inputs.engine.value
+        inputs = {**self.exposed_inputs(LabelWorkChain), **self.exposed_inputs(AseAimdWorkChain)}
+        self.report(f"MD from {len(self.inputs.frames)} structures by {engine}")
+        return ToContext(md=self.submit(WorkflowFactory(engine), **inputs, metadata={"call_link_label": "md"}))
 
     def collect(self) -> ExitCode | None:
         """Attach what the engine gave."""

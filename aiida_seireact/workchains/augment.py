@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext
 
 from aiida_seireact.calculations.allegro import AllegroCalculation, validate_energies
 from aiida_seireact.calculations.compile import CompileCalculation, validate_package
 from aiida_seireact.calculations.functions.augment import extend_dataset, summarise_augmentation
 from aiida_seireact.calculations.lammps import (
     LammpsCalculation,
+    contacts_of,
     validate_potential,
     validate_species,
     validate_structure,
@@ -30,12 +31,13 @@ from aiida_seireact.workchains.label import LabelWorkChain, complaint, validate_
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 from aiida_seireact.workchains.select import SelectWorkChain
+from aiida_seireact.workchains.stages import StagedWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
 
 PROGRAMS = ("lmp", "select", "label", "train", "compile")
 
 
-class AugmentWorkChain(ProtocolMixin, WorkChain):
+class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
     """Runs the model, chooses what it does not know, labels it, learns it, and tells the errors before and after."""
 
     PROTOCOL_FILE: ClassVar[str] = "augment.yaml"
@@ -101,7 +103,6 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
             validator=CompileCalculation.spec().inputs["parameters"].validator,
             help="Target and device of the compiled file.",
         )
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_round
         spec.expose_outputs(TrainWorkChain)
         spec.output("dataset", valid_type=DatasetData, help="The dataset with the new frames.")
@@ -110,8 +111,6 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
         spec.output("label_failures", valid_type=orm.Dict, help="Frames without a label, with reason.")
         spec.output("augmentation", valid_type=orm.Dict, help="Numbers of frames, and errors before and after.")
         spec.outline(cls.produce, cls.select, cls.label, cls.retrain, cls.results)
-        spec.exit_code(250, "ERROR_STAGE_REFUSED", message="Stage {stage} can't be done with these inputs: {message}")
-        spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
 
     @classmethod
     def get_builder_from_protocol(
@@ -153,24 +152,23 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
         return builder
 
     # ------------------------------------------------------------------ what it does not know
-    def produce(self) -> ToContext:
+    def produce(self) -> ToContext | ExitCode:
         """Run each cell with the model."""
         self.ctx.names = sorted(self.inputs.cells)
         self.report(f"running the model in the cells {', '.join(self.ctx.names)}")
-        return ToContext(
-            **{
-                f"run_{name}": self.submit(
-                    ProduceWorkChain,
-                    code=self.inputs.codes.lmp,
-                    structure=self.inputs.cells[name],
-                    potential=self.inputs.compiled,
-                    parameters=self.inputs.md[name],
-                    options=dict(self.inputs.options),
-                    metadata={"call_link_label": f"run_{name}"},
-                )
-                for name in self.ctx.names
-            }
-        )
+        runs = {
+            f"run_{name}": (
+                ProduceWorkChain,
+                {
+                    "code": self.inputs.codes.lmp,
+                    "structure": self.inputs.cells[name],
+                    "potential": self.inputs.compiled,
+                    "parameters": self.inputs.md[name],
+                },
+            )
+            for name in self.ctx.names
+        }
+        return self.begin("run", **runs)
 
     def select(self) -> ToContext | ExitCode:
         """Choose frames of the runs; also of one that the stop rule ended, since its end is what to learn."""
@@ -181,18 +179,14 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
             self.out(f"trajectories.{name}", trajectory)
             if (stopped := trajectory.base.attributes.get("stopped_by")) is not None:
                 self.report(f"the stop rule ended the run of {name}: {stopped['message']}; its frames are used")
-        return ToContext(
-            select=self.submit(
-                SelectWorkChain,
-                code=self.inputs.codes.select,
-                runs=self.trajectories(),
-                starts={name: self.inputs.cells[name] for name in self.ctx.names},
-                gps=dict(self.inputs.get("gps", {})),
-                parameters=self.inputs.select,
-                options=dict(self.inputs.options),
-                metadata={"call_link_label": "select"},
-            )
-        )
+        inputs = {
+            "code": self.inputs.codes.select,
+            "runs": self.trajectories(),
+            "starts": {name: self.inputs.cells[name] for name in self.ctx.names},
+            "gps": dict(self.inputs.get("gps", {})),
+            "parameters": self.inputs.select,
+        }
+        return self.begin("select", select=(SelectWorkChain, inputs))
 
     def label(self) -> ToContext | ExitCode:
         """Label what was chosen."""
@@ -203,18 +197,14 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
         self.report(
             f"labelling {chosen.choice['n_learned']} frames to learn from and {chosen.choice['n_held_out']} not"
         )
-        return ToContext(
-            label=self.submit(
-                LabelWorkChain,
-                frames=chosen.frames,
-                code=self.inputs.codes.label,
-                engine=self.inputs.engine,
-                parameters=self.inputs.label,
-                batch_size=self.inputs.batch_size,
-                options=dict(self.inputs.options),
-                metadata={"call_link_label": "label"},
-            )
-        )
+        inputs = {
+            "frames": chosen.frames,
+            "code": self.inputs.codes.label,
+            "engine": self.inputs.engine,
+            "parameters": self.inputs.label,
+            "batch_size": self.inputs.batch_size,
+        }
+        return self.begin("label", label=(LabelWorkChain, inputs))
 
     # ------------------------------------------------------------------ and learns
     def retrain(self) -> ToContext | ExitCode:
@@ -234,24 +224,19 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
             metadata={"call_link_label": "extend"},
         )
         if refusal:
-            return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="extend", message=refusal)
+            return self.refused("extend", refusal)
         self.ctx.dataset = dataset.uuid
         self.out("dataset", dataset)
-        compiling = {"compile": self.inputs.compile} if "compile" in self.inputs else {}
-        return ToContext(
-            retrain=self.submit(
-                TrainWorkChain,
-                dataset=dataset,
-                parent=self.inputs.potential,
-                reference_energies=self.inputs.reference_energies,
-                code=self.inputs.codes.train,
-                parameters=self.inputs.train,
-                compile_code=self.inputs.codes.compile,
-                **compiling,
-                options=dict(self.inputs.options),
-                metadata={"call_link_label": "retrain"},
-            )
-        )
+        inputs = {
+            "dataset": dataset,
+            "parent": self.inputs.potential,
+            "reference_energies": self.inputs.reference_energies,
+            "code": self.inputs.codes.train,
+            "parameters": self.inputs.train,
+            "compile_code": self.inputs.codes.compile,
+            **({"compile": self.inputs.compile} if "compile" in self.inputs else {}),
+        }
+        return self.begin("retrain", retrain=(TrainWorkChain, inputs))
 
     def results(self) -> ExitCode | None:
         """Attach the new model, and the errors before and after."""
@@ -271,22 +256,13 @@ class AugmentWorkChain(ProtocolMixin, WorkChain):
             **{f"run_{name}": run for name, run in self.trajectories().items()},
         )
         if refusal:
-            return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="augmentation", message=refusal)
+            return self.refused("augmentation", refusal)
         self.out("augmentation", augmentation)
         return None
 
     def trajectories(self) -> dict[str, TrajectoryData]:
         """Return the runs by name."""
         return {name: self.ctx[f"run_{name}"].outputs.trajectory for name in self.ctx.names}
-
-    def failure(self, stage: str, child: orm.ProcessNode) -> ExitCode | None:
-        """Return the exit code that tells why a stage failed, or None if it did not."""
-        if child.is_finished_ok:
-            return None
-        reason = child.exit_message or f"it was {child.process_state.value}"
-        return self.exit_codes.ERROR_STAGE_FAILED.format(
-            stage=stage, process=child.process_label, pk=child.pk, message=reason
-        )
 
 
 def given(runs: Mapping[str, Any]) -> dict[str, Any]:
@@ -314,8 +290,10 @@ def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
         if lacking:
             return f"The run {name!r} has no {' and no '.join(lacking)}: give `cells`, `md` and `select.runs` of each."
     for name, cell in inputs["cells"].items():
-        message = validate_structure(cell, context) or validate_species(
-            {"structure": cell, "potential": inputs["compiled"]}, context
+        message = (
+            validate_structure(cell, context)
+            or validate_species({"structure": cell, "potential": inputs["compiled"]}, context)
+            or contacts_of(cell, inputs["md"][name])
         )
         if message:
             return f"cells.{name}: {message}"

@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 
 # Those of a study; the other programs are found by name where they are used.
-PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
+PROGRAMS = ("sample", "label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 
 
 def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:

@@ -38,6 +38,16 @@ def find_shards(frames: FramesData, inputs: Mapping[str, Any]) -> list[list[Fram
     return [chosen[start : start + MAX_SHARDS] for start in range(0, len(chosen), MAX_SHARDS)]
 
 
+def known_level(inputs: Mapping[str, Any]) -> str | None:
+    """Return the hash of the level of theory of the newest labels of this engine, code and these settings.
+
+    :param inputs: ``engine``, ``code`` and ``parameters`` of a `LabelWorkChain`.
+    """
+    potentials = _potentials(inputs)
+    shards = (shard for shard in _shards(inputs) if _made_with(shard, potentials))
+    return next((str(shard.base.attributes.get("settings_hash")) for shard in shards), None)
+
+
 def find_twin(process_type: str, inputs: Mapping[str, Any]) -> orm.WorkChainNode | None:
     """Return the first process that came to a good end with the same inputs, if AiiDA's cache will answer its jobs.
 

@@ -9,12 +9,14 @@ from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
 from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
-from aiida_seireact.workchains.start import START_NOT_SAFE, StartWorkChain
+from aiida_seireact.workchains.stages import define_refusal, refusal_of
+from aiida_seireact.workchains.start import START_NOT_SAFE, StartWorkChain, sentences_of
 
 
 class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
@@ -40,15 +42,14 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         spec.expose_outputs(StartWorkChain, namespace="start")
         spec.outputs["start"].required = False
         of_job = spec.inputs.validator
-        spec.inputs.validator = lambda inputs, port: (
-            validate_start_of_frame(inputs) or (of_job and of_job(inputs, port))
-        )
+        spec.inputs.validator = lambda inputs, port: validate_start(inputs) or (of_job and of_job(inputs, port))
         spec.outline(
             cls.setup,
             if_(cls.should_start)(cls.run_start, cls.inspect_start),
             while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
             cls.results,
         )
+        define_refusal(spec)
         spec.exit_code(START_NOT_SAFE, "ERROR_START_NOT_SAFE", message="No safe start for a long run: {message}")
 
     @classmethod
@@ -72,10 +73,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         builder.code = code or find_code("lmp")
         builder.parameters = orm.Dict(inputs["parameters"])
         if inputs["start"] is not None:
-            changes = dict(inputs["start"])
-            start = StartWorkChain.get_protocol_inputs(changes.pop("protocol", None), changes)
-            builder.start.parameters = orm.Dict(start["parameters"])
-            builder.start.limits = orm.Dict(start["limits"])
+            builder.start = start_inputs(inputs["start"])
         builder.options = dict(options or {})
         return builder
 
@@ -83,20 +81,21 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         """Whether a safe start is asked for."""
         return "start" in self.inputs
 
-    def run_start(self) -> ToContext:
+    def run_start(self) -> ToContext | ExitCode:
         """Bring the cell to where the run begins."""
-        running = self.submit(
-            StartWorkChain,
+        inputs = {
             **self.exposed_inputs(StartWorkChain, namespace="start", agglomerate=False),
-            code=self.inputs.code,
-            structure=self.inputs.structure,
-            potential=self.inputs.potential,
-            production=self.inputs.parameters,
-            max_iterations=self.inputs.max_iterations,
-            options=dict(self.inputs.options),
-            metadata={"call_link_label": "start"},
-        )
-        return ToContext(start=running)
+            "code": self.inputs.code,
+            "structure": self.inputs.structure,
+            "potential": self.inputs.potential,
+            "production": self.inputs.parameters,
+            "max_iterations": self.inputs.max_iterations,
+            "options": dict(self.inputs.options),
+            "metadata": {"call_link_label": "start"},
+        }
+        if message := refusal_of(StartWorkChain, inputs):
+            return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="start", message=message)
+        return ToContext(start=self.submit(StartWorkChain, **inputs))
 
     def inspect_start(self) -> ExitCode | None:
         """Go on from the prepared cell, or end with what is wrong with it."""
@@ -106,16 +105,32 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
             self.ctx.inputs.structure = start.outputs.frames
             return None
         if start.exit_status == START_NOT_SAFE:
-            message = start.exit_message.partition(": ")[2]
-            return self.exit_codes.ERROR_START_NOT_SAFE.format(message=message)
+            return self.exit_codes.ERROR_START_NOT_SAFE.format(message=sentences_of(start))
         return self.unrecoverable(start)
 
+    def run_process(self) -> ToContext | ExitCode:
+        """Run, unless the job refuses the cell: that of a safe start was not there when this was submitted."""
+        if message := refusal_of(self.process_class, self.ctx.inputs):
+            return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="run", message=message)
+        return super().run_process()
 
-def validate_start_of_frame(inputs: Mapping[str, Any]) -> str | None:
-    """Refuse a safe start of a cell that no frame holds."""
-    if not inputs.get("start") or not inputs.get("cell"):
+
+def start_inputs(settings: Mapping[str, Any]) -> dict[str, orm.Dict]:
+    """Return the inputs ``start``: a protocol of `seireact.start` by ``protocol``, with the changes beside it."""
+    changes = dict(settings)
+    inputs = StartWorkChain.get_protocol_inputs(changes.pop("protocol", None), changes)
+    return {name: orm.Dict(inputs[name]) for name in ("parameters", "limits")}
+
+
+def validate_start(inputs: Mapping[str, Any]) -> str | None:
+    """Refuse a safe start of a cell that no frame holds, or of one whose atoms are too near for it."""
+    if not inputs.get("start"):
         return None
-    return (
-        "A safe start prepares a frame, and `cell` is a file on the compute machine: leave `start` out, or give the "
-        "cell as `structure`."
-    )
+    if inputs.get("cell"):
+        return (
+            "A safe start prepares a frame, and `cell` is a file on the compute machine: leave `start` out, or give "
+            "the cell as `structure`."
+        )
+    if "structure" not in inputs or "parameters" not in inputs["start"]:
+        return None
+    return contacts_of_start(inputs["structure"], inputs["start"]["parameters"])

@@ -14,11 +14,12 @@ from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.base import ProgramCalculation
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.calculations.compile import CompileCalculation
-from aiida_seireact.calculations.lammps import LammpsCalculation, validate_structure
+from aiida_seireact.calculations.lammps import LammpsCalculation, contacts_of, validate_structure
+from aiida_seireact.calculations.sample import validate_plan
 from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.study import DatasetSettings, ReferenceSettings
-from aiida_seireact.science.sampling import SamplingPlan
 from aiida_seireact.workchains.aimd import md_engine
 from aiida_seireact.workchains.aimd import validate_engine as validate_md_engine
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
@@ -26,6 +27,9 @@ from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
+from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
+from aiida_seireact.workchains.react_start import first_set_complaint, species_of_study
+from aiida_seireact.workchains.sample import SampleWorkChain
 
 Check = Callable[[Any, Any], str | None]
 # What the cells that are built hold; one's own may hold other types.
@@ -36,15 +40,6 @@ def of_job(calculation: type[ProgramCalculation]) -> Check:
     """Return the validator of the port of the job that a setting goes to."""
     check: Check = calculation.spec().inputs["parameters"].validator
     return check
-
-
-def validate_sampling(parameters: orm.Dict, _: Any) -> str | None:
-    """Refuse a plan that can't be drawn."""
-    try:
-        SamplingPlan.from_dict(parameters.get_dict())
-    except (TypeError, ValueError) as error:
-        return f"This sampling plan doesn't fit: {error}."
-    return None
 
 
 def runs_complaint(engine: orm.Str, runs: Mapping[str, orm.Dict], context: Any) -> str | None:
@@ -63,7 +58,7 @@ def runs_complaint(engine: orm.Str, runs: Mapping[str, orm.Dict], context: Any) 
 SETTINGS: dict[str, tuple[Check | None, str]] = {
     "structures": (None, "Which cells: seed, sizes of training and production cell, repetitions of the references."),
     "relax": (of_job(AseCalculation), "Job of `seireact-label` that relaxes the training cells."),
-    "sampling": (validate_sampling, "Seed and counts of the first training set (`science.sampling.SamplingPlan`)."),
+    "sampling": (validate_plan, "The plan of `seireact.sample` from which the first training set is drawn."),
     "label": (None, "Settings of the labels: one level of theory for the whole study."),
     "dataset": (job_validator(DatasetSettings), "Force limit, fractions of training, validation and test, seed."),
     "limits": (
@@ -103,6 +98,12 @@ def define_inputs(spec: ProcessSpec) -> None:
     )
     for name, (check, text) in SETTINGS.items():
         spec.input(name, valid_type=orm.Dict, validator=check, help=text)
+    spec.expose_inputs(SampleWorkChain, include=("melt",))
+    spec.expose_inputs(ProduceWorkChain, include=("start",))
+    spec.inputs["start"].help = (
+        "A safe start before the production run of the last model, from its `parameters`; left out: the run begins "
+        "with the cell as it was built. The first model's run in augmentation has none: it is learned from."
+    )
     spec.input_namespace(
         "labeller_md",
         valid_type=orm.Dict,
@@ -152,7 +153,13 @@ def define_inputs(spec: ProcessSpec) -> None:
         help="Your own cells to relax and to train on: one frame of type `interface`, then one of the electrolyte; "
         "else they are built.",
     )
-    spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+    spec.input(
+        "start_dataset",
+        valid_type=DatasetData,
+        required=False,
+        help="Your own first set, labelled with the settings of `label`: nothing is relaxed, drawn or labelled first; "
+        "what exploration finds is added to it. Runs that start from a training cell then start from it as it is.",
+    )
     spec.inputs.validator = validate_study
 
 
@@ -171,6 +178,8 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
             f"There is no reference crystal of {', '.join(absent)}: give its repetitions under "
             "`structures.references`, or take it out of `references.phases`."
         )
+    if message := first_set_complaint(inputs, context):
+        return message
     types = set(inputs["training"].frames.config_type.tolist()) if "training" in inputs else BUILT_TYPES
     for name in inputs.get("labeller_md", {}):
         if name.rsplit("_", 1)[0] not in types:
@@ -181,11 +190,14 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
     if "production" in inputs:
         if message := validate_structure(inputs["production"], context):
             return f"production: {message}"
-        known = set(given["classify"].get("spec", {}).get("species", ["Li", "P", "S", "Cl"]))
+        known = species_of_study(inputs)
         unknown = sorted(set(inputs["production"].base.attributes.get("species")) - known)
         if unknown:
             return (
                 f"production holds {', '.join(unknown)}, but the study is about {', '.join(sorted(known))}: extend "
                 "`classify.spec.species` and the training set, or take these atoms out."
             )
+        cell = {"structure": inputs["production"], "start": inputs.get("start")}
+        if message := contacts_of(inputs["production"], inputs["produce"]) or validate_start(cell):
+            return f"production: {message}"
     return None

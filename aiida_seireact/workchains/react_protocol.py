@@ -7,12 +7,13 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_seireact.calculations.sample import plan_of
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import ASE_ENGINE
-from aiida_seireact.workchains.produce import ProduceWorkChain
+from aiida_seireact.workchains.produce import ProduceWorkChain, start_inputs
 from aiida_seireact.workchains.protocol import merge
 from aiida_seireact.workchains.react_inputs import SETTINGS
 from aiida_seireact.workchains.train import TrainWorkChain
@@ -28,12 +29,12 @@ STAGES = {
 }
 
 
-def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]:
+def study_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     """Return port -> value of a study.
 
-    :param inputs: its own protocol with the overrides laid over it.
-    :param protocol: name of the protocol of its stages.
+    :param inputs: its own protocol with the overrides laid over it; ``stages`` names the protocol of its stages.
     """
+    protocol = inputs.pop("stages")
     for name, (workchain, key) in STAGES.items():
         inputs[name] = merge(workchain.get_protocol_inputs(protocol)[key], inputs[name])
     calculator = inputs.pop("calculator")
@@ -63,6 +64,10 @@ def study_inputs(inputs: dict[str, Any], protocol: str | None) -> dict[str, Any]
     }
     if (atoms := inputs["isolated_atoms"]) is not None:
         values["isolated_atoms"] = orm.List(atoms)
+    if plan_of(inputs["sampling"]).melts:
+        values["melt"] = orm.Dict({"calculator": calculator})
+    if inputs["start"] is not None:
+        values["start"] = start_inputs(inputs["start"])
 
     explored = ExploreWorkChain.get_protocol_inputs(protocol)
     inputs["limits"] = explored["limits"]

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
 from aiida_seireact.calculations.ase import AseCalculation
 from aiida_seireact.calculations.functions.sampling import last_frames, melt_jobs, melt_starts
-from aiida_seireact.calculations.sample import SampleCalculation, plan_of, stage_label, validate_plan
+from aiida_seireact.calculations.sample import plan_of, stage_label
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.sample import MeltEngine, default_plan
@@ -19,9 +19,12 @@ from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.draw import DrawWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.stages import Child, StagedWorkChain
+
+OF_THE_JOB = ("plan", "cells", "label")
 
 
-class SampleWorkChain(ProtocolMixin, WorkChain):
+class SampleWorkChain(ProtocolMixin, StagedWorkChain):
     """Relaxes the cells that are given, melts and quenches, draws every class of a plan and chooses within its budget.
 
     Labels of the cheap engine are dropped: what is labelled is what comes out.
@@ -40,18 +43,7 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
             required=False,
             help="The program seireact-label, the cheap engine; needed to relax and to melt.",
         )
-        spec.input(
-            "plan",
-            valid_type=orm.Dict,
-            validator=validate_plan,
-            help="`seed`, `classes`, `budget`, …: `aiida-seireact sample --write-plan` prints one with comments.",
-        )
-        spec.input(
-            "cells",
-            valid_type=FramesData,
-            required=False,
-            help="Cells to draw from, the config type of each its name; crystals that are known need not be given.",
-        )
+        spec.expose_inputs(DrawWorkChain, include=OF_THE_JOB)
         spec.input(
             "relax",
             valid_type=orm.Dict,
@@ -66,19 +58,9 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
             validator=job_validator(MeltEngine),
             help="The cheap engine of melts, `{calculator: …}`; needed where the plan has a melt_quench entry.",
         )
-        spec.input(
-            "label",
-            valid_type=orm.Dict,
-            required=False,
-            help="Settings of the labels to come. By a calculator that has no isolated atoms these and dimers are left "
-            "out, which the coverage says.",
-        )
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_sample
 
-        for name in ("frames", "atoms", "selection", "choice", "coverage"):
-            port = SampleCalculation.spec().outputs[name]
-            spec.output(name, valid_type=port.valid_type, required=port.required, help=port.help)
+        spec.expose_outputs(DrawWorkChain)
         spec.output("relaxed", valid_type=FramesData, required=False, help="The cells, relaxed, with their labels.")
         spec.output(
             "failures", valid_type=orm.Dict, required=False, help="Reports of the relaxation, and what failed in it."
@@ -89,8 +71,6 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
             cls.draw,
             cls.results,
         )
-        spec.exit_code(250, "ERROR_STAGE_REFUSED", message="Stage {stage} can't be done with these inputs: {message}")
-        spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
 
     @classmethod
     def get_builder_from_protocol(
@@ -126,37 +106,27 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
         """Whether the cells are relaxed first."""
         return "relax" in self.inputs and "cells" in self.inputs
 
-    def relax(self) -> ToContext:
+    def relax(self) -> ToContext | ExitCode:
         """Relax the cells with the cheap engine."""
         self.report(f"relaxing {', '.join(self.inputs.cells.frames.config_type.tolist())}")
-        return ToContext(relaxed=self.by_cheap_engine("relax", self.inputs.cells, self.inputs.relax))
+        return self.begin("relax", relax=self.by_cheap_engine(self.inputs.cells, self.inputs.relax))
 
-    def by_cheap_engine(self, label: str, frames: FramesData, parameters: orm.Dict) -> orm.ProcessNode:
-        """Submit a relaxation or MD."""
-        return self.submit(
-            AseLabelWorkChain,
-            code=self.inputs.codes.label,
-            frames=frames,
-            parameters=parameters,
-            options=dict(self.inputs.options),
-            metadata={"call_link_label": label},
-        )
+    def by_cheap_engine(self, frames: FramesData, parameters: orm.Dict) -> Child:
+        """Return a relaxation or MD, to be submitted."""
+        return AseLabelWorkChain, {"code": self.inputs.codes.label, "frames": frames, "parameters": parameters}
 
     def inspect_relaxation(self) -> ExitCode | None:
         """Refuse to go on with a cell that was not relaxed: frames would be drawn around a wrong one."""
-        child = self.ctx.relaxed
-        lost = child.outputs.failures["failures"] if "failures" in child.outputs else []
-        if not child.is_finished_ok or lost:
-            name = self.inputs.cells.frames.config_type[lost[0]["index"]] if lost else ""
-            return self.failed("relax", child, f"{name}: {lost[0]['reason']}" if lost else "")
-        self.out("relaxed", child.outputs.frames)
-        self.out("failures", child.outputs.failures)
+        if failure := self.failure("relax", self.ctx.relax, whole=True):
+            return failure
+        self.out("relaxed", self.ctx.relax.outputs.frames)
+        self.out("failures", self.ctx.relax.outputs.failures)
         return None
 
     def cells(self) -> dict[str, FramesData]:
         """Return the cells to draw from as an input; none where only known crystals are drawn from."""
         if self.should_relax():
-            return {"cells": self.ctx.relaxed.outputs.frames}
+            return {"cells": self.ctx.relax.outputs.frames}
         return {"cells": self.inputs.cells} if "cells" in self.inputs else {}
 
     # ------------------------------------------------------------------ melts
@@ -170,7 +140,7 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
             melt_starts, self.inputs.plan, metadata={"call_link_label": "melt_starts"}, **self.cells()
         )
         if refusal:
-            return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="melt", message=refusal)
+            return self.refused("melt", refusal)
         jobs = melt_jobs(self.inputs.plan, self.inputs.melt, metadata={"call_link_label": "melt_jobs"})
         self.ctx.jobs = {label: job.uuid for label, job in jobs.items()}
         melts = plan_of(self.inputs.plan.get_dict()).melts
@@ -184,15 +154,15 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
         """Whether a melt has a stage to come."""
         return self.ctx.stage < max(self.ctx.n_stages)
 
-    def melt(self) -> ToContext:
+    def melt(self) -> ToContext | ExitCode:
         """Run the next stage of each melt, all side by side."""
         children = {}
         for number in self.now():
             label = stage_label(number, self.ctx.stage)
             start, job = orm.load_node(self.ctx.starts[number]), orm.load_node(self.ctx.jobs[label])
-            children[label] = self.by_cheap_engine(label, start, job)
+            children[label] = self.by_cheap_engine(start, job)
         self.report(f"stage {self.ctx.stage + 1} of {len(children)} melts")
-        return ToContext(**children)
+        return self.begin("melt", **children)
 
     def now(self) -> list[int]:
         """Return the melts that have this stage."""
@@ -203,8 +173,8 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
         for number in self.now():
             label = stage_label(number, self.ctx.stage)
             child = self.ctx[label]
-            if not child.is_finished_ok or "frames" not in child.outputs:
-                return self.failed("melt", child)
+            if failure := self.failure("melt", child):
+                return failure
             for lost in child.outputs.failures["failures"]:
                 self.report(f"{label}: run {lost['index']} ended early: {lost['reason']}")
             self.ctx.made[label] = child.outputs.frames.uuid
@@ -216,46 +186,28 @@ class SampleWorkChain(ProtocolMixin, WorkChain):
                     metadata={"call_link_label": f"last_{label}"},
                 )
                 if refusal:
-                    return self.failed("melt", child, refusal)
+                    return self.refused("melt", refusal)
                 self.ctx.starts[number] = starts.uuid
         self.ctx.stage += 1
         return None
 
     # ------------------------------------------------------------------ frames
-    def draw(self) -> ToContext:
+    def draw(self) -> ToContext | ExitCode:
         """Draw, choose, and tell what is covered."""
         made = {label: orm.load_node(uuid) for label, uuid in self.ctx.get("made", {}).items()}
-        return ToContext(
-            draw=self.submit(
-                DrawWorkChain,
-                code=self.inputs.codes.sample,
-                plan=self.inputs.plan,
-                made=made,
-                options=dict(self.inputs.options),
-                metadata={"call_link_label": "draw"},
-                **self.cells(),
-                **({"label": self.inputs.label} if "label" in self.inputs else {}),
-            )
-        )
+        given = {**self.exposed_inputs(DrawWorkChain), **self.cells()}
+        return self.begin("draw", draw=(DrawWorkChain, {**given, "code": self.inputs.codes.sample, "made": made}))
 
     def results(self) -> ExitCode | None:
         """Attach the frames and what is told of them."""
         child = self.ctx.draw
-        if not child.is_finished_ok:
-            return self.failed("draw", child)
-        for name in child.outputs:
-            self.out(name, child.outputs[name])
+        if failure := self.failure("draw", child):
+            return failure
+        self.out_many(self.exposed_outputs(child, DrawWorkChain))
         missing = child.outputs.coverage["missing"]
         self.report(f"{len(child.outputs.frames)} frames; {len(missing)} things are missing{': ' if missing else ''}"
                     f"{' '.join(missing)}")  # fmt: skip
         return None
-
-    def failed(self, stage: str, child: orm.ProcessNode, reason: str = "") -> ExitCode:
-        """Return the exit code that tells why a stage failed."""
-        message = reason or child.exit_message or f"it was {child.process_state.value}"
-        return self.exit_codes.ERROR_STAGE_FAILED.format(
-            stage=stage, process=child.process_label, pk=child.pk, message=message
-        )
 
 
 def validate_sample(inputs: Mapping[str, Any], _: Any) -> str | None:

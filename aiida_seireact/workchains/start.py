@@ -98,6 +98,11 @@ class StartWorkChain(ProtocolMixin, ProgramWorkChain):
         return self.exit_codes.ERROR_START_NOT_SAFE.format(message=message)
 
 
+def sentences_of(process: orm.ProcessNode) -> str:
+    """Return what is wrong with a start, from the message of the process that ended because of it."""
+    return str(process.exit_message).partition(": ")[2]
+
+
 def validate_limits(limits: orm.Dict, _: Any) -> str | None:
     """Refuse limits that nothing could be held against."""
     try:

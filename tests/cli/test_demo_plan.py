@@ -36,6 +36,13 @@ def test_dry_run_tells_sizes_and_touches_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_careful_demo_says_that_it_starts_safely(tmp_path: Path) -> None:
+    result = CliRunner().invoke(demo, ["--folder", str(tmp_path / "demo"), "--dry-run", "--protocol", "careful"])
+    assert result.exit_code == 0, result.output
+    assert "minimises, warms up and judges the cell" in result.output
+    assert "36 epochs" in result.output
+
+
 def test_unknown_protocol_is_refused_with_those_there_are(tmp_path: Path) -> None:
     result = CliRunner().invoke(demo, ["--folder", str(tmp_path / "demo"), "--dry-run", "--protocol", "quick"])
     assert result.exit_code == 1

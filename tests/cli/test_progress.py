@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from aiida import orm
 from plumpy.process_states import ProcessState
 
 from aiida_seireact.cli.family import family_of, stage_name
@@ -46,7 +47,7 @@ def test_stages_of_a_running_study(study):
     assert progress.state == "running"
     assert not progress.is_terminated
     assert list(state_of(progress)) == [
-        *("structures", "relax", "sample", "label", "dataset", "train"),
+        *("structures", "sample", "label", "dataset", "train"),
         *("references", "produce", "classify", "analyse", "summary"),
     ]
     assert state_of(progress)["label"] == "done"
@@ -138,9 +139,27 @@ def test_a_single_job_has_progress_too(study):
 
 def test_study_asked_to_explore_and_augment_has_these_stages(aiida_profile):
     assert list(state_of(progress_of(loop_graph.study()))) == [
-        *("structures", "relax", "sample", "label", "explore", "dataset", "train"),
+        *("structures", "sample", "label", "explore", "dataset", "train"),
         *("augment", "references", "produce", "classify", "analyse", "summary"),
     ]
+
+
+def test_study_of_a_dataset_has_no_first_set(aiida_profile):
+    top = loop_graph.study(start_dataset=orm.Dict({}))
+    assert list(state_of(progress_of(top)))[:3] == ["structures", "explore", "dataset"]
+    # MD of the labeller may still be asked for.
+    workchain("AseLabelWorkChain", top, "label_md_interface_300")
+    assert list(state_of(progress_of(top)))[:3] == ["structures", "label", "explore"]
+
+
+def test_a_relaxation_teaches_nothing_and_counts_as_no_label(running, tmp_path):
+    relax = workchain("AseLabelWorkChain", workchain("SampleWorkChain", running, "sample"), "relax")
+    job = add_job("label", "seireact.ase", relax, "iteration_01")
+    job.set_remote_workdir(str(tmp_path))
+    Path(tmp_path, "_scheduler-stderr.txt").write_text("relax: 2 labelled\n")
+    progress = progress_of(running)
+    assert progress.jobs[0].stage == "sample"
+    assert progress.n_labels == 0
 
 
 def test_each_condition_says_how_far_it_is(aiida_profile):

@@ -41,7 +41,7 @@ def test_status_as_json(running):
     content = json.loads(run("status", running.uuid[:13], "--json").output)
     assert content["uuid"] == running.uuid
     assert content["state"] == "done"
-    assert [stage["name"] for stage in content["stages"]][:2] == ["structures", "relax"]
+    assert [stage["name"] for stage in content["stages"]][:2] == ["structures", "sample"]
     assert content["signs_of_trouble"] == []
 
 

@@ -57,9 +57,10 @@ def test_a_builder_takes_the_overrides(
                 assert (name in builder.conditions) == (condition is not None)
                 for key, value in (condition or {}).get("leg", {}).items():
                     assert builder.conditions[name]["leg"][key] == value
-        elif stage == "augment":
+        elif stage in ("augment", "start"):
             for part, changes in values.items():
-                assert is_laid_over(changes, builder.augment[part].get_dict())
+                if part != "protocol":
+                    assert is_laid_over(changes, builder[stage][part].get_dict())
         elif isinstance(values, list):
             assert builder[stage].get_list() == values
         else:

@@ -114,7 +114,7 @@ def test_md_of_the_labeller_is_checked_by_the_engine_that_labels(run, words, loc
     assert said is None if words is None else re.search(words, str(said))
 
 
-def test_md_of_the_labeller_runs_at_the_level_of_the_labels(localhost, monkeypatch):
+def test_md_of_the_labeller_runs_at_the_level_of_the_labels(localhost):
     codes = {
         name: orm.InstalledCode(label=name, computer=localhost, filepath_executable="/bin/true").store()
         for name in (*PROGRAMS, "engine")
@@ -122,11 +122,9 @@ def test_md_of_the_labeller_runs_at_the_level_of_the_labels(localhost, monkeypat
     overrides = {**QE, "labeller_md": {"interface_300": {"md": RUN}}}
     builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides=overrides)
     study = instantiate_process(get_manager().get_runner(), builder)
-    asked = {}
-    monkeypatch.setattr(study, "submit", lambda process, **inputs: asked.update(inputs, process=process))
     start = FramesData.from_ase([bulk("LiCl", "rocksalt", a=5.14)])
-    study.md_of_labeller("label_md_interface_300", start, builder.labeller_md["interface_300"])
-    assert asked["process"] is QeAimdWorkChain
+    process, asked = study.md_of_labeller(start, builder.labeller_md["interface_300"])
+    assert process is QeAimdWorkChain
     assert asked["code"].label == "engine"
     parameters = asked["parameters"].get_dict()
     assert {name: value for name, value in parameters.items() if name != "md"} == builder.label.get_dict()

@@ -69,6 +69,32 @@ def test_summary_agrees_with_the_nodes_it_tells_of(finished_loop):
         assert sum(summary["phase_fractions"][part].values()) == pytest.approx(1.0)
 
 
+def called(process: orm.WorkChainNode, link_label: str) -> orm.ProcessNode:
+    (link,) = process.base.links.get_outgoing(link_label_filter=link_label).all()
+    return link.node
+
+
+def test_products_are_labelled_before_the_first_training(finished_loop):
+    dataset = called(finished_loop, "train").inputs.dataset
+    assert dataset.content_hash == finished_loop.outputs.first.dataset.content_hash
+    assert dataset.frames().is_labelled
+    counts = dataset.base.attributes.get("config_types")
+    assert {name: counts.get(name) for name in ("Li2S", "Li3P", "LiCl")} == {"Li2S": 4, "Li3P": 4, "LiCl": 4}
+    for split in ("train", "val", "test"):
+        assert {"Li2S", "Li3P", "LiCl"} <= set(dataset.frames(split).config_type.tolist())
+
+
+def test_the_first_set_is_that_of_sample_around_its_relaxed_cell(finished_loop):
+    sample, label = called(finished_loop, "sample"), called(finished_loop, "label")
+    assert sample.process_label == "SampleWorkChain"
+    assert label.inputs.frames.uuid == sample.outputs.frames.uuid
+    relaxed = sample.outputs.relaxed.frames
+    frames = sample.outputs.frames.frames
+    of_interface = np.char.startswith(frames.config_type.astype(str), "interface")
+    assert set(frames.parent_id[of_interface]) == {relaxed.frame_ids[0]}
+    assert finished_loop.outputs.sample.coverage.uuid == sample.outputs.coverage.uuid
+
+
 def test_every_type_of_frame_is_held_out(finished_loop):
     assert set(finished_loop.outputs.metrics["by_type"]) == set(finished_loop.outputs.summary["frames_by_type"])
 

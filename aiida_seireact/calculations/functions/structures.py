@@ -1,4 +1,4 @@
-"""The cells of a study, and the frames of its first training set."""
+"""The cells of a study."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from aiida.engine import calcfunction
 from ase import Atoms
 
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.formats.frames import Frames
-from aiida_seireact.science import sampling
 from aiida_seireact.science.structures import argyrodite, crystal, interface_cell
 
 
@@ -34,25 +32,6 @@ def build_cells(parameters: orm.Dict) -> dict[str, FramesData]:
         atoms = argyrodite(seed=seed, repeat=tuple(repeat)) if phase == "Li6PS5Cl" else crystal(phase).repeat(repeat)
         cells[f"reference_{phase}"] = FramesData.from_ase([typed(atoms, phase)])
     return cells
-
-
-@calcfunction
-def sample_frames(relaxed: FramesData, parameters: orm.Dict) -> FramesData:
-    """Draw the first training set: reactants, products and the interface, rattled, strained and expanded.
-
-    :param relaxed: holds the relaxed interface cell; its strained and rattled frames start there.
-    :param parameters: seed, counts and ranges, the fields of `science.sampling.SamplingPlan`.
-    """
-    index = relaxed.frames.config_type.tolist().index("interface")
-    interface = relaxed.to_ase(index)
-    interface.calc = None
-    interface.info.clear()
-    cells = {name: interface for name in sampling.CONFIG_TYPES.values() if name.startswith("interface")}
-    images = sampling.sample_frames(sampling.SamplingPlan.from_dict(parameters.get_dict()), cells=cells)
-    for atoms in images:
-        if atoms.info["config_type"] in cells:
-            atoms.info["parent_id"] = relaxed.frames.frame_ids[index]
-    return FramesData(Frames.from_atoms(images, labels="ignore"))
 
 
 def typed(atoms: Atoms, config_type: str) -> Atoms:

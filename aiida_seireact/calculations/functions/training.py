@@ -51,6 +51,15 @@ def grow_dataset(dataset: DatasetData, parameters: orm.Dict, **shards: FramesDat
     return dataset
 
 
+@calcfunction
+def training_frames(dataset: DatasetData) -> FramesData:
+    """Return the training frames of a dataset as one shard, by frame id: for a learner that takes no dataset.
+
+    :raises FramesError: none is for training.
+    """
+    return FramesData(dataset.frames("train"))
+
+
 def _split_of_new(
     parts: list[Frames], settings: DatasetSettings, *, known: dict[str, str], old: DatasetData | None
 ) -> list[NDArray[np.str_]]:

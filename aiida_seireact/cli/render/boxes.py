@@ -41,6 +41,8 @@ def _box(title: str, *lines: str) -> Box:
 
 
 def _cells(data: ReportData) -> Box:
+    if not data.has("sample"):
+        return Box("Cells", ("Li | Li₆PS₅Cl | Li, matched",))
     return Box("Cells", ("Li | Li₆PS₅Cl | Li, matched", "and relaxed by the labeller"))
 
 

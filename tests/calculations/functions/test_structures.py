@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 
-from aiida_seireact.calculations.functions.structures import build_cells, sample_frames
-from aiida_seireact.data.frames import FramesData
+from aiida_seireact.calculations.functions.structures import build_cells
 from aiida_seireact.workchains.react import ReactWorkChain
 
 CELLS = ReactWorkChain.get_protocol_inputs("fast")["structures"]
@@ -24,16 +23,6 @@ def test_the_same_seed_builds_the_same_cells(aiida_profile_clean):
     other = build_cells(orm.Dict({**CELLS, "seed": 4}))["production"].content_hash
     assert len(hashes) == 1
     assert other not in hashes
-
-
-def test_frames_of_the_interface_remember_the_relaxed_cell(aiida_profile_clean):
-    relaxed = FramesData(build_cells(orm.Dict(CELLS))["to_relax"].frames).store()
-    plan = {name: {"count": 2} for name in ("interface", "li2s")} | {"seed": 1}
-    for name in ("li", "li_expanded", "li_slab", "li6ps5cl", "interface_expanded", "li3p", "licl"):
-        plan[name] = {"count": 0}
-    frames = sample_frames(relaxed, orm.Dict(plan)).frames
-    parents = dict(zip(frames.config_type.tolist(), frames.parent_id.tolist(), strict=True))
-    assert parents == {"interface": relaxed.frames.frame_ids[0], "Li2S": ""}
 
 
 def test_an_impossible_cell_is_refused_with_a_sentence(aiida_profile_clean):
