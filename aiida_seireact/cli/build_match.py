@@ -52,7 +52,7 @@ def match(
     \b
     Examples:
       aiida-seireact build match Li6PS5Cl Li                            all pairs of low planes
-      aiida-seireact build match Li6PS5Cl Li --hkl-a 100 --hkl-b 110 --max-area 600 --rows 20
+      aiida-seireact build match Li6PS5Cl Li --hkl-a 100 --hkl-b 110 --max-area 300 --rows 20
       aiida-seireact build match mine.cif LiCl --max-strain 0.02 --json
     """
     try:
