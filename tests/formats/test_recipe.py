@@ -60,7 +60,7 @@ def recipes(draw) -> Recipe:
     )
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(recipe=recipes())
 def test_a_cell_is_exact_neutral_without_overlap_and_its_own_repetition(recipe):
     plan = recipe.plan()
