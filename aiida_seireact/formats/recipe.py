@@ -143,7 +143,7 @@ class TargetRecipe(Job):
 
     metal: str = Field(description="phase whose atoms are counted")
     electrolyte: str = Field(description="phase whose formula units are counted")
-    metal_per_formula_unit: Positive
+    metal_per_formula_unit: Positive = Field(description="atoms of the metal for each formula unit of the electrolyte")
     n_atoms: Natural | None = Field(None, description="of the whole cell; decides the layers where no slab does")
 
 
@@ -160,8 +160,11 @@ class Recipe(Job):
     )
     lattice_of: str = Field(MEAN, description="phase whose in-plane lattice rules; mean: all are strained alike")
     centred: str | None = Field(None, description="phase in the middle of the cell along z; null: from z = 0 on")
-    match: MatchRecipe = Field(default_factory=lambda: MatchRecipe())
-    target: TargetRecipe | None = None
+    match: MatchRecipe = Field(
+        default_factory=lambda: MatchRecipe(),
+        description="how in-plane supercells are found where no slab tells its own",
+    )
+    target: TargetRecipe | None = Field(None, description="ratio and number of atoms that decide layers left open")
     bonds: tuple[Bond, ...] = Field(BONDS, description="elements and Å: bonds that no cut may break")
     seed: int = Field(0, ge=0, description="of all that is drawn")
     config_type: str = Field("interface", min_length=1, description="config type of the frame")

@@ -112,7 +112,7 @@ class JobKeys(FromCode):
     def markdown(self, thing: type[BaseModel]) -> list[str]:
         lines = ["| key | default | meaning |", "|---|---|---|"]
         for name, field in thing.model_fields.items():
-            default = "needed" if field.is_required() else f"`{shown(field.default)}`"
+            default = "needed" if field.is_required() else f"`{shown(field.get_default(call_default_factory=True))}`"
             lines.append(f"| `{name}` | {default} | {cell(field.description or '')} |")
         return lines
 
