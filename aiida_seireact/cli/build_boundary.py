@@ -72,7 +72,7 @@ def boundary(
     Examples:
       aiida-seireact build boundary Li --sigmas                              which are there about [0 0 1]?
       aiida-seireact build boundary Li --sigma 5 --plane 210 --thickness 30 -o tilt.extxyz
-      aiida-seireact build boundary Li --axis 110 --sigma 3 --plane '1 -1 2' --thickness 30 --picture twin.png
+      aiida-seireact build boundary Li --axis 110 --sigma 3 --plane 1,-1,2 --thickness 30 --picture twin.png
       aiida-seireact build boundary Li6PS5Cl --angle 36.87 --thickness 20 --repeat 2 2 --store
     """
     try:

@@ -254,6 +254,8 @@ def _described(
     if _faces(lower) != plane:
         # The vectors are of the plane, or span it from behind: swapped in both grains they stay on each other.
         lower, upper = lower[[1, 0, 2]], upper[[1, 0, 2]]
+    if _faces(lower) != plane:
+        raise RuntimeError(f"the vectors of the lower grain span {_plane(_faces(lower))}, not {_plane(plane)}")
     grains = [_grain(crystal, rows) for rows in (lower, upper)]
     lattice = np.asarray(crystal.lattice.matrix)
     cells = [standard(_flat(rows[:2] @ lattice)) for rows in (lower, upper)]

@@ -102,7 +102,7 @@ def match(
     rows = "" if max_row_angle_deg is None else f", rows within {max_row_angle_deg:g}°,"
     if not found:
         raise ValueError(
-            f"no match below {percent(max_strain)} strain and {max_area_ang2:g} Å²{rows} nor below 45%: raise "
+            f"no match below {percent(max_strain)} strain and {max_area_ang2:g} Å²{rows or ','} nor below 45%: raise "
             f"max_area_ang2 to {np.ceil(2 * max(a.area, b.area)):.0f} at least"
         )
     if strain > max_strain:
@@ -116,8 +116,8 @@ def match(
 
 
 def percent(fraction: float) -> str:
-    """Return a fraction in percent, of three digits: 5%, 1.38%, 0.0231%."""
-    return f"{100 * fraction:.3g}%"
+    """Return a fraction in percent; a small one by its digits: 5.0%, 1.4%, 0.023%."""
+    return f"{fraction:.1%}" if fraction >= 0.001 else f"{100 * fraction:.2g}%"
 
 
 def within(found: list[Match], max_row_angle_deg: float | None) -> list[Match]:

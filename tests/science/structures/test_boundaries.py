@@ -67,6 +67,36 @@ def test_the_grains_are_turned_by_the_angle_about_the_axis(axis, sigma, plane):
     assert found.lower.hkl == (plane or axis)
 
 
+@pytest.mark.parametrize(
+    ("name", "axis", "sigma", "plane"),
+    [
+        ("LiCl", (1, 1, 1), 7, (1, 0, 0)),
+        ("LiCl", (2, 1, 0), 3, (-1, -1, 2)),
+        ("Li", (1, 1, 0), 9, (1, 1, 1)),
+        ("In", (0, 0, 1), 13, (1, 1, 1)),
+        ("Li3P", (0, 0, 1), 7, (2, 1, 0)),
+    ],
+)
+def test_mixed_and_asymmetric_ones_share_their_vectors_and_their_axis(name, axis, sigma, plane):
+    crystal = library.structure(name)
+    found = boundary(crystal, axis, sigma=sigma, plane=plane)
+    lattice, frames, metrics = np.asarray(crystal.lattice.matrix), [], []
+    for grain in (found.lower, found.upper):
+        first, second = np.array(grain.in_plane) @ lattice
+        normal = np.linalg.inv(lattice) @ np.array(grain.hkl)
+        z, x = normal / np.linalg.norm(normal), first / np.linalg.norm(first)
+        assert [z @ first, z @ second] == pytest.approx([0, 0], abs=1e-6)
+        frames.append(np.array([x, np.cross(z, x), z]))
+        metrics.append(np.array([[first @ first, first @ second], [first @ second, second @ second]]))
+    assert metrics[0] == pytest.approx(metrics[1], rel=1e-6, abs=1e-5)
+    turn = frames[0].T @ frames[1]
+    direction = np.array(axis) @ lattice
+    assert turn @ direction == pytest.approx(direction, abs=1e-5)
+    assert np.trace(turn) == pytest.approx(1 + 2 * np.cos(np.radians(found.angle_deg)), abs=1e-6)
+    assert found.lower.hkl == plane
+    assert found.strain < 1e-6
+
+
 def test_names_of_the_well_known_ones():
     tilt, twist, twin = (of_lithium(*case) for case in (TILT, TWIST, TWIN))
     assert (tilt.kind, twist.kind, twin.kind) == ("tilt", "twist", "tilt")

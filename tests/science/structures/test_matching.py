@@ -67,7 +67,7 @@ def test_a_refusal_names_the_nearest_and_it_works():
 def test_a_limit_far_below_a_percent_is_told_by_its_digits():
     with pytest.raises(ValueError, match=r"no match below 0\.03% strain and 60 Å²; the nearest is [0-9.]+% at"):
         match(unit(*LI), unit(*LICL), max_strain=0.0003, max_area_ang2=60)
-    assert [percent(x) for x in (0.05, 0.0138, 0.0005, 0.000231)] == ["5%", "1.38%", "0.05%", "0.0231%"]
+    assert [percent(x) for x in (0.05, 0.0138, 0.0005, 0.000231)] == ["5.0%", "1.4%", "0.05%", "0.023%"]
 
 
 def test_matches_with_parallel_rows_are_those_of_the_table_that_have_them():

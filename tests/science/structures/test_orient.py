@@ -48,7 +48,7 @@ def test_planes_of_bcc(hkl, area, spacing, layers):
     assert unit.n_sites == 1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     hkl=st.tuples(*[st.integers(-3, 3)] * 3),
     name=st.sampled_from(["Li", "LiCl", "Li3P", "Li7P3S11", "In", "LiP"]),

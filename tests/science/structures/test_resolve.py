@@ -88,7 +88,9 @@ def test_slabs_of_one_phase_have_one_supercell_and_others_are_matched_to_it():
 def test_a_match_that_is_not_there_is_refused_by_its_number():
     a, b = unit("Li6PS5Cl", (1, 0, 0), A_SE), unit("Li", (1, 1, 0), A_LI)
     rule = MatchRule(max_strain=0.05, max_area_ang2=120.0, choose=500)
-    with pytest.raises(ValueError, match=r"there are \d+ matches below 5% and 120 Å², so none is number 500: take one"):
+    with pytest.raises(
+        ValueError, match=r"there are \d+ matches below 5.0% and 120 Å², so none is number 500: take one"
+    ):
         choose(a, b, rule)
     least = choose(a, b, MatchRule(max_strain=0.05, max_area_ang2=250.0, choose="strain"))
     smallest = choose(a, b, MatchRule(max_strain=0.05, max_area_ang2=250.0))
