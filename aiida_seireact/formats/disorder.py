@@ -55,7 +55,7 @@ class Made:
 class EnsembleSettings(Job):
     """Draws of a disordered phase, each by a seed of its own."""
 
-    phase: PhaseRecipe
+    phase: PhaseRecipe = Field(description="the crystal, with its occupancies")
     repeat: Repeats = Field((1, 1, 1), description="of the conventional cell; the composition is exact over all of it")
     seed: Seed = Field(0, description="of the first draw; the next ones are seed + 1, seed + 2, …")
     number: Natural = Field(1, description="draws")
@@ -120,7 +120,7 @@ class EnsembleSettings(Job):
 class OrderingsSettings(Job):
     """The orderings of a disordered phase in a supercell that its symmetry tells apart."""
 
-    phase: PhaseRecipe
+    phase: PhaseRecipe = Field(description="the crystal, with its occupancies")
     supercell: Repeats | tuple[Row, Row, Row] = Field(
         (1, 1, 1), description="three repetitions, or rows in the vectors of the cell"
     )

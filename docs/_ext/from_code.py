@@ -112,7 +112,7 @@ class JobKeys(FromCode):
     def markdown(self, thing: type[BaseModel]) -> list[str]:
         lines = ["| key | default | meaning |", "|---|---|---|"]
         for name, field in thing.model_fields.items():
-            default = "needed" if field.is_required() else f"`{shown(field.default)}`"
+            default = "needed" if field.is_required() else f"`{shown(field.get_default(call_default_factory=True))}`"
             lines.append(f"| `{name}` | {default} | {cell(field.description or '')} |")
         return lines
 
@@ -121,7 +121,7 @@ def shown(default: Any) -> str:
     """Return a default as JSON writes it, settings of their own as `{...}`."""
     if isinstance(default, BaseModel):
         return "{...}"
-    return {"None": "null", "True": "true", "False": "false"}.get(str(default), str(default))
+    return {"None": "null", "True": "true", "False": "false", "": '""'}.get(str(default), str(default))
 
 
 def cell(text: str) -> str:

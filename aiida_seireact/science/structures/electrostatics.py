@@ -18,8 +18,8 @@ FloatArray = NDArray[np.float64]
 MAX_SITES = 2000
 """1,000 sites take 2.5 s and 0.2 GB, 1,728 take 6 s and 0.4 GB, both on one core; both grow with the square."""
 
-NEUTRAL_E = 1e-6
-"""Charge in e of a cell that counts as none."""
+NEUTRAL_E = 1e-4
+"""Charge in e of a cell that counts as none: charges that are thirds do not add up to zero."""
 
 
 def interactions(cell: ArrayLike, fractional: ArrayLike) -> FloatArray:
