@@ -6,10 +6,11 @@ your level of theory to `structure`, or relax.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -167,7 +168,8 @@ def from_cif(text: str) -> Structure:
     """Return the conventional cell of the first crystal of a CIF, disordered where the CIF is.
 
     Occupancies that overshoot 1 by rounding (below 1 %) are scaled back. Oxidation states are kept if the CIF has
-    them for every atom, else guessed from the composition; a phase for which no neutral guess exists keeps none.
+    them for every atom, else guessed from the composition; a phase keeps none where no guess is neutral, or where the
+    cell holds no whole numbers of atoms.
     Disordered sites that only a file without symmetry tells apart get one label (`labels.with_joined_labels`).
 
     :raises ValueError: unreadable, without sites, an unknown species or isotope, or a site that holds more than one
@@ -190,7 +192,9 @@ def from_cif(text: str) -> Structure:
             )
     if not all(isinstance(specie, Species) and specie.oxi_state is not None for specie in cell.composition):
         cell.remove_oxidation_states()
-        guesses = cell.composition.element_composition.oxi_state_guesses(max_sites=-1)
+        guesses: Sequence[dict[str, float]] = ()
+        with contextlib.suppress(ValueError):  # no whole numbers of atoms
+            guesses = cell.composition.element_composition.oxi_state_guesses(max_sites=-1)
         if guesses and all(float(state).is_integer() for state in guesses[0].values()):
             cell.add_oxidation_state_by_element(guesses[0])
     return with_joined_labels(cell)
