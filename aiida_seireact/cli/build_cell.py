@@ -42,6 +42,8 @@ class Output:
 
         :raises click.UsageError: in a sentence.
         """
+        from ase.data import chemical_symbols
+
         from aiida_seireact.formats.cell_forms import form_of
         from aiida_seireact.formats.recipe_files import SUFFIXES
 
@@ -60,6 +62,11 @@ class Output:
             form = ""
         if self.species and form != ".data" and not self.submit:
             raise click.UsageError("--species is the order of LAMMPS types: give --out FILE.data or --submit with it.")
+        unknown = [name for name in self.types if name not in chemical_symbols[1:]]
+        if unknown or len(set(self.types)) < len(self.types):
+            raise click.UsageError(
+                f"--species names each element once, as Li,P,S,Cl; {', '.join(unknown) or self.species} does not."
+            )
         if self.picture is not None and self.picture.suffix.lower() not in PICTURES:
             raise click.UsageError(f"--picture draws {', '.join(PICTURES)}, by the end of the name.")
         if self.recipe_out is not None and self.recipe_out.suffix.lower() not in SUFFIXES:

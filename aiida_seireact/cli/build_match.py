@@ -66,8 +66,7 @@ def match(
     except ValueError as error:
         raise click.ClickException(sentence(error, WORDS)) from None
     if not found:
-        reasons = [f"{_name(x)} on {_name(y)}: {sentence(reason, WORDS)}" for (x, y), reason in refused.items()]
-        raise click.ClickException("\n".join(reasons))
+        raise click.ClickException("\n".join(_reasons(refused)))
     if as_json:
         content = [
             {"hkl_a": list(of_a), "hkl_b": list(of_b), "row": row, **item.as_dict()} for of_a, of_b, row, item in found
@@ -80,8 +79,8 @@ def match(
     hidden = sum(row > rows for _, _, row, _ in found)
     if hidden:
         click.echo(f"{counted(hidden, 'row')} more: --rows N shows them.")
-    for (of_a, of_b), reason in refused.items():
-        click.echo(f"{_name(of_a)} on {_name(of_b)}: {sentence(reason, WORDS)}")
+    for reason in _reasons(refused):
+        click.echo(reason)
 
 
 def _low_planes(crystal: Structure) -> list[Hkl]:
@@ -118,6 +117,14 @@ def _matches(
                 continue
             found += [(of_a, of_b, row, item) for row, item in enumerate(table, start=1)]
     return sorted(found, key=lambda line: (round(line[3].area_ang2, 4), line[3].strain, line[:3])), refused
+
+
+def _reasons(refused: dict[tuple[Hkl, Hkl], ValueError]) -> list[str]:
+    """Return why pairs of planes have no match, once where it is the same for all, as for a limit that is none."""
+    said = [sentence(reason, WORDS) for reason in refused.values()]
+    if len(set(said)) == 1:
+        return said[:1]
+    return [f"{_name(a)} on {_name(b)}: {words}" for (a, b), words in zip(refused, said, strict=True)]
 
 
 def _tell(a: str, b: str, lines: list[tuple[Hkl, Hkl, int, Match]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pymatgen.core.structure import Structure
 
@@ -17,7 +18,8 @@ from aiida_seireact.science.structures.plan import MEAN, CellPlan, plan_cell
 from aiida_seireact.science.structures.resolve import Asked, Goal, MatchRule, resolve
 from aiida_seireact.science.structures.slab import SlabSpec
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=1)]
 Triple = tuple[int, int, int]
 Matrix = tuple[tuple[int, int], tuple[int, int]]
@@ -28,13 +30,13 @@ class PhaseRecipe(Job):
 
     name: str | None = Field(None, description="name in the library (`science.structures.library.names()`)")
     cif: str | None = Field(None, description="text of a CIF, instead of a name")
-    lattice: dict[str, float] = Field(
+    lattice: dict[str, Positive] = Field(
         default_factory=dict, description="lattice parameters in Å and degrees that replace the library's"
     )
     occupancies: dict[str, dict[str, float]] = Field(
         default_factory=dict, description="by label of a site, occupancies by element that replace the crystal's"
     )
-    charges: dict[str, float] = Field(
+    charges: dict[str, Finite] = Field(
         default_factory=dict, description="nominal charge of an element, e, where the crystal has none or another"
     )
     min_distance_ang: Positive = Field(2.0, description="sites nearer than this are never both filled")
@@ -80,7 +82,7 @@ class SlabRecipe(Job):
     matrix: Matrix | None = Field(
         None, description="in-plane supercell in the smallest vectors of the plane; null: in_plane, or by match"
     )
-    in_plane: tuple[tuple[float, float, float], tuple[float, float, float]] | None = Field(
+    in_plane: tuple[tuple[Finite, Finite, Finite], tuple[Finite, Finite, Finite]] | None = Field(
         None, description="in-plane vectors in those of the conventional cell, such as [0, 3, 0] and [0, 0, 6]"
     )
     layers: Natural | None = Field(None, description="number of smallest repeats along the normal")
@@ -106,6 +108,13 @@ class SlabRecipe(Job):
                     f"the rows of matrix {[[a, b], [c, d]]} are parallel and span no plane: give two that are not, as "
                     "[[1, 0], [0, 1]]"
                 )
+        if self.in_plane is not None:
+            first, second = self.in_plane
+            if not any(abs(x) > 1e-9 for x in np.cross(first, second)):
+                raise ValueError(
+                    f"the in-plane vectors {list(first)} and {list(second)} are parallel and span no plane: give two "
+                    "that are not"
+                )
         if sum(x is not None for x in (self.layers, self.cells, self.thickness_ang)) > 1:
             raise ValueError("layers, cells and thickness_ang all tell the height: give one of them")
         return self
@@ -127,7 +136,7 @@ class TargetRecipe(Job):
 
     metal: str = Field(description="phase whose atoms are counted")
     electrolyte: str = Field(description="phase whose formula units are counted")
-    metal_per_formula_unit: Positive
+    metal_per_formula_unit: Positive = Field(description="atoms of the metal for each formula unit of the electrolyte")
     n_atoms: Natural | None = Field(None, description="of the whole cell; decides the layers where no slab does")
 
 
@@ -144,8 +153,11 @@ class Recipe(Job):
     )
     lattice_of: str = Field(MEAN, description="phase whose in-plane lattice rules; mean: all are strained alike")
     centred: str | None = Field(None, description="phase in the middle of the cell along z; null: from z = 0 on")
-    match: MatchRecipe = Field(default_factory=lambda: MatchRecipe())
-    target: TargetRecipe | None = None
+    match: MatchRecipe = Field(
+        default_factory=lambda: MatchRecipe(),
+        description="how in-plane supercells are found where no slab tells its own",
+    )
+    target: TargetRecipe | None = Field(None, description="ratio and number of atoms that decide layers left open")
     bonds: tuple[Bond, ...] = Field(BONDS, description="elements and Å: bonds that no cut may break")
     seed: int = Field(0, ge=0, description="of all that is drawn")
     config_type: str = Field("interface", min_length=1, description="config type of the frame")
@@ -154,7 +166,7 @@ class Recipe(Job):
     @classmethod
     def _gaps_are_distances(cls, gaps: float | tuple[float, ...]) -> float | tuple[float, ...]:
         for gap in gaps if isinstance(gaps, tuple) else (gaps,):
-            if not gap > 0:
+            if not 0 < gap < np.inf:
                 raise ValueError(
                     f"a gap is a distance between atoms, above 0 Å, not {gap:g}: 2.0 is usual, 15 a vacuum"
                 )

@@ -156,6 +156,8 @@ def test_a_job_file_of_the_program_is_a_recipe(call: Any) -> None:
         (["recipe.yaml", "--submit", "-o", "c.data"], "lies where it was built"),
         (["recipe.yaml", "--code", "x@y"], "give --submit with it"),
         (["recipe.yaml", "--species", "Li", "-o", "c.cif"], "give --out FILE.data"),
+        (["recipe.yaml", "--species", "Xx,Li,S", "-o", "c.data"], "names each element once, as Li,P,S,Cl; Xx does not"),
+        (["recipe.yaml", "--species", "Li,Li,S", "-o", "c.data"], "names each element once"),
         (["recipe.yaml", "-p", "nowhere", "--store"], "There is no AiiDA profile 'nowhere'"),
     ],
 )
