@@ -103,7 +103,7 @@ def disorder(
         titles = {"seed": "seed", **ENERGIES, "kept": "kept"}
         tell_rows(report["rows"], titles if rank else {"seed": "seed"})
         if report["n_distinct"] < number:
-            click.echo(f"{report['n_distinct']} of {number} draws are unlike: the cell has few arrangements.")
+            click.echo(f"Distinct cells among the {number} draws: {report['n_distinct']}; it has few arrangements.")
         finish(made, "ensemble", parameters, out=out, store=store, profile=profile, dry_run=False)
     except ValueError as error:
         raise refusal(error) from None
