@@ -73,7 +73,10 @@ def defects(
             "min_distance_ang": min_distance,
         }  # fmt: skip
         cells = _host(host, parameters)
-        made = read_settings(DefectsSettings, parameters).make(cells)
+        settings = read_settings(DefectsSettings, parameters)
+        if store:
+            settings.small(cells)
+        made = settings.make(cells)
         titles = {"seed": "seed", "host": "host", "formula": "formula", "n_atoms": "atoms", "charge_e": "charge (e)"}
         tell_rows(made.report["rows"], titles)
         finish(made, "defects", parameters, out=out, store=store, profile=profile, dry_run=dry_run, cells=cells)

@@ -39,7 +39,9 @@ ENERGIES = {"ewald_ev": "Ewald (eV/cell)", "ewald_ev_per_atom": "(eV/atom)"}
 @occupancy_option
 @min_distance_option
 @click.option("--rank", type=click.Choice(["ewald"]), help="Sort by the electrostatic energy of the nominal charges.")
-@click.option("--keep", type=click.IntRange(1), metavar="K", help="With --rank: only the K draws of lowest energy.")
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="K", help="With --rank: only the K unlike draws of lowest energy."
+)
 @frames_options
 def disorder(
     profile: str | None,
@@ -87,6 +89,8 @@ def disorder(
             _tell_sublattices(settings)
             click.echo("No atom was made, nothing was written (--dry-run).")
             return
+        if store:
+            settings.small()
         made = settings.make()
         report = made.report
         for part in report["sublattices"]:
@@ -99,7 +103,7 @@ def disorder(
         titles = {"seed": "seed", **ENERGIES, "kept": "kept"}
         tell_rows(report["rows"], titles if rank else {"seed": "seed"})
         if report["n_distinct"] < number:
-            click.echo(f"{report['n_distinct']} of {number} draws are unlike: the cell has few arrangements.")
+            click.echo(f"Distinct cells among the {number} draws: {report['n_distinct']}; it has few arrangements.")
         finish(made, "ensemble", parameters, out=out, store=store, profile=profile, dry_run=False)
     except ValueError as error:
         raise refusal(error) from None
@@ -175,7 +179,8 @@ def orderings(
             "max_arrangements": max_arrangements,
             "config_type": name,
         }
-        made = read_settings(OrderingsSettings, parameters).make()
+        settings = read_settings(OrderingsSettings, parameters)
+        made = (settings.small() if store else settings).make()
         report = made.report
         click.echo(
             f"{composition(report['counts'])}; {report['n_arrangements']:,} arrangements, "

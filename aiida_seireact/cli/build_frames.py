@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,4 +191,5 @@ def finish(
 
 def refusal(error: Exception) -> click.ClickException:
     """Return a refusal in the words of the commands."""
-    return click.ClickException(sentence(error, WORDS))
+    told = re.sub(r"charges=\{'(\w+)': (-?\d+)\}", r"NAME:\1=\2", sentence(error, WORDS))
+    return click.ClickException(told)

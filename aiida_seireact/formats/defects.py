@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import numpy as np
 from ase import Atoms
 from pydantic import Field, field_validator
 from pymatgen.core.composition import Composition
+from pymatgen.core.structure import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from aiida_seireact.formats.disorder import Made, Repeats, Seed
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.recipe import Natural, PhaseRecipe, Positive
+from aiida_seireact.formats.small import refuse_atoms
 from aiida_seireact.science.structures.cells import rounded
 from aiida_seireact.science.structures.defects import MIN_DISTANCE_ANG, Defects, with_defects
 from aiida_seireact.science.structures.disorder import DisorderedCell
@@ -58,15 +61,17 @@ class DefectsSettings(Job):
             pairs[first, second] = number
         return Defects(self.vacancies, self.interstitials, pairs)
 
-    def n_atoms(self, cells: Frames | None = None) -> int:
-        """Return about how many atoms all frames have: those of the hosts.
+    def small(self, cells: Frames | None = None) -> DefectsSettings:
+        """Return the settings, if they may be made inside the graph.
 
-        :raises ValueError: as `make`.
+        :raises ValueError: too many atoms, counted by the hosts; no such phase.
         """
-        if self.phase is None:
-            sizes = [] if cells is None else cells.n_atoms.tolist()
-            return int(sum(sizes) * np.prod(self.repeat)) * self.number
-        return sum(DisorderedCell.from_structure(self.phase.structure()).counts(self.repeat).values()) * self.number
+        if self.phase is not None:
+            one = float(self.phase.structure().composition.num_atoms)
+        else:
+            one = 0.0 if cells is None else float(cells.n_atoms.sum())
+        refuse_atoms(round(one * np.prod(self.repeat)) * self.number)
+        return self
 
     def make(self, cells: Frames | None = None) -> Made:
         """Make the frames.
@@ -113,11 +118,11 @@ class DefectsSettings(Job):
         """Yield for each frame its seed, host, the host's name, and the charges that are known."""
         seed = self.seed
         if self.phase is not None:
-            cell = DisorderedCell.from_structure(self.phase.structure())
-            known = _charges_of(cell) | self.charges
+            crystal = self.phase.structure()
+            known = _charges_of(crystal) | self.charges
+            draw = self._host_of(crystal, self.phase.min_distance_ang)
             for number in range(self.number):
-                host = cell.draw(seed + number, self.repeat, min_distance_ang=self.phase.min_distance_ang).to_ase()
-                yield seed + number, host, self.phase.name or "cif", known
+                yield seed + number, draw(seed + number), self.phase.name or "cif", known
             return
         assert cells is not None
         for index in range(len(cells)):
@@ -128,6 +133,16 @@ class DefectsSettings(Job):
             for _ in range(self.number):
                 yield seed, bare, str(cells.config_type[index]) or "cell", charges
                 seed += 1
+
+    def _host_of(self, crystal: Structure, min_distance_ang: float) -> Callable[[int], Atoms]:
+        """Return what gives the host of a seed: a draw, or the crystal itself, which needs no charges."""
+        if crystal.is_ordered:
+            bare = crystal.copy()
+            bare.remove_oxidation_states()
+            whole = rounded(AseAtomsAdaptor.get_atoms(bare).repeat(self.repeat))
+            return lambda seed: whole
+        cell = DisorderedCell.from_structure(crystal)
+        return lambda seed: cell.draw(seed, self.repeat, min_distance_ang=min_distance_ang).to_ase()
 
     def _charge(self, defects: Defects, charges: dict[str, float]) -> float | None:
         """Return the charge in e that the defects leave a host; None where its charges are not known.
@@ -140,13 +155,13 @@ class DefectsSettings(Job):
         return defects.charge(charges) if named <= set(charges) else None
 
 
-def _charges_of(cell: DisorderedCell) -> dict[str, float]:
+def _charges_of(crystal: Structure) -> dict[str, float]:
     """Return the charge of each element that has one and the same on all sites."""
-    found: dict[str, set[float]] = {}
-    for ions in cell.ions:
-        for ion in ions:
-            found.setdefault(ion.symbol, set()).add(ion.charge)
-    return {symbol: charges.pop() for symbol, charges in found.items() if len(charges) == 1}
+    found: dict[str, set[float | None]] = {}
+    for kind in crystal.composition:
+        found.setdefault(str(getattr(kind, "symbol", kind)), set()).add(getattr(kind, "oxi_state", None))
+    known = {symbol: next(iter(states)) for symbol, states in found.items() if len(states) == 1}
+    return {symbol: float(state) for symbol, state in known.items() if state is not None}
 
 
 def _guessed(atoms: Atoms) -> dict[str, float]:

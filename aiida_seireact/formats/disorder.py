@@ -13,10 +13,11 @@ from pydantic import Field, ValidationError, model_validator
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput, Job, readable
 from aiida_seireact.formats.recipe import Natural, PhaseRecipe
+from aiida_seireact.formats.small import MAX_SMALL_ARRANGEMENTS, refuse_atoms, refuse_sites
 from aiida_seireact.science.structures.arrangements import MAX_ARRANGEMENTS
 from aiida_seireact.science.structures.disorder import DisorderedCell
 from aiida_seireact.science.structures.drawn import DrawnCell
-from aiida_seireact.science.structures.electrostatics import energy, interactions
+from aiida_seireact.science.structures.electrostatics import check_size, energy, interactions
 from aiida_seireact.science.structures.occupancy import Repeat
 from aiida_seireact.science.structures.orderings import orderings
 from aiida_seireact.science.structures.supercells import matrix_of, primitive, supercell
@@ -55,12 +56,12 @@ class Made:
 class EnsembleSettings(Job):
     """Draws of a disordered phase, each by a seed of its own."""
 
-    phase: PhaseRecipe
+    phase: PhaseRecipe = Field(description="the crystal, with its occupancies")
     repeat: Repeats = Field((1, 1, 1), description="of the conventional cell; the composition is exact over all of it")
     seed: Seed = Field(0, description="of the first draw; the next ones are seed + 1, seed + 2, …")
     number: Natural = Field(1, description="draws")
     rank: Ranking | None = Field(None, description="ewald: sort by the electrostatic energy of the nominal charges")
-    keep: Natural | None = Field(None, description="with rank: only so many frames, those of lowest energy")
+    keep: Natural | None = Field(None, description="with rank: only so many unlike frames, those of lowest energy")
     config_type: str = Field("", description="of the frames; default: name of the phase")
 
     @model_validator(mode="after")
@@ -86,11 +87,23 @@ class EnsembleSettings(Job):
         """
         return self.cell.counts(self.repeat)
 
+    def small(self) -> EnsembleSettings:
+        """Return the settings, if they may be made inside the graph.
+
+        :raises ValueError: as `counts`; too many atoms, or sites to rank by.
+        """
+        refuse_atoms(sum(self.counts().values()) * self.number)
+        if self.rank is not None:
+            refuse_sites(n_sites(self.cell, self.repeat))
+        return self
+
     def make(self) -> Made:
         """Draw the frames.
 
         :raises ValueError: in a sentence, what can't be drawn or ranked.
         """
+        if self.rank is not None:
+            check_size(n_sites(self.cell, self.repeat))
         draws = [
             self.cell.draw(self.seed + number, self.repeat, min_distance_ang=self.phase.min_distance_ang)
             for number in range(self.number)
@@ -101,7 +114,12 @@ class EnsembleSettings(Job):
             larger = supercell(self.cell, matrix_of(self.repeat))
             rows = [row | of for row, of in zip(rows, _energies(larger, draws), strict=True)]
             order.sort(key=lambda number: (_rounded(rows[number]), rows[number]["seed"]))
-        kept = order[: self.keep]
+        kept = order
+        if self.keep is not None:
+            first: dict[bytes, int] = {}
+            for number in order:
+                first.setdefault(draws[number].choice.tobytes(), number)
+            kept = list(first.values())[: self.keep]
         config_type = self.config_type or self.phase.name or "disordered"
         group = f"disorder/{config_type}/{self.seed}"
         facts = draws[0].report()
@@ -112,7 +130,7 @@ class EnsembleSettings(Job):
             **{key: value for key, value in facts.items() if key != "seed"},
             "n_drawn": self.number,
             "n_distinct": len({drawn.choice.tobytes() for drawn in draws}),
-            "rows": [rows[number] | {"kept": position < len(kept)} for position, number in enumerate(order)],
+            "rows": [rows[number] | {"kept": number in kept} for number in order],
         }
         return _made([draws[number] for number in kept], [rows[number] for number in kept], report)
 
@@ -120,7 +138,7 @@ class EnsembleSettings(Job):
 class OrderingsSettings(Job):
     """The orderings of a disordered phase in a supercell that its symmetry tells apart."""
 
-    phase: PhaseRecipe
+    phase: PhaseRecipe = Field(description="the crystal, with its occupancies")
     supercell: Repeats | tuple[Row, Row, Row] = Field(
         (1, 1, 1), description="three repetitions, or rows in the vectors of the cell"
     )
@@ -138,11 +156,23 @@ class OrderingsSettings(Job):
         cell = DisorderedCell.from_structure(self.phase.structure())
         return primitive(cell) if self.primitive else cell
 
+    def small(self) -> OrderingsSettings:
+        """Return the settings with which the orderings may be found inside the graph.
+
+        :raises ValueError: too many sites to rank by.
+        """
+        if self.rank is not None:
+            refuse_sites(n_sites(self.cell, self.supercell))
+        limit = min(self.max_arrangements, MAX_SMALL_ARRANGEMENTS)
+        return self.model_copy(update={"max_arrangements": limit})
+
     def make(self) -> Made:
         """Find the orderings; of each one frame.
 
         :raises ValueError: in a sentence, what can't be counted or ranked.
         """
+        if self.rank is not None:
+            check_size(n_sites(self.cell, self.supercell))
         found = orderings(
             self.cell, self.supercell, min_distance_ang=self.phase.min_distance_ang, limit=self.max_arrangements
         )

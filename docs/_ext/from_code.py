@@ -121,7 +121,7 @@ def shown(default: Any) -> str:
     """Return a default as JSON writes it, settings of their own as `{...}`."""
     if isinstance(default, BaseModel):
         return "{...}"
-    return {"None": "null", "True": "true", "False": "false"}.get(str(default), str(default))
+    return {"None": "null", "True": "true", "False": "false", "": '""'}.get(str(default), str(default))
 
 
 def cell(text: str) -> str:

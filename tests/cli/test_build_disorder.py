@@ -11,6 +11,8 @@ import pytest
 from aiida import orm
 from ase.io import read
 from click.testing import CliRunner, Result
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
 from aiida_seireact.cli.build_disorder import disorder, orderings
@@ -132,3 +134,11 @@ def test_stored_frames_are_those_of_the_files(aiida_profile_clean: Any, tmp_path
     assert "distinct_orderings <" in said(orderings, *MIXED, "--repeat", "1", "1", "2", "--store")
     result = call(disorder, "Li6PS5Cl", "-n", "2000", "--store")
     assert "by `seireact.build`" in " ".join(result.output.split())
+
+
+def test_a_crystal_without_charges_is_refused_with_a_word_that_helps(tmp_path: Path) -> None:
+    alloy = Structure(Lattice.cubic(3.4), [{"Li": 0.5, "In": 0.25}], [[0, 0, 0]])
+    CifWriter(alloy).write_file(tmp_path / "alloy.cif")
+    result = call(disorder, str(tmp_path / "alloy.cif"))
+    assert "has no oxidation state: give the charge of each element, such as NAME:" in result.output
+    assert "1 draw" in said(disorder, f"{tmp_path / 'alloy.cif'}:Li=0,In=0", "--repeat", "2", "2", "1")

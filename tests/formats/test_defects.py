@@ -79,6 +79,14 @@ def test_a_cif_is_a_host(tmp_path: Any) -> None:
     assert np.isclose(made.frames.cells[0, 0, 0], library.structure("LiCl").lattice.a)
 
 
+def test_an_ordered_crystal_needs_no_charges() -> None:
+    alloy = library.structure("LiIn")
+    alloy.remove_oxidation_states()
+    made = make(phase={"cif": str(CifWriter(alloy))}, vacancies={"In": 1}, repeat=(2, 1, 1))
+    assert made.rows[0]["charge_e"] is None
+    assert made.frames.n_atoms.tolist() == [2 * len(alloy) - 1]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -74,6 +74,15 @@ def test_the_lowest_are_kept_and_all_are_told(ranked: Made) -> None:
     assert [row["seed"] for row in kept.report["rows"]] == [row["seed"] for row in ranked.rows]
 
 
+def test_equal_draws_are_kept_once() -> None:
+    # Eight S sites with one P and one Cl: of 200 draws many are the same of 56 arrangements.
+    made = read_settings(
+        EnsembleSettings, {"phase": MIXED, "repeat": (1, 1, 2), "number": 200, "rank": "ewald", "keep": 100}
+    ).make()
+    assert len(made.frames) == len(set(made.frames.frame_ids)) == made.report["n_distinct"] <= 56
+    assert made.report["n_distinct"] > 50
+
+
 def test_orderings_are_told_with_degeneracies_and_energies() -> None:
     made = orderings(supercell=(1, 1, 2))
     assert made.report["n_arrangements"] == 56

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, prod
+from math import comb, inf, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def arrangements(
     :raises TooMany: there are more than ``limit``, or the search for them takes too long.
     """
     order, capacity = _order(part_of, excluded)
-    rank = {site: position for position, site in enumerate(order)}
+    rank = np.argsort(order).tolist()
     later: list[list[int]] = [[] for _ in order]
     closed = [False] * len(order)
     for i, j in excluded.pairs.tolist():
@@ -58,34 +58,39 @@ def arrangements(
             later[first].append(second)
     parts = part_of[order].tolist()
     left = [[int((part_of == part).sum()) - sum(of_ion), *of_ion] for part, of_ion in enumerate(numbers)]
-    against, values = [0] * len(order), bytearray(len(order))
+    against = [0] * len(order)  # filled sites that exclude each
+    held = [-1] * len(order)  # -1: not decided
     found: list[bytes] = []
-    steps = 0
-
-    def place(position: int) -> None:
-        nonlocal steps
+    # Where distances rule out most of what is free, the search may halt in dead ends.
+    free = count_free([sum(quota) for quota in left], numbers)
+    most_steps = inf if free <= limit else _STEPS_PER_ARRANGEMENT * limit
+    position = steps = 0
+    while position >= 0:
         steps += 1
-        if len(found) > limit or steps > _STEPS_PER_ARRANGEMENT * limit:
+        if len(found) > limit or steps > most_steps:
             raise TooMany
         if position == len(order):
-            found.append(bytes(values[rank[site]] for site in range(len(order))))
-            return
-        quota = left[parts[position]]
-        if sum(quota[1:]) > capacity[position]:
-            return
-        for ion, number in enumerate(quota):
-            if not number or (ion != EMPTY and (closed[position] or against[position])):
-                continue
-            values[position] = ion
-            quota[ion] -= 1
-            for other in later[position] if ion != EMPTY else ():
-                against[other] += 1
-            place(position + 1)
-            for other in later[position] if ion != EMPTY else ():
+            found.append(bytes(held[place] for place in rank))
+            position -= 1
+            continue
+        quota, before = left[parts[position]], held[position]
+        if before >= 0:
+            quota[before] += 1
+            for other in later[position] if before != EMPTY else ():
                 against[other] -= 1
-            quota[ion] += 1
-
-    place(0)
+        elif sum(quota[1:]) > capacity[position]:
+            position -= 1
+            continue
+        may_fill = not (closed[position] or against[position])
+        ion = next((k for k in range(before + 1, len(quota)) if quota[k] and (k == EMPTY or may_fill)), -1)
+        held[position] = ion
+        if ion < 0:
+            position -= 1
+            continue
+        quota[ion] -= 1
+        for other in later[position] if ion != EMPTY else ():
+            against[other] += 1
+        position += 1
     return sorted(found)
 
 

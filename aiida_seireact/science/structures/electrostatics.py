@@ -18,8 +18,8 @@ FloatArray = NDArray[np.float64]
 MAX_SITES = 2000
 """1,000 sites take 2.5 s and 0.2 GB, 1,728 take 6 s and 0.4 GB, both on one core; both grow with the square."""
 
-NEUTRAL_E = 1e-6
-"""Charge in e of a cell that counts as none."""
+NEUTRAL_E = 1e-4
+"""Charge in e of a cell that counts as none: charges that are thirds do not add up to zero."""
 
 
 def interactions(cell: ArrayLike, fractional: ArrayLike) -> FloatArray:
@@ -37,15 +37,23 @@ def interactions(cell: ArrayLike, fractional: ArrayLike) -> FloatArray:
     from pymatgen.core.ewald import EwaldSummation
 
     sites = np.asarray(fractional, dtype=np.float64).reshape(-1, 3)
-    if len(sites) > MAX_SITES:
-        raise ValueError(
-            f"{len(sites)} sites are too many for an Ewald sum, which takes seconds at 1,000 and grows with the "
-            f"square: rank cells of at most {MAX_SITES} sites, or leave out the ranking."
-        )
+    check_size(len(sites))
     unit = Structure(Lattice(np.asarray(cell, dtype=np.float64)), ["H+"] * len(sites), sites)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that unit charges are not neutral
         return np.asarray(EwaldSummation(unit).total_energy_matrix, dtype=np.float64)
+
+
+def check_size(n_sites: int) -> None:
+    """Refuse cells of which `interactions` would take too long.
+
+    :raises ValueError: more than `MAX_SITES` sites.
+    """
+    if n_sites > MAX_SITES:
+        raise ValueError(
+            f"{n_sites} sites are too many for an Ewald sum, which takes seconds at 1,000 and grows with the "
+            f"square: rank cells of at most {MAX_SITES} sites, or leave out the ranking."
+        )
 
 
 def energy(matrix: FloatArray, charges: ArrayLike) -> float:

@@ -24,6 +24,8 @@ from pymatgen.core.periodic_table import DummySpecies, Element, Species
 from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifParser
 
+from aiida_seireact.science.structures.labels import with_joined_labels
+
 SITE_TOLERANCE = 1e-4
 """Fractional distance within which two images of a site are the same one."""
 
@@ -168,8 +170,9 @@ def from_cif(text: str) -> Structure:
     """Return the conventional cell of the first crystal of a CIF, disordered where the CIF is.
 
     Occupancies that overshoot 1 by rounding (below 1 %) are scaled back. Oxidation states are kept if the CIF has
-    them for every atom, else guessed from the composition; a phase for which no neutral guess exists, and a
-    cell without whole atoms of each element, keep none.
+    them for every atom, else guessed from the composition; a phase keeps none where no guess is neutral, or where the
+    cell holds no whole numbers of atoms.
+    Disordered sites that only a file without symmetry tells apart get one label (`labels.with_joined_labels`).
 
     :raises ValueError: unreadable, without sites, an unknown species or isotope, or a site that holds more than one
         atom.
@@ -194,7 +197,7 @@ def from_cif(text: str) -> Structure:
         guesses = _guesses(cell.composition.element_composition)
         if guesses and all(float(state).is_integer() for state in guesses[0].values()):
             cell.add_oxidation_state_by_element(guesses[0])
-    return cell
+    return with_joined_labels(cell)
 
 
 def _guesses(composition: Composition) -> tuple[dict[str, float], ...]:

@@ -33,6 +33,9 @@ from aiida_seireact.science.structures.supercells import (
 
 IntArray = NDArray[np.int64]
 
+MAX_PERMUTED = 50_000_000
+"""Most operations times sites: 0.4 GB."""
+
 WHOLE_ATOM = 0.05
 """Numbers of ions this near to a whole one are whole: files write a third of 12 sites as 0.33."""
 
@@ -167,14 +170,16 @@ class _Symmetry:
         self._volume = round(float(np.linalg.det(matrix)))
         self._adjugate = np.round(np.linalg.inv(matrix) * self._volume).astype(np.int64)
         points = lattice_points(matrix)
-        self._number = {key: index for index, key in enumerate(self._keys(points))}
-        place = {int(site): index for index, site in enumerate(sites)}
+        codes = self._codes(points)
+        self._order = np.argsort(codes)
+        self._sorted = codes[self._order]
+        place = np.full(len(points) * n_sites, -1)
+        place[sites] = np.arange(len(sites))
         cells, own = np.divmod(sites, n_sites)
 
         def permutation(operation: Operation) -> IntArray:
             images = self._cells(points[cells] @ operation.rotation.T + operation.shift[own])
-            whole = images * n_sites + operation.site[own]
-            return np.array([place[int(site)] for site in whole], dtype=np.int64)
+            return np.asarray(place[images * n_sites + operation.site[own]], dtype=np.int64)
 
         identity = np.eye(3, dtype=np.int64), np.arange(n_sites)
         self.translations = np.array(
@@ -182,20 +187,26 @@ class _Symmetry:
         )
         keeping, self.turning = [], []
         for operation in group:
-            rows = self._cells(matrix @ operation.rotation.T)
-            if rows.any():
-                self.turning.append((permutation(operation), rows))
+            rows = matrix @ operation.rotation.T
+            if self._codes(rows).any():
+                self.turning.append((permutation(operation), self._cells(rows)))
             else:
                 keeping.append(permutation(operation))
-        every = np.concatenate([self.translations[:, one] for one in keeping])
-        self.permutations = np.unique(every, axis=0)
+        if len(keeping) * self.translations.size > MAX_PERMUTED:
+            raise ValueError(
+                f"{len(keeping) * len(points):,} symmetry operations of {len(sites):,} disordered sites are too many "
+                "to sort orderings by: take a smaller supercell, or draw an ensemble instead"
+            )
+        self.permutations = np.concatenate([self.translations[:, one] for one in keeping])
 
-    def _keys(self, points: IntArray) -> list[tuple[int, ...]]:
-        return [tuple(row) for row in ((points @ self._adjugate) % self._volume).tolist()]
+    def _codes(self, points: IntArray) -> IntArray:
+        """Return a number for each lattice point, equal for those a vector of the supercell apart, 0 for its own."""
+        inside = (points @ self._adjugate) % self._volume
+        return np.asarray((inside[:, 0] * self._volume + inside[:, 1]) * self._volume + inside[:, 2], dtype=np.int64)
 
     def _cells(self, points: IntArray) -> IntArray:
-        """Return the unit cell of the supercell that each lattice point falls into; the origin is number 0."""
-        return np.array([self._number[key] for key in self._keys(points)], dtype=np.int64)
+        """Return the unit cell of the supercell that each lattice point falls into."""
+        return np.asarray(self._order[np.searchsorted(self._sorted, self._codes(points))], dtype=np.int64)
 
 
 def _orbits(found: Sequence[bytes], symmetry: _Symmetry) -> tuple[list[bytes], list[int]]:

@@ -15,6 +15,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from aiida_seireact.science.structures import library
+from aiida_seireact.science.structures import orderings as module
 from aiida_seireact.science.structures.disorder import DisorderedCell
 from aiida_seireact.science.structures.fill import with_occupancies
 from aiida_seireact.science.structures.orderings import Orderings, orderings
@@ -125,9 +126,9 @@ def test_they_depend_on_the_crystal_and_not_on_how_it_is_written(mixed: Disorder
     shuffled.add_site_property("label", [str(site.label) for site in shuffled])
     other = orderings(DisorderedCell.from_structure(moved), (1, 1, 2))
     assert sorted(other.degeneracies) == sorted(orderings(mixed, (1, 1, 2)).degeneracies)
-    # Another basis of the same supercell.
-    skewed = orderings(mixed, [[1, 0, 0], [0, 1, 0], [1, 1, 2]])
-    assert sorted(skewed.degeneracies) == [8, 8, 8, 32]
+    # Other bases of the same supercell; of the last one the origin is not the first of its lattice points.
+    for rows in ([[1, 0, 0], [0, 1, 0], [1, 1, 2]], [[1, 0, 0], [0, -1, 0], [0, 0, -2]]):
+        assert sorted(orderings(mixed, rows).degeneracies) == [8, 8, 8, 32]
 
 
 def argyrodite(occupancies: dict[str, dict[str, float]] | None = None) -> DisorderedCell:
@@ -153,6 +154,13 @@ def test_no_two_lithium_of_an_argyrodite_share_a_doublet() -> None:
 def test_both_kinds_of_disorder_multiply() -> None:
     found = orderings(argyrodite(), (1, 1, 2))
     assert found.n_arrangements == 2 * 2 * 2**12
+
+
+def test_one_atom_on_many_alike_sites_is_one_ordering(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert vacant("Ag", (6, 5, 4), 1 / 120).degeneracies.tolist() == [120]
+    monkeypatch.setattr(module, "MAX_PERMUTED", 100_000)
+    with pytest.raises(ValueError, match="960 symmetry operations of 120 disordered sites are too many"):
+        vacant("Ag", (6, 5, 4), 1 / 120)
 
 
 def test_an_ordered_crystal_has_one_ordering() -> None:
