@@ -42,17 +42,23 @@ def codes(program_code: Callable[..., orm.InstalledCode]) -> dict[str, orm.Insta
 
 def dataset(level: str = LEVEL, *, species: list[str] = SPECIES, config_type: str = "interface") -> DatasetData:
     """Return a dataset of four frames with made-up labels."""
-    rng = np.random.default_rng(0)
+    frames = made_up(4, level, species=species, config_type=config_type)
+    return DatasetData([frames], [["train", "train", "val", "test"]])
+
+
+def made_up(count: int, level: str = LEVEL, *, species: list[str] = SPECIES, config_type: str = "interface") -> Frames:
+    """Return frames with made-up labels, each a group."""
+    rng = np.random.default_rng(count)
     images = []
-    for number in range(4):
+    for number in range(count):
         atoms = crystal("Li").repeat((2, 2, 1))
         atoms.symbols = [species[index % len(species)] for index in range(len(atoms))]
         atoms.positions += rng.normal(scale=0.05, size=atoms.positions.shape)
-        atoms.info.update(config_type=config_type, group=f"frame-{number}")
+        atoms.info.update(config_type=config_type, group=f"{config_type}-{number}")
         labels = {"energy": rng.normal(), "forces": rng.normal(size=(len(atoms), 3)), "stress": rng.normal(size=6)}
         atoms.calc = SinglePointCalculator(atoms, **labels)
         images.append(atoms)
-    return DatasetData([Frames.from_atoms(images, settings_hash=level)], [["train", "train", "val", "test"]])
+    return Frames.from_atoms(images, settings_hash=level)
 
 
 def complaint(codes: dict[str, Any], overrides: dict[str, Any] | None = None, **inputs: Any) -> str | None:
@@ -120,7 +126,7 @@ def test_labels_in_the_profile_tell_the_level_of_a_program_elsewhere(
     for name in ("code", "parameters"):
         node.base.links.add_incoming(given[name], LinkType.INPUT_WORK, name)
     node.store()
-    shard = FramesData(labelled("c" * 64)).store()
+    shard = FramesData(made_up(1, "c" * 64)).store()
     shard.base.links.add_incoming(node, LinkType.RETURN, "frames")
     node.set_exit_status(0)
     node.seal()
@@ -128,11 +134,18 @@ def test_labels_in_the_profile_tell_the_level_of_a_program_elsewhere(
     assert known_level({**given, "parameters": orm.Dict({"of": "another"})}) is None
 
 
-def labelled(level: str) -> Frames:
-    """Return a labelled frame."""
-    atoms = crystal("LiCl")
-    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((len(atoms), 3)), stress=np.zeros(6))
-    return Frames.from_atoms([atoms], settings_hash=level)
+def test_what_exploration_finds_is_added_to_the_dataset(codes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = ReactWorkChain.get_builder_from_protocol(codes=codes, overrides={**AUTHOR, "explore": None})
+    builder.start_dataset = given = dataset().store()
+    study = instantiate_process(get_manager().get_runner(), builder)
+    assert not study.should_sample()
+    monkeypatch.setattr(study, "labelled", dict)
+    assert study.join_labels() is study.inputs.start_dataset
+    found = FramesData(made_up(5, config_type="explored")).store()
+    monkeypatch.setattr(study, "labelled", lambda: {"explore": found})
+    grown = study.join_labels()
+    assert len(grown) == 9
+    assert given.split_of().items() <= grown.split_of().items()
 
 
 # ---------------------------------------------------------------- a plan

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 
-from aiida_seireact.calculations.functions.training import make_dataset, reference_energies_from_fit
+from aiida_seireact.calculations.functions.training import make_dataset, reference_energies_from_fit, training_frames
 from aiida_seireact.data.frames import FramesData
 
 SETTINGS = {"force_limit_ev_per_ang": 50.0, "fractions": [0.6, 0.2, 0.2], "seed": 1}
@@ -46,3 +46,11 @@ def test_fitted_energies_tell_their_source(labelled, aiida_profile_clean):
     predicted = energies["energies_ev"]["Li"] * 2 + energies["energies_ev"]["S"]
     assert predicted == pytest.approx(float(train.energy.mean()), abs=1e-6)
     assert energies["source"] == f"least-squares fit to {len(train)} training frames"
+
+
+def test_training_frames_hold_nothing_that_is_tested(labelled, aiida_profile_clean):
+    dataset = make_dataset(orm.Dict(SETTINGS), a=FramesData(labelled(10)).store())
+    frames = training_frames(dataset).frames
+    assert frames.frame_ids == dataset.frame_ids("train")
+    assert frames.is_labelled
+    assert frames.settings_hash == dataset.settings_hash
