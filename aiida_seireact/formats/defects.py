@@ -18,6 +18,7 @@ from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.recipe import Natural, PhaseRecipe, Positive
 from aiida_seireact.formats.small import refuse_atoms
 from aiida_seireact.science.structures.cells import rounded
+from aiida_seireact.science.structures.charges import guessed_charges
 from aiida_seireact.science.structures.defects import MIN_DISTANCE_ANG, Defects, with_defects
 from aiida_seireact.science.structures.disorder import DisorderedCell
 
@@ -129,7 +130,8 @@ class DefectsSettings(Job):
             host = cells.to_atoms(index)
             bare = Atoms(host.numbers, positions=host.positions, cell=host.cell, pbc=True).repeat(self.repeat)
             bare.info["parent_id"] = cells.frame_ids[index]
-            charges = _guessed(bare) | self.charges if self.neutral else self.charges
+            formula = Composition(bare.get_chemical_formula())
+            charges = guessed_charges(formula, self.charges) if self.neutral else self.charges
             for _ in range(self.number):
                 yield seed, bare, str(cells.config_type[index]) or "cell", charges
                 seed += 1
@@ -147,11 +149,17 @@ class DefectsSettings(Job):
     def _charge(self, defects: Defects, charges: dict[str, float]) -> float | None:
         """Return the charge in e that the defects leave a host; None where its charges are not known.
 
-        :raises ValueError: it is to be none and is not.
+        :raises ValueError: it is to be none and is not, or can't be told.
         """
-        if self.neutral:
-            defects.check_neutral(charges)
         named = set(defects.vacancies) | set(defects.interstitials)
+        if self.neutral:
+            if unknown := sorted(named - set(charges)):
+                example = ", ".join(f"'{symbol}': …" for symbol in unknown)
+                raise ValueError(
+                    f"No charge is known of {' and '.join(unknown)}, since the host has none and no whole numbers can "
+                    f"be guessed that make it neutral: give them, as charges {{{example}}} or --charge {unknown[0]} …."
+                )
+            defects.check_neutral(charges)
         return defects.charge(charges) if named <= set(charges) else None
 
 
@@ -162,9 +170,3 @@ def _charges_of(crystal: Structure) -> dict[str, float]:
         found.setdefault(str(getattr(kind, "symbol", kind)), set()).add(getattr(kind, "oxi_state", None))
     known = {symbol: next(iter(states)) for symbol, states in found.items() if len(states) == 1}
     return {symbol: float(state) for symbol, state in known.items() if state is not None}
-
-
-def _guessed(atoms: Atoms) -> dict[str, float]:
-    """Return the likeliest oxidation states of a composition by pymatgen, or none if no guess is neutral."""
-    guesses = Composition(atoms.get_chemical_formula()).oxi_state_guesses(max_sites=-1)
-    return {symbol: float(state) for symbol, state in guesses[0].items()} if guesses else {}
