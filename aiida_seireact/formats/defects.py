@@ -12,7 +12,7 @@ from pymatgen.core.composition import Composition
 from pymatgen.core.structure import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from aiida_seireact.formats.disorder import Made, Repeats, Seed
+from aiida_seireact.formats.disorder import Made, Repeats, Seed, group_of
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.recipe import Natural, PhaseRecipe, Positive
@@ -95,7 +95,8 @@ class DefectsSettings(Job):
                 )
             )
             kind = self.config_type or f"{name}-defects"
-            made.info.update(config_type=kind, group=f"defects/{kind}/{self.seed}")
+            # Its host and the other frames made of it are much the same: no test without them.
+            made.info.update(config_type=kind, group=str(host.info.get("group", "")) or group_of(host))
             if "parent_id" in host.info:
                 made.info["parent_id"] = host.info["parent_id"]
             images.append(made)
@@ -129,7 +130,7 @@ class DefectsSettings(Job):
         for index in range(len(cells)):
             host = cells.to_atoms(index)
             bare = Atoms(host.numbers, positions=host.positions, cell=host.cell, pbc=True).repeat(self.repeat)
-            bare.info["parent_id"] = cells.frame_ids[index]
+            bare.info.update(parent_id=cells.frame_ids[index], group=str(cells.group[index]))
             formula = Composition(bare.get_chemical_formula())
             charges = guessed_charges(formula, self.charges) if self.neutral else self.charges
             for _ in range(self.number):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+from ase import Atoms
 from pydantic import Field, ValidationError, model_validator
 
 from aiida_seireact.formats.frames import Frames
@@ -121,11 +122,9 @@ class EnsembleSettings(Job):
                 first.setdefault(draws[number].choice.tobytes(), number)
             kept = list(first.values())[: self.keep]
         config_type = self.config_type or self.phase.name or "disordered"
-        group = f"disorder/{config_type}/{self.seed}"
         facts = draws[0].report()
         report = {
             "config_type": config_type,
-            "group": group,
             # The numbers of ions are the same in all draws.
             **{key: value for key, value in facts.items() if key != "seed"},
             "n_drawn": self.number,
@@ -187,7 +186,6 @@ class OrderingsSettings(Job):
         facts = drawn[0].report()
         report = {
             "config_type": config_type,
-            "group": f"orderings/{config_type}",
             **{key: facts[key] for key in ("n_atoms", "counts", "charge_e", "min_distance_ang")},
             "supercell": np.asarray(self.supercell).tolist(),
             "primitive": self.primitive,
@@ -220,9 +218,14 @@ def _rounded(row: Mapping[str, Any]) -> int:
     return round(float(row["ewald_ev"]) / SAME_EV)
 
 
+def group_of(drawn: Atoms) -> str:
+    """Return the group of a draw: its own, and that of no other frame but equal ones and those made of it."""
+    return f"disorder/{Frames.from_atoms([drawn], labels='ignore').structure_ids[0][:16]}"
+
+
 def _made(draws: list[DrawnCell], rows: list[dict[str, Any]], report: dict[str, Any]) -> Made:
     images = [drawn.to_ase() for drawn in draws]
     for atoms in images:
-        atoms.info.update(config_type=report["config_type"], group=report["group"])
+        atoms.info.update(config_type=report["config_type"], group=group_of(atoms))
     frames = Frames.from_atoms(images)
-    return Made(frames, rows, {**report, "frame_ids": frames.frame_ids})
+    return Made(frames, rows, {**report, "groups": frames.group.tolist(), "frame_ids": frames.frame_ids})

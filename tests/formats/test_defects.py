@@ -11,8 +11,9 @@ from ase import Atoms
 from pymatgen.io.cif import CifWriter
 
 from aiida_seireact.formats.defects import DefectsSettings
-from aiida_seireact.formats.disorder import Made, read_settings
+from aiida_seireact.formats.disorder import EnsembleSettings, Made, read_settings
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.science.selection import split_by_group
 from aiida_seireact.science.structures import crystal, library
 
 ARGYRODITE = {"phase": {"name": "Li6PS5Cl"}}
@@ -35,7 +36,9 @@ def test_a_disordered_phase_is_drawn_anew_for_each_frame() -> None:
     assert len(set(made.frames.frame_ids)) == 4
     assert {row["formula"] for row in made.rows} == {"Cl4Li22P4S20"}
     assert {row["charge_e"] for row in made.rows} == {-2.0}
-    assert set(made.frames.group) == {"defects/Li6PS5Cl-defects/5"}
+    draws = read_settings(EnsembleSettings, {**ARGYRODITE, "number": 4, "seed": 5}).make()
+    assert made.frames.group.tolist() == draws.frames.group.tolist()
+    assert len(set(made.frames.group)) == 4
     assert made.report["charges_e"] == {"Cl": -1.0, "Li": 1.0, "P": 5.0, "S": -2.0}
     again = make(**ARGYRODITE, vacancies={"Li": 2}, antisites={"S:Cl": 1}, number=4, seed=5)
     assert again.frames.content_hash == made.frames.content_hash
@@ -46,9 +49,20 @@ def test_frames_of_given_cells_remember_them() -> None:
     made = make(cells, vacancies={"Li": 1}, number=2, repeat=(2, 1, 1))
     assert made.frames.parent_id.tolist() == [cells.frame_ids[0]] * 2 + [cells.frame_ids[1]] * 2
     assert made.frames.config_type.tolist() == ["Li2S-defects"] * 2 + ["LiCl-defects"] * 2
+    assert made.frames.group.tolist() == ["cell/Li2S"] * 2 + ["cell/LiCl"] * 2
     assert made.frames.n_atoms.tolist() == [23, 23, 15, 15]
     assert [row["seed"] for row in made.rows] == [0, 1, 2, 3]
     assert made.rows[0]["charge_e"] is None
+
+
+def test_a_draw_and_its_vacancies_are_in_one_part() -> None:
+    draws = read_settings(EnsembleSettings, {**ARGYRODITE, "number": 20}).make().frames
+    made = make(draws, vacancies={"Li": 1}, number=2).frames
+    groups = [*draws.group.tolist(), *made.group.tolist()]
+    types = [*draws.config_type.tolist(), *made.config_type.tolist()]
+    parts = split_by_group(groups, types, [*draws.frame_ids, *made.frame_ids], seed=1)
+    assert set(parts[:20]) == set(parts[20:]) == {"train", "val", "test"}
+    assert parts[20:].tolist() == np.repeat(parts[:20], 2).tolist()
 
 
 def test_neutral_sets_are_made_and_others_refused_for_every_host() -> None:
