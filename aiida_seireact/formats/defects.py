@@ -77,7 +77,7 @@ class DefectsSettings(Job):
     def make(self, cells: Frames | None = None) -> Made:
         """Make the frames.
 
-        :param cells: the hosts, if no phase is named; each frame remembers its own.
+        :param cells: the hosts, if no phase is named, periodic in all directions; each frame remembers its own.
         :raises ValueError: in a sentence, what can't be made; or neither a phase nor cells, or both.
         """
         if (self.phase is None) == (cells is None):
@@ -129,6 +129,12 @@ class DefectsSettings(Job):
         assert cells is not None
         for index in range(len(cells)):
             host = cells.to_atoms(index)
+            if not host.pbc.all():
+                along = " and ".join(axis for axis, does in zip("abc", host.pbc, strict=True) if not does)
+                raise ValueError(
+                    f"Host {index} ({host.get_chemical_formula()}) is not periodic along {along}, and defects are made "
+                    "in periodic cells: give a cell with its vacuum, periodic in all directions."
+                )
             bare = Atoms(host.numbers, positions=host.positions, cell=host.cell, pbc=True).repeat(self.repeat)
             bare.info.update(parent_id=cells.frame_ids[index], group=str(cells.group[index]))
             formula = Composition(bare.get_chemical_formula())

@@ -121,6 +121,13 @@ def test_a_cif_is_a_host(tmp_path: Any) -> None:
     assert np.isclose(made.frames.cells[0, 0, 0], library.structure("LiCl").lattice.a)
 
 
+def test_a_slab_without_its_cell_is_refused() -> None:
+    slab = crystal("Li2S")
+    slab.pbc = (True, True, False)
+    with pytest.raises(ValueError, match=r"Host 0 \(Li8S4\) is not periodic along c, .* give a cell with its vacuum"):
+        make(Frames.from_atoms([slab]), vacancies={"Li": 1})
+
+
 def test_an_ordered_crystal_needs_no_charges() -> None:
     alloy = library.structure("LiIn")
     alloy.remove_oxidation_states()
