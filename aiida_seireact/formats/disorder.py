@@ -20,7 +20,7 @@ from aiida_seireact.science.structures.disorder import DisorderedCell
 from aiida_seireact.science.structures.drawn import DrawnCell
 from aiida_seireact.science.structures.electrostatics import check_size, energy, interactions
 from aiida_seireact.science.structures.occupancy import Repeat
-from aiida_seireact.science.structures.orderings import orderings
+from aiida_seireact.science.structures.orderings import Orderings, TooManyArrangements, orderings
 from aiida_seireact.science.structures.supercells import matrix_of, primitive, supercell
 
 Repeats = tuple[Natural, Natural, Natural]
@@ -155,15 +155,25 @@ class OrderingsSettings(Job):
         cell = DisorderedCell.from_structure(self.phase.structure())
         return primitive(cell) if self.primitive else cell
 
-    def small(self) -> OrderingsSettings:
-        """Return the settings with which the orderings may be found inside the graph.
+    def make_small(self) -> Made:
+        """Find the orderings, if that may be done inside the graph.
 
-        :raises ValueError: too many sites to rank by.
+        :raises ValueError: as `make`; too many sites to rank by, arrangements to sort, or atoms of all orderings.
         """
         if self.rank is not None:
             refuse_sites(n_sites(self.cell, self.supercell))
         limit = min(self.max_arrangements, MAX_SMALL_ARRANGEMENTS)
-        return self.model_copy(update={"max_arrangements": limit})
+        try:
+            found = self._found(limit)
+        except TooManyArrangements as error:
+            if limit == self.max_arrangements:
+                raise
+            raise ValueError(
+                f"{error}. The limit is that of what is made inside the profile; on files alone up to "
+                f"{self.max_arrangements:,} are sorted."
+            ) from None
+        refuse_atoms(len(found) * found.drawn(0).n_atoms)
+        return self._made(found)
 
     def make(self) -> Made:
         """Find the orderings; of each one frame.
@@ -172,9 +182,13 @@ class OrderingsSettings(Job):
         """
         if self.rank is not None:
             check_size(n_sites(self.cell, self.supercell))
-        found = orderings(
-            self.cell, self.supercell, min_distance_ang=self.phase.min_distance_ang, limit=self.max_arrangements
-        )
+        return self._made(self._found(self.max_arrangements))
+
+    def _found(self, limit: int) -> Orderings:
+        return orderings(self.cell, self.supercell, min_distance_ang=self.phase.min_distance_ang, limit=limit)
+
+    def _made(self, found: Orderings) -> Made:
+        """Rank the orderings; of each one frame."""
         drawn = [found.drawn(index) for index in range(len(found))]
         rows: list[dict[str, Any]] = [{"degeneracy": int(number)} for number in found.degeneracies]
         order = list(range(len(found)))
