@@ -180,7 +180,7 @@ def orderings(
             "config_type": name,
         }
         settings = read_settings(OrderingsSettings, parameters)
-        made = (settings.small() if store else settings).make()
+        made = settings.make_small() if store else settings.make()
         report = made.report
         click.echo(
             f"{composition(report['counts'])}; {report['n_arrangements']:,} arrangements, "

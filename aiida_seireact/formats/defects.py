@@ -12,12 +12,13 @@ from pymatgen.core.composition import Composition
 from pymatgen.core.structure import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from aiida_seireact.formats.disorder import Made, Repeats, Seed
+from aiida_seireact.formats.disorder import Made, Repeats, Seed, group_of
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.recipe import Natural, PhaseRecipe, Positive
 from aiida_seireact.formats.small import refuse_atoms
 from aiida_seireact.science.structures.cells import rounded
+from aiida_seireact.science.structures.charges import guessed_charges
 from aiida_seireact.science.structures.defects import MIN_DISTANCE_ANG, Defects, with_defects
 from aiida_seireact.science.structures.disorder import DisorderedCell
 
@@ -76,7 +77,7 @@ class DefectsSettings(Job):
     def make(self, cells: Frames | None = None) -> Made:
         """Make the frames.
 
-        :param cells: the hosts, if no phase is named; each frame remembers its own.
+        :param cells: the hosts, if no phase is named, periodic in all directions; each frame remembers its own.
         :raises ValueError: in a sentence, what can't be made; or neither a phase nor cells, or both.
         """
         if (self.phase is None) == (cells is None):
@@ -94,7 +95,8 @@ class DefectsSettings(Job):
                 )
             )
             kind = self.config_type or f"{name}-defects"
-            made.info.update(config_type=kind, group=f"defects/{kind}/{self.seed}")
+            # Its host and the other frames made of it are much the same: no test without them.
+            made.info.update(config_type=kind, group=str(host.info.get("group", "")) or group_of(host))
             if "parent_id" in host.info:
                 made.info["parent_id"] = host.info["parent_id"]
             images.append(made)
@@ -127,9 +129,16 @@ class DefectsSettings(Job):
         assert cells is not None
         for index in range(len(cells)):
             host = cells.to_atoms(index)
+            if not host.pbc.all():
+                along = " and ".join(axis for axis, does in zip("abc", host.pbc, strict=True) if not does)
+                raise ValueError(
+                    f"Host {index} ({host.get_chemical_formula()}) is not periodic along {along}, and defects are made "
+                    "in periodic cells: give a cell with its vacuum, periodic in all directions."
+                )
             bare = Atoms(host.numbers, positions=host.positions, cell=host.cell, pbc=True).repeat(self.repeat)
-            bare.info["parent_id"] = cells.frame_ids[index]
-            charges = _guessed(bare) | self.charges if self.neutral else self.charges
+            bare.info.update(parent_id=cells.frame_ids[index], group=str(cells.group[index]))
+            formula = Composition(bare.get_chemical_formula())
+            charges = guessed_charges(formula, self.charges) if self.neutral else self.charges
             for _ in range(self.number):
                 yield seed, bare, str(cells.config_type[index]) or "cell", charges
                 seed += 1
@@ -147,11 +156,17 @@ class DefectsSettings(Job):
     def _charge(self, defects: Defects, charges: dict[str, float]) -> float | None:
         """Return the charge in e that the defects leave a host; None where its charges are not known.
 
-        :raises ValueError: it is to be none and is not.
+        :raises ValueError: it is to be none and is not, or can't be told.
         """
-        if self.neutral:
-            defects.check_neutral(charges)
         named = set(defects.vacancies) | set(defects.interstitials)
+        if self.neutral:
+            if unknown := sorted(named - set(charges)):
+                example = ", ".join(f"'{symbol}': …" for symbol in unknown)
+                raise ValueError(
+                    f"No charge is known of {' and '.join(unknown)}, since the host has none and no whole numbers can "
+                    f"be guessed that make it neutral: give them, as charges {{{example}}} or --charge {unknown[0]} …."
+                )
+            defects.check_neutral(charges)
         return defects.charge(charges) if named <= set(charges) else None
 
 
@@ -162,9 +177,3 @@ def _charges_of(crystal: Structure) -> dict[str, float]:
         found.setdefault(str(getattr(kind, "symbol", kind)), set()).add(getattr(kind, "oxi_state", None))
     known = {symbol: next(iter(states)) for symbol, states in found.items() if len(states) == 1}
     return {symbol: float(state) for symbol, state in known.items() if state is not None}
-
-
-def _guessed(atoms: Atoms) -> dict[str, float]:
-    """Return the likeliest oxidation states of a composition by pymatgen, or none if no guess is neutral."""
-    guesses = Composition(atoms.get_chemical_formula()).oxi_state_guesses(max_sites=-1)
-    return {symbol: float(state) for symbol, state in guesses[0].items()} if guesses else {}

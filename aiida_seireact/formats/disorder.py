@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+from ase import Atoms
 from pydantic import Field, ValidationError, model_validator
 
 from aiida_seireact.formats.frames import Frames
@@ -19,7 +20,7 @@ from aiida_seireact.science.structures.disorder import DisorderedCell
 from aiida_seireact.science.structures.drawn import DrawnCell
 from aiida_seireact.science.structures.electrostatics import check_size, energy, interactions
 from aiida_seireact.science.structures.occupancy import Repeat
-from aiida_seireact.science.structures.orderings import orderings
+from aiida_seireact.science.structures.orderings import Orderings, TooManyArrangements, orderings
 from aiida_seireact.science.structures.supercells import matrix_of, primitive, supercell
 
 Repeats = tuple[Natural, Natural, Natural]
@@ -121,11 +122,9 @@ class EnsembleSettings(Job):
                 first.setdefault(draws[number].choice.tobytes(), number)
             kept = list(first.values())[: self.keep]
         config_type = self.config_type or self.phase.name or "disordered"
-        group = f"disorder/{config_type}/{self.seed}"
         facts = draws[0].report()
         report = {
             "config_type": config_type,
-            "group": group,
             # The numbers of ions are the same in all draws.
             **{key: value for key, value in facts.items() if key != "seed"},
             "n_drawn": self.number,
@@ -156,15 +155,25 @@ class OrderingsSettings(Job):
         cell = DisorderedCell.from_structure(self.phase.structure())
         return primitive(cell) if self.primitive else cell
 
-    def small(self) -> OrderingsSettings:
-        """Return the settings with which the orderings may be found inside the graph.
+    def make_small(self) -> Made:
+        """Find the orderings, if that may be done inside the graph.
 
-        :raises ValueError: too many sites to rank by.
+        :raises ValueError: as `make`; too many sites to rank by, arrangements to sort, or atoms of all orderings.
         """
         if self.rank is not None:
             refuse_sites(n_sites(self.cell, self.supercell))
         limit = min(self.max_arrangements, MAX_SMALL_ARRANGEMENTS)
-        return self.model_copy(update={"max_arrangements": limit})
+        try:
+            found = self._found(limit)
+        except TooManyArrangements as error:
+            if limit == self.max_arrangements:
+                raise
+            raise ValueError(
+                f"{error}. The limit is that of what is made inside the profile; on files alone up to "
+                f"{self.max_arrangements:,} are sorted."
+            ) from None
+        refuse_atoms(len(found) * found.drawn(0).n_atoms)
+        return self._made(found)
 
     def make(self) -> Made:
         """Find the orderings; of each one frame.
@@ -173,9 +182,13 @@ class OrderingsSettings(Job):
         """
         if self.rank is not None:
             check_size(n_sites(self.cell, self.supercell))
-        found = orderings(
-            self.cell, self.supercell, min_distance_ang=self.phase.min_distance_ang, limit=self.max_arrangements
-        )
+        return self._made(self._found(self.max_arrangements))
+
+    def _found(self, limit: int) -> Orderings:
+        return orderings(self.cell, self.supercell, min_distance_ang=self.phase.min_distance_ang, limit=limit)
+
+    def _made(self, found: Orderings) -> Made:
+        """Rank the orderings; of each one frame."""
         drawn = [found.drawn(index) for index in range(len(found))]
         rows: list[dict[str, Any]] = [{"degeneracy": int(number)} for number in found.degeneracies]
         order = list(range(len(found)))
@@ -187,7 +200,6 @@ class OrderingsSettings(Job):
         facts = drawn[0].report()
         report = {
             "config_type": config_type,
-            "group": f"orderings/{config_type}",
             **{key: facts[key] for key in ("n_atoms", "counts", "charge_e", "min_distance_ang")},
             "supercell": np.asarray(self.supercell).tolist(),
             "primitive": self.primitive,
@@ -220,9 +232,14 @@ def _rounded(row: Mapping[str, Any]) -> int:
     return round(float(row["ewald_ev"]) / SAME_EV)
 
 
+def group_of(drawn: Atoms) -> str:
+    """Return the group of a draw: its own, and that of no other frame but equal ones and those made of it."""
+    return f"disorder/{Frames.from_atoms([drawn], labels='ignore').structure_ids[0][:16]}"
+
+
 def _made(draws: list[DrawnCell], rows: list[dict[str, Any]], report: dict[str, Any]) -> Made:
     images = [drawn.to_ase() for drawn in draws]
     for atoms in images:
-        atoms.info.update(config_type=report["config_type"], group=report["group"])
+        atoms.info.update(config_type=report["config_type"], group=group_of(atoms))
     frames = Frames.from_atoms(images)
-    return Made(frames, rows, {**report, "frame_ids": frames.frame_ids})
+    return Made(frames, rows, {**report, "groups": frames.group.tolist(), "frame_ids": frames.frame_ids})

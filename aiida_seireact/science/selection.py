@@ -26,17 +26,17 @@ def split_by_group(
     Every config type is divided by itself: its groups, in the order of their smallest frame id and then
     shuffled, go one each to test, val and train, and from then on to the part that lacks most of its share
     of frames. So every part holds every config type, the order of the frames does not matter, and a further
-    config type changes no other.
+    config type changes no other that it shares no group with. A group of several types (a draw, and the same draw with
+    defects) goes where the type with the fewest groups puts it.
 
     :param groups: ``(n_frames,)`` a trajectory, a time block of one, or an independent draw.
-    :param config_types: ``(n_frames,)``; all frames of a group have the same.
+    :param config_types: ``(n_frames,)``
     :param ids: ``(n_frames,)`` frame ids, the canonical order.
     :param fractions: shares of frames for train, val and test; a part with share 0 stays empty.
     :param seed: seed of the shuffle.
     :param kept: group -> part of an earlier split, kept as it is and counted, so that a dataset can grow
         without a test frame ever becoming a training frame.
-    :raises ValueError: fewer groups of a type than parts, unlike lengths, fractions that do not sum to 1,
-        or a group with two config types.
+    :raises ValueError: fewer groups of a type than parts, unlike lengths, or fractions that do not sum to 1.
     """
     if not len(groups) == len(config_types) == len(ids):
         raise ValueError(
@@ -50,23 +50,16 @@ def split_by_group(
     if wrong:
         raise ValueError(f"'{wrong[0]}' is no part of a dataset: known are {', '.join(SPLITS)}.")
 
-    members: dict[str, list[str]] = defaultdict(list)
-    type_of: dict[str, str] = {}
+    members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for group, config_type, frame_id in zip(groups, config_types, ids, strict=True):
-        members[group].append(frame_id)
-        if type_of.setdefault(group, config_type) != config_type:
-            raise ValueError(
-                f"Group '{group}' has frames of the types '{type_of[group]}' and '{config_type}': "
-                "give each config type groups of its own."
-            )
-    groups_of: dict[str, list[str]] = defaultdict(list)
-    for group in sorted(members, key=lambda name: (min(members[name]), name)):
-        groups_of[type_of[group]].append(group)
+        members[config_type][group].append(frame_id)
 
     part_of: dict[str, str] = {}
-    for config_type, names in groups_of.items():
-        sizes = {name: len(members[name]) for name in names}
-        part_of |= _split_one_type(config_type, sizes, fractions, seed, kept)
+    # A type with few groups has less choice than the one that it shares them with.
+    for config_type in sorted(members, key=lambda name: (len(members[name]), name)):
+        own = members[config_type]
+        sizes = {name: len(own[name]) for name in sorted(own, key=lambda name: (min(own[name]), name))}
+        part_of |= _split_one_type(config_type, sizes, fractions, seed, {**part_of, **kept})
     return np.array([part_of[group] for group in groups])
 
 

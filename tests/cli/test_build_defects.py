@@ -41,7 +41,7 @@ def test_all_three_kinds_in_a_disordered_phase(tmp_path: Path) -> None:
     assert told.count("Cl4Li24P4S20") == 3
     images: Any = read(out, index=":")
     assert [atoms.info["seed"] for atoms in images] == [0, 1, 2]
-    assert set(Frames.from_extxyz(out).group) == {"defects/Li6PS5Cl-defects/0"}
+    assert len(set(Frames.from_extxyz(out).group)) == 3
 
 
 def test_cells_of_a_file_are_hosts(cell: str, tmp_path: Path) -> None:

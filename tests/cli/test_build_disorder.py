@@ -41,7 +41,7 @@ def test_the_lowest_draws_are_written_with_their_seeds(tmp_path: Path) -> None:
     assert images[0].info["ewald_ev"] < images[1].info["ewald_ev"]
     assert {atoms.info["seed"] for atoms in images} <= set(range(4, 10))
     # The keys for people are not content: the file is read as any other.
-    assert Frames.from_extxyz(out).group.tolist() == ["disorder/Li6PS5Cl/4"] * 2
+    assert len(set(Frames.from_extxyz(out).group)) == 2
 
 
 def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:

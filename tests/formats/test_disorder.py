@@ -13,6 +13,7 @@ from pymatgen.core.structure import Structure
 
 from aiida_seireact.formats.disorder import EnsembleSettings, Made, OrderingsSettings, read_settings
 from aiida_seireact.formats.jobs.base import InvalidInput
+from aiida_seireact.science.selection import split_by_group
 from aiida_seireact.science.structures import library
 
 CHARGES = {"Li": 1, "P": 5, "S": -2, "Cl": -1}
@@ -34,10 +35,11 @@ def ranked() -> Made:
     return ensemble(number=8, seed=3, rank="ewald")
 
 
-def test_an_ensemble_is_one_group_of_unlike_neutral_frames() -> None:
+def test_an_ensemble_is_of_unlike_neutral_frames_each_a_group() -> None:
     made = ensemble(number=5, seed=7, repeat=(2, 1, 1))
     assert [row["seed"] for row in made.rows] == [7, 8, 9, 10, 11]
-    assert set(made.frames.group) == {"disorder/Li6PS5Cl/7"}
+    assert made.frames.group.tolist() == [f"disorder/{name[:16]}" for name in made.frames.structure_ids]
+    assert made.report["groups"] == made.frames.group.tolist()
     assert set(made.frames.config_type) == {"Li6PS5Cl"}
     assert len(set(made.frames.frame_ids)) == made.report["n_distinct"] == 5
     assert made.report["counts"] == {"Li": 48, "P": 8, "S": 40, "Cl": 8}
@@ -53,6 +55,17 @@ def test_a_seed_is_a_frame_whichever_ensemble_draws_it() -> None:
     first, second = ensemble(number=3, seed=1), ensemble(number=1, seed=3)
     assert first.frames.frame_ids[2] == second.frames.frame_ids[0]
     assert first.frames.content_hash == ensemble(number=3, seed=1).frames.content_hash
+
+
+def test_an_ensemble_is_split_and_equal_draws_are_not() -> None:
+    frames = ensemble(number=20).frames
+    parts = split_by_group(frames.group.tolist(), frames.config_type.tolist(), frames.frame_ids, seed=0)
+    assert {part: int((parts == part).sum()) for part in ("train", "val", "test")} == {"train": 16, "val": 2, "test": 2}
+    few = ensemble(phase=MIXED, repeat=(1, 1, 2), number=60, config_type="one").frames
+    again = ensemble(phase=MIXED, repeat=(1, 1, 2), number=60, seed=30, config_type="other").frames
+    known = dict(zip(few.frame_ids, few.group.tolist(), strict=True))
+    assert len(set(known.values())) == len(known) < 60
+    assert all(known.get(name, group) == group for name, group in zip(again.frame_ids, again.group, strict=True))
 
 
 def test_the_energies_are_those_of_the_frames(ranked: Made) -> None:
@@ -89,7 +102,7 @@ def test_orderings_are_told_with_degeneracies_and_energies() -> None:
     assert sum(row["degeneracy"] for row in made.rows) == 56
     assert sorted(row["degeneracy"] for row in made.rows) == [8, 8, 8, 32]
     assert [row["ordering"] for row in made.rows] == [1, 2, 3, 4]
-    assert set(made.frames.group) == {"orderings/Li2S"}
+    assert len(set(made.frames.group)) == 4
     assert [row["ewald_ev"] for row in made.rows] == sorted(row["ewald_ev"] for row in made.rows)
     unranked = orderings(supercell=(1, 1, 2), rank=None)
     assert "ewald_ev" not in unranked.rows[0]

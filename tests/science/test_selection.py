@@ -99,9 +99,19 @@ def test_a_part_without_share_stays_empty():
     assert sorted(parts) == ["train", "val"]
 
 
+def test_a_group_of_two_types_is_in_one_part():
+    groups = [f"draw/{number}" for number in range(10)]
+    both = [*groups, *groups[:4], "alone"]
+    types = ["host"] * 10 + ["defects"] * 5
+    ids = [f"{number:03d}" for number in range(15)]
+    parts = split_by_group(both, types, ids, seed=1)
+    assert parts[10:14].tolist() == parts[:4].tolist()
+    assert set(parts[:10]) == set(parts[10:]) == {"train", "val", "test"}
+    backwards = split_by_group(both[::-1], types[::-1], ids[::-1], seed=1)
+    assert backwards[::-1].tolist() == parts.tolist()
+
+
 def test_input_that_cannot_be_split_is_refused():
-    with pytest.raises(ValueError, match="types 'Li' and 'LiCl'"):
-        split_by_group(["a", "a"], ["Li", "LiCl"], ["1", "2"], seed=0)
     with pytest.raises(ValueError, match="sum to 1"):
         split_by_group(["a"], ["Li"], ["1"], fractions=(0.9, 0.2, 0.1), seed=0)
     with pytest.raises(ValueError, match="give one each per frame"):

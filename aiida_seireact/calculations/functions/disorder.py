@@ -30,7 +30,7 @@ def distinct_orderings(parameters: orm.Dict) -> dict[str, orm.Data]:
     :returns: ``frames``, one of each, lowest energy first; ``report``: degeneracy and energy of each.
     :raises ValueError: in a sentence, what can't be counted, or what is too large to be made inside the graph.
     """
-    return _nodes(read_settings(OrderingsSettings, parameters.get_dict()).small().make())
+    return _nodes(read_settings(OrderingsSettings, parameters.get_dict()).make_small())
 
 
 @calcfunction

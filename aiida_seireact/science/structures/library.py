@@ -24,6 +24,7 @@ from pymatgen.core.periodic_table import DummySpecies, Element, Species
 from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifParser
 
+from aiida_seireact.science.structures.charges import guessed_charges
 from aiida_seireact.science.structures.labels import with_joined_labels
 
 SITE_TOLERANCE = 1e-4
@@ -194,19 +195,18 @@ def from_cif(text: str) -> Structure:
             )
     if not all(isinstance(specie, Species) and specie.oxi_state is not None for specie in cell.composition):
         cell.remove_oxidation_states()
-        guesses = _guesses(cell.composition.element_composition)
-        if guesses and all(float(state).is_integer() for state in guesses[0].values()):
-            cell.add_oxidation_state_by_element(guesses[0])
+        guess = _guess(cell.composition.element_composition)
+        if guess:
+            cell.add_oxidation_state_by_element(guess)
     return with_joined_labels(cell)
 
 
-def _guesses(composition: Composition) -> tuple[dict[str, float], ...]:
-    """Return neutral oxidation states of a cell, the likeliest first; none where it does not hold whole atoms."""
+def _guess(composition: Composition) -> dict[str, float]:
+    """Return the likeliest neutral oxidation states of a cell; none where it does not hold whole atoms."""
     whole = {str(element): round(n) for element, n in composition.items()}
     if any(abs(composition[element] - n) > _ROUNDED for element, n in whole.items()):
-        return ()
-    found: tuple[dict[str, float], ...] = Composition(whole).oxi_state_guesses(max_sites=-1)
-    return found
+        return {}
+    return guessed_charges(Composition(whole))
 
 
 def _cif_refusal(text: str, error: Exception) -> str:

@@ -40,6 +40,10 @@ WHOLE_ATOM = 0.05
 """Numbers of ions this near to a whole one are whole: files write a third of 12 sites as 0.33."""
 
 
+class TooManyArrangements(ValueError):
+    """There are more arrangements than are listed."""
+
+
 @dataclass(frozen=True)
 class Orderings:
     """The distinct orderings of a supercell.
@@ -88,8 +92,9 @@ def orderings(
     :param shape: of the supercell: three repetitions, or rows in the lattice vectors of the cell.
     :param min_distance_ang: as in `DisorderedCell.draw`: sites nearer than this are not both filled.
     :param limit: most arrangements that are listed.
-    :raises ValueError: occupancies that are not whole numbers of ions there, not neutral, no arrangement at all, more
-        than ``limit``, or no symmetry found.
+    :raises ValueError: occupancies that are not whole numbers of ions there, not neutral, no arrangement at all, or
+        no symmetry found.
+    :raises TooManyArrangements: more than ``limit``.
     """
     matrix = matrix_of(shape)
     larger = supercell(cell, matrix)
@@ -104,11 +109,11 @@ def orderings(
     inner = np.searchsorted(open_parts, part_of[sites])
     free = count_free([int((inner == index).sum()) for index in range(len(open_parts))], of_ion)
     if free > limit and not len(excluded.pairs):
-        raise ValueError(_too_many(free, limit, len(sites), exact=True))
+        raise TooManyArrangements(_too_many(free, limit, len(sites), exact=True))
     try:
         found = arrangements(inner, of_ion, excluded, limit)
     except TooMany:
-        raise ValueError(_too_many(free, limit, len(sites), exact=False)) from None
+        raise TooManyArrangements(_too_many(free, limit, len(sites), exact=False)) from None
     if not found:
         raise ValueError(
             f"No arrangement keeps the ions {min_distance_ang:g} Å apart: take a smaller min_distance_ang, or lower "

@@ -62,7 +62,16 @@ def test_defects_hang_on_their_host() -> None:
         (ensemble, {**ENSEMBLE, "keep": None, "number": 2000}, "have 104,000 atoms together, .* by `seireact.build`"),
         (ensemble, {**ENSEMBLE, "repeat": [3, 3, 2]}, "over 1,368 sites, and up to 700 .* `seireact.build`"),
         (ensemble, {**ENSEMBLE, "sed": 1}, "sed: Extra inputs are not permitted"),
-        (distinct_orderings, {"phase": MIXED, "supercell": [2, 2, 2]}, "at most 20,000 are sorted"),
+        (
+            distinct_orderings,
+            {"phase": MIXED, "supercell": [2, 2, 2]},
+            "at most 20,000 are sorted.* inside the profile",
+        ),
+        (
+            distinct_orderings,
+            {"phase": MIXED, "supercell": [2, 2, 2], "max_arrangements": 50},
+            "at most 50 are sorted: .* an ensemble instead$",
+        ),
         (defects, {"phase": {"name": "LiCl"}, "vacancies": {"Li": 1}, "number": 20_000}, "have 160,000 atoms"),
         (defects, {"vacancies": {"Li": 1}}, "need a host"),
     ],
@@ -70,3 +79,10 @@ def test_defects_hang_on_their_host() -> None:
 def test_what_does_not_belong_into_the_graph_is_refused(function: Any, parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         function(orm.Dict(parameters))
+
+
+def test_all_orderings_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = {"phase": MIXED, "supercell": [2, 2, 2], "primitive": True}
+    monkeypatch.setattr("aiida_seireact.formats.small.MAX_ATOMS", 47)
+    with pytest.raises(ValueError, match="have 48 atoms together, and up to 47"):
+        distinct_orderings(orm.Dict(parameters))
