@@ -201,6 +201,14 @@ class Recipe(Job):
         except ValidationError as error:
             raise InvalidInput(f"The recipe: {readable(error)}.") from error
 
+    def content(self) -> dict[str, Any]:
+        """Return the recipe as a node holds it: every choice written out, defaults included.
+
+        Where each slab tells its supercell nothing is matched, and `match` is left out: its values decide nothing.
+        """
+        told = all(slab.matrix is not None or slab.in_plane is not None for slab in self.slabs)
+        return self.model_dump(mode="json", exclude={"match"} if told else None)
+
     def units(self) -> list[Unit]:
         """Return one layer of each slab, cut where it is to end."""
         made: dict[str, Structure] = {}
@@ -212,6 +220,9 @@ class Recipe(Job):
 
     def plan(self) -> CellPlan:
         """Plan the cell: find supercells and layers that are not told, and count.
+
+        The report holds what was found twice: in words of the science (``match``, ``targets``, ``slabs``), and as
+        ``recipe``, from which the same cell is built without a search.
 
         :raises ValueError: in a sentence, what can't be and the nearest that can.
         """
@@ -235,10 +246,14 @@ class Recipe(Job):
             specs, gaps_ang=self.gaps_ang, lattice_of=self.lattice_of, centred=self.centred, seed=self.seed
         )
         plan.report.update(facts)
+        plan.report["recipe"] = self.resolved(plan).content()
         return plan
 
     def resolved(self, plan: CellPlan) -> Recipe:
-        """Return the recipe with what `plan` has found written out: nothing is searched for any more."""
+        """Return the recipe with what `plan` has found written out: nothing is searched for any more.
+
+        What was asked (`match`, `target`, heights in cells or Å) is no longer in it: keep the recipe for that.
+        """
         slabs = [
             slab.model_copy(
                 update={"matrix": tuple(tuple(row) for row in facts["matrix"]), "layers": facts["layers"],
