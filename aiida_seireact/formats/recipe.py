@@ -204,10 +204,11 @@ class Recipe(Job):
     def content(self) -> dict[str, Any]:
         """Return the recipe as a node holds it: every choice written out, defaults included.
 
-        Where each slab tells its supercell nothing is matched, and `match` is left out: its values decide nothing.
+        The defaults of `match` are left out where each slab tells its supercell: nobody asked for them, and they decide
+        nothing.
         """
         told = all(slab.matrix is not None or slab.in_plane is not None for slab in self.slabs)
-        return self.model_dump(mode="json", exclude={"match"} if told else None)
+        return self.model_dump(mode="json", exclude={"match"} if told and self.match == MatchRecipe() else None)
 
     def units(self) -> list[Unit]:
         """Return one layer of each slab, cut where it is to end."""

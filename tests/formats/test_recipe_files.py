@@ -42,6 +42,10 @@ def test_a_node_holds_every_choice() -> None:
     assert {"seed", "bonds", "match", "lattice_of", "config_type", "target"} <= set(content)
     assert "keep_volume" in content["slabs"][0]
     assert Recipe.read(content) == RECIPE
+    # Nobody asked for a match, and there is none: its defaults would say that there was.
+    unasked = Recipe.read({key: value for key, value in content.items() if key != "match"})
+    assert "match" not in unasked.content()
+    assert Recipe.read(unasked.content()) == unasked
 
 
 def test_a_file_that_holds_none_is_refused_by_name(tmp_path: Path) -> None:
