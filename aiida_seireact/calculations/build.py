@@ -22,7 +22,8 @@ class BuildCalculation(ProgramCalculation):
     """
 
     PARSER = "seireact.build"
-    CACHE_VERSION = 1
+    # 2: a supercell fitted to a given one keeps rows parallel; the report holds the recipe that was found.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

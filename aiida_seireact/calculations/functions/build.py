@@ -10,6 +10,10 @@ from aiida_seireact.formats.cell_forms import facts_of, group_of, refuse_large
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.recipe import Recipe
 
+VERSION = 1
+"""Raise when the same input gives another output: the source of this module is part of the hash, that of `science` is
+not."""
+
 
 @calcfunction
 def build_cell(recipe: orm.Dict) -> dict[str, orm.Data]:
