@@ -147,6 +147,20 @@ class TargetRecipe(Job):
     n_atoms: Natural | None = Field(None, description="of the whole cell; decides the layers where no slab does")
 
 
+class BoundaryFacts(Job):
+    """Which grain boundary a recipe came of. It names the cell and decides nothing in it."""
+
+    axis: Triple = Field(description="lattice direction that the upper grain is turned about")
+    sigma: Natural = Field(description="cells of the crystal in one of the coincidence lattice")
+    angle_deg: Finite = Field(description="by how much the upper grain is turned")
+    kind: Literal["twist", "tilt", "mixed"] = Field(description="how the axis lies to the plane")
+    plane: Triple = Field(description="of the lower grain")
+    strain: Finite = Field(description="largest principal strain if one grain takes all")
+    closest: Positive | None = Field(
+        None, description="fraction of the shortest distances in the crystal that gave the gaps; null: they were told"
+    )
+
+
 class Recipe(Job):
     """A stack of slabs along z, periodic in all directions.
 
@@ -167,6 +181,9 @@ class Recipe(Job):
     target: TargetRecipe | None = Field(None, description="ratio and number of atoms that decide layers left open")
     bonds: tuple[Bond, ...] = Field(BONDS, description="elements and Å: bonds that no cut may break")
     seed: int = Field(0, ge=0, description="of all that is drawn")
+    boundary: BoundaryFacts | None = Field(
+        None, description="which grain boundary it is, as `build boundary` writes it; no atom depends on it"
+    )
     config_type: str = Field("interface", min_length=1, description="config type of the frame")
 
     @field_validator("gaps_ang")
@@ -247,6 +264,8 @@ class Recipe(Job):
             specs, gaps_ang=self.gaps_ang, lattice_of=self.lattice_of, centred=self.centred, seed=self.seed
         )
         plan.report.update(facts)
+        if self.boundary is not None:
+            plan.report["boundary"] = self.boundary.model_dump(mode="json")
         plan.report["recipe"] = self.resolved(plan).content()
         return plan
 
