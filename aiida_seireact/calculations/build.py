@@ -22,7 +22,8 @@ class BuildCalculation(ProgramCalculation):
     """
 
     PARSER = "seireact.build"
-    CACHE_VERSION = 1
+    # 2: a supercell fitted to a given one keeps rows parallel; the report holds the recipe that was found.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -31,7 +32,8 @@ class BuildCalculation(ProgramCalculation):
             "recipe",
             valid_type=orm.Dict,
             validator=job_validator(Recipe),
-            help="All that decides the cell: phases, planes, layers, strain, gaps, disorder, seed.",
+            help="What is asked of the cell: phases, planes, layers, strain, gaps, disorder, seed, limits of a match, "
+            "a target.",
         )
         spec.input(
             "parameters",
@@ -44,7 +46,9 @@ class BuildCalculation(ProgramCalculation):
         spec.output(
             "report",
             valid_type=orm.Dict,
-            help="Number of atoms, composition, cell, strain of each slab; file, sha256 and bytes of each output.",
+            help="Number of atoms, composition, cell; file, sha256 and bytes of each output; `report`: strain of each "
+            "slab, `match` and `targets` as met, and `recipe`, as asked but with what was found in place of what was "
+            "to be searched for: it builds the same cell.",
         )
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:

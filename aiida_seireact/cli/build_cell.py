@@ -130,22 +130,22 @@ def finish(recipe: Recipe, output: Output, words: Mapping[str, str] | None = Non
         if output.dry_run:
             click.echo("No atom was made, nothing was written (--dry-run).")
             return plan
-        resolved = recipe.resolved(plan)
         if output.out is not None:
             refuse_too_large(plan.n_atoms, output.out)
         if output.store:
             refuse_large(plan.n_atoms)
         if output.recipe_out is not None:
-            write_recipe(output.recipe_out, resolved)
+            write_recipe(output.recipe_out, recipe.resolved(plan))
             click.echo(str(output.recipe_out))
         if output.out is not None:
             _write(plan, recipe, output.out, output.types)
         if output.picture is not None:
             _draw(plan, output.picture)
         if output.store:
-            _store(resolved, output.profile)
+            # As asked, not as found: that is in the report of the process, and only this says what was wanted.
+            _store(recipe, output.profile)
         if output.submit:
-            _submit(resolved, output)
+            _submit(recipe, output)
     except (ValueError, OSError) as error:
         raise click.ClickException(sentence(error, words)) from None
     if not (output.recipe_out or output.out or output.picture or output.store or output.submit):
@@ -192,10 +192,9 @@ def _store(recipe: Recipe, profile: str | None) -> None:
     from aiida import orm
 
     from aiida_seireact.calculations.functions.build import build_cell
-    from aiida_seireact.formats.recipe_files import content_of
 
     with without_tracebacks():
-        outputs, node = build_cell.run_get_node(orm.Dict(content_of(recipe)))
+        outputs, node = build_cell.run_get_node(orm.Dict(recipe.content()))
     cached = ", taken from the cache" if node.base.caching.is_created_from_cache else ""
     click.echo(f"build_cell <{node.pk}>{cached}: FramesData <{outputs['frames'].pk}>, report <{outputs['report'].pk}>")
 
@@ -211,7 +210,6 @@ def _submit(recipe: Recipe, output: Output) -> None:
     from aiida.engine import submit
 
     from aiida_seireact.cli.label import find
-    from aiida_seireact.formats.recipe_files import content_of
     from aiida_seireact.workchains.build import BuildWorkChain
     from aiida_seireact.workchains.codes import find_code
 
@@ -220,7 +218,7 @@ def _submit(recipe: Recipe, output: Output) -> None:
         builder.code = find(output.code) or find_code("build")
     except NotExistent as error:
         raise click.ClickException(str(error)) from None
-    builder.recipe = orm.Dict(content_of(recipe))
+    builder.recipe = orm.Dict(recipe.content())
     if output.types:
         builder.parameters = orm.Dict({"species": list(output.types)})
     problem = BuildWorkChain.spec().inputs.validate(builder._inputs(prune=True))

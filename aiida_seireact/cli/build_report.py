@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,11 @@ from aiida_seireact.cli._profile import terminal
 
 if TYPE_CHECKING:
     from aiida_seireact.science.structures.plan import CellPlan
+
+TURNED_DEG = 0.05
+"""A slab that is turned by less is told as not turned."""
+LARGE_FACE_ANG2 = 40_000.0
+"""Above this the atoms of a face are not looked at: up to here it takes a second or two."""
 
 
 def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
@@ -48,7 +54,8 @@ def tell(plan: CellPlan, species: Sequence[str] = ()) -> None:
         )
     terminal().print(table)
     # Of a coating there are two slabs, which are told once.
-    for line in dict.fromkeys([_missed(target) for target in report.get("targets", ())] + _polar(plan)):
+    lines = [_missed(target) for target in report.get("targets", ())] + _turned(plan) + _polar(plan) + _near(plan)
+    for line in dict.fromkeys(lines):
         click.echo(line)
     charges = [slab["charge_e"] for slab in report["slabs"]]
     if None not in charges and abs(sum(charges)) > 1e-6:
@@ -65,6 +72,46 @@ def _missed(target: dict[str, Any]) -> str:
     if abs(target["residual"]) < 5e-7:
         return f"{target['what']}: {found}, as wanted"
     return f"{target['what']}: {found}, where {wanted} was wanted ({100 * target['residual']:+.2f} %)"
+
+
+def _turned(plan: CellPlan) -> list[str]:
+    """Return how far the slabs are turned in plane against the one that rules."""
+    return [
+        f"{turned['phase']} is turned by {turned['twist_deg']:.2f}° in plane, its nearest rows by "
+        f"{turned['row_angle_deg']:.2f}°."
+        for turned in plan.report.get("orientations", ())
+        if turned["twist_deg"] > TURNED_DEG
+    ]
+
+
+def _near(plan: CellPlan) -> list[str]:
+    """Return a warning for each gap across which atoms are nearer than MD may start from, and what mends it.
+
+    The faces are looked at, not the cell; where those are large, too, what the gap itself tells.
+    """
+    from aiida_seireact.science.contacts import ContactLimits
+    from aiida_seireact.science.structures.seams import largest_limit, nearest_across, smallest_gap
+
+    table, found = ContactLimits().table(), []
+    for index, gap in enumerate(plan.gaps):
+        lower, upper = plan.slabs[index], plan.slabs[(index + 1) % len(plan.slabs)]
+        where, enough = f"{lower.spec.name} and {upper.spec.name}", largest_limit(lower, upper, table)
+        if gap >= enough:
+            continue
+        if plan.report["area_ang2"] > LARGE_FACE_ANG2:
+            found.append(
+                f"The gap of {gap:g} Å between {where} may leave atoms too near: from {enough:.2f} Å on none are. "
+                "Raise it, or look at a smaller cell of the same planes, where the distances are told."
+            )
+        elif nearest := nearest_across(lower, upper, gap, table):
+            first, second = nearest.species
+            mended = math.ceil(100 * smallest_gap(lower, upper, table) - 1e-6) / 100
+            found.append(
+                f"Warning: across the gap of {gap:g} Å between {where}, {first} and {second} are "
+                f"{nearest.distance_ang:.2f} Å apart, allowed from {nearest.limit_ang:.2f} Å: raise the gap "
+                f"to {mended:g} Å (--gap; gaps_ang of a recipe)."
+            )
+    return found
 
 
 def _polar(plan: CellPlan) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_seireact.formats.recipe import PhaseRecipe, Recipe, SlabRecipe
+from aiida_seireact.formats.recipe import BoundaryFacts, PhaseRecipe, Recipe, SlabRecipe
 from aiida_seireact.science.structures.boundaries import Boundary, Grain, registry
 from aiida_seireact.science.structures.cut import terminations
 from aiida_seireact.science.structures.orient import oriented_unit
@@ -38,6 +38,7 @@ def boundary_recipe(
     :param gap_ang: between the outermost atoms of the grains; None: the smallest at which no two atoms across a
         boundary are nearer than `closest` of the shortest distance of their elements in the crystal.
     :param shift: displacement of the upper grain in plane, in fractions of the smallest common cell.
+    :returns: with ``boundary``, which tells which one it is.
     :raises ValueError: in a sentence, what is missing or can't be.
     """
     if (layers is None) == (thickness_ang is None):
@@ -65,7 +66,16 @@ def boundary_recipe(
                 }
             )
         )  # fmt: skip
-    recipe = Recipe(phases={name: phase}, slabs=tuple(slabs), seed=seed, config_type="grain_boundary")
+    facts = BoundaryFacts(
+        axis=found.axis,
+        sigma=found.sigma,
+        angle_deg=round(found.angle_deg, 6),
+        kind=found.kind,
+        plane=found.lower.hkl,
+        strain=found.strain,
+        closest=closest if gap_ang is None else None,
+    )
+    recipe = Recipe(phases={name: phase}, slabs=tuple(slabs), boundary=facts, seed=seed, config_type="grain_boundary")
     if gap_ang is not None:
         return Recipe.model_validate({**recipe.model_dump(), "gaps_ang": gap_ang})
     limits = closest * shortest_distances(crystal, phase.min_distance_ang)

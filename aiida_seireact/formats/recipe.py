@@ -147,6 +147,20 @@ class TargetRecipe(Job):
     n_atoms: Natural | None = Field(None, description="of the whole cell; decides the layers where no slab does")
 
 
+class BoundaryFacts(Job):
+    """Which grain boundary a recipe came of. It names the cell and decides nothing in it."""
+
+    axis: Triple = Field(description="lattice direction that the upper grain is turned about")
+    sigma: Natural = Field(description="cells of the crystal in one of the coincidence lattice")
+    angle_deg: Finite = Field(description="by how much the upper grain is turned")
+    kind: Literal["twist", "tilt", "mixed"] = Field(description="how the axis lies to the plane")
+    plane: Triple = Field(description="of the lower grain")
+    strain: Finite = Field(description="largest principal strain if one grain takes all")
+    closest: Positive | None = Field(
+        None, description="fraction of the shortest distances in the crystal that gave the gaps; null: they were told"
+    )
+
+
 class Recipe(Job):
     """A stack of slabs along z, periodic in all directions.
 
@@ -167,6 +181,9 @@ class Recipe(Job):
     target: TargetRecipe | None = Field(None, description="ratio and number of atoms that decide layers left open")
     bonds: tuple[Bond, ...] = Field(BONDS, description="elements and Å: bonds that no cut may break")
     seed: int = Field(0, ge=0, description="of all that is drawn")
+    boundary: BoundaryFacts | None = Field(
+        None, description="which grain boundary it is, as `build boundary` writes it; no atom depends on it"
+    )
     config_type: str = Field("interface", min_length=1, description="config type of the frame")
 
     @field_validator("gaps_ang")
@@ -201,6 +218,15 @@ class Recipe(Job):
         except ValidationError as error:
             raise InvalidInput(f"The recipe: {readable(error)}.") from error
 
+    def content(self) -> dict[str, Any]:
+        """Return the recipe as a node holds it: every choice written out, defaults included.
+
+        The defaults of `match` are left out where each slab tells its supercell: nobody asked for them, and they decide
+        nothing.
+        """
+        told = all(slab.matrix is not None or slab.in_plane is not None for slab in self.slabs)
+        return self.model_dump(mode="json", exclude={"match"} if told and self.match == MatchRecipe() else None)
+
     def units(self) -> list[Unit]:
         """Return one layer of each slab, cut where it is to end."""
         made: dict[str, Structure] = {}
@@ -212,6 +238,9 @@ class Recipe(Job):
 
     def plan(self) -> CellPlan:
         """Plan the cell: find supercells and layers that are not told, and count.
+
+        The report holds what was found twice: in words of the science (``match``, ``targets``, ``slabs``), and as
+        ``recipe``, from which the same cell is built without a search.
 
         :raises ValueError: in a sentence, what can't be and the nearest that can.
         """
@@ -235,10 +264,16 @@ class Recipe(Job):
             specs, gaps_ang=self.gaps_ang, lattice_of=self.lattice_of, centred=self.centred, seed=self.seed
         )
         plan.report.update(facts)
+        if self.boundary is not None:
+            plan.report["boundary"] = self.boundary.model_dump(mode="json")
+        plan.report["recipe"] = self.resolved(plan).content()
         return plan
 
     def resolved(self, plan: CellPlan) -> Recipe:
-        """Return the recipe with what `plan` has found written out: nothing is searched for any more."""
+        """Return the recipe with what `plan` has found written out: nothing is searched for any more.
+
+        What was asked (`match`, `target`, heights in cells or Å) is no longer in it: keep the recipe for that.
+        """
         slabs = [
             slab.model_copy(
                 update={"matrix": tuple(tuple(row) for row in facts["matrix"]), "layers": facts["layers"],

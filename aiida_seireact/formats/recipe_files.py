@@ -58,11 +58,6 @@ def write_recipe(path: str | Path, recipe: Recipe) -> None:
         temporary.write_text(_text(content, form), encoding="utf-8")
 
 
-def content_of(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as a node holds it: every choice written out, defaults included."""
-    return recipe.model_dump(mode="json")
-
-
 class _Dumper(yaml.SafeDumper):
     """Writes text of several lines, as of a CIF, line by line."""
 

@@ -29,6 +29,7 @@ def run(job: BuildJob, folder: Path, progress: Progress) -> dict[str, Any]:
 
     Composition and strain are known before an atom is made; the atoms are made and written block by block, so that
     three million need no more memory than a hundred thousand. The same recipe gives the same bytes on any machine.
+    `report` holds, beside `match` and `targets`, the `recipe` with what was found: it builds the same cell again.
     """
     start = time.perf_counter()
     try:

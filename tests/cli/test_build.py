@@ -214,9 +214,30 @@ def test_a_stored_cell_comes_of_a_process_and_is_known_the_second_time(call: Any
     assert isinstance(frames, FramesData)
     assert frames.frames.structure_ids == Frames.from_extxyz("c.extxyz").structure_ids == [report["structure_id"]]
     assert report["n_atoms"] == planned().n_atoms
-    recipe = frames.creator.inputs.recipe.get_dict()
-    assert "match" in recipe  # every choice is written out
-    assert Recipe.read(recipe).plan().n_atoms == planned().n_atoms
+    asked = frames.creator.inputs.recipe.get_dict()
+    assert Recipe.read(asked) == Recipe.read(yaml.safe_load(RECIPE))  # nothing that was asked is lost
+    assert asked["match"]["choose"] == "area"  # every choice is written out
+    found_recipe = report["report"]["recipe"]
+    assert not {"match", "in_plane"} & {key for key in found_recipe if found_recipe[key] is not None}
+    built = Recipe.read(found_recipe).plan().to_ase()
+    assert (built.positions == frames.frames.to_atoms(0).positions).all()
+
+
+def test_a_stored_target_is_told_with_what_was_found(call: Any, profile: str) -> None:
+    result = call("interface", "Li6PS5Cl", "Li", "--layers-a", 1, "--ratio", 8, "--max-strain", 0.09, "--match",
+                  "strain", "--max-area", 150, "-p", profile, "--store")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    report = orm.load_node(int(re.findall(r"report <(\d+)>", result.output)[0]))
+    asked = Recipe.read(report.creator.inputs.recipe.get_dict())
+    assert asked.target is not None
+    assert (asked.target.metal_per_formula_unit, asked.match.choose, asked.match.max_strain) == (8, "strain", 0.09)
+    assert [slab.layers for slab in asked.slabs] == [1, None]
+    told = report["report"]
+    assert told["targets"][0]["wanted"] == 8
+    assert told["match"]
+    assert [slab["layers"] for slab in told["recipe"]["slabs"]] == [slab["layers"] for slab in told["slabs"]]
+    assert told["recipe"]["target"] is None
+    assert "match" not in told["recipe"]
 
 
 def test_too_large_a_cell_is_refused_before_an_atom_is_made(
@@ -258,7 +279,7 @@ def test_submit_gives_recipe_and_species_to_the_daemon(
     assert "Submitted BuildWorkChain <7>.  aiida-seireact status 7 --follow" in result.output
     (builder,) = given
     assert builder.parameters.get_dict() == {"species": ["Li", "S", "P"]}
-    assert Recipe.read(builder.recipe.get_dict()).plan().n_atoms == planned().n_atoms
+    assert Recipe.read(builder.recipe.get_dict()) == Recipe.read(yaml.safe_load(RECIPE))
     assert "There is no single code 'x@y'" in call(*words[:6], "x@y").output
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.io import read
 from click.testing import CliRunner, Result
@@ -27,6 +28,25 @@ def test_a_tilt_boundary_is_written_with_its_recipe_and_the_recipe_is_the_cell(t
     atoms, again = read(cell), read_recipe(recipe).plan().to_ase()
     assert len(atoms) == 2 * 2 * 20
     assert atoms.positions == pytest.approx(again.positions, abs=1e-6)
+
+
+def test_a_boundary_says_which_it_is_in_recipe_and_report_and_no_atom_moves(tmp_path):
+    kept = tmp_path / "tilt.yaml"
+    words = ("Li", "--sigma", "5", "--plane", "2 1 0", "--layers", "20", "--write-recipe", str(kept))
+    assert run(*words, "--closest", "0.8").exit_code == 0
+    recipe = read_recipe(kept)
+    assert recipe.boundary is not None
+    plan, facts = recipe.plan(), recipe.boundary.model_dump(mode="json")
+    assert facts.pop("angle_deg") == pytest.approx(2 * np.degrees(np.arctan(1 / 2)), abs=1e-4)
+    assert facts == {"axis": [0, 0, 1], "sigma": 5, "kind": "tilt", "plane": [2, 1, 0], "strain": 0.0, "closest": 0.8}
+    assert plan.report["boundary"] == plan.report["recipe"]["boundary"] == recipe.boundary.model_dump(mode="json")
+    unnamed = recipe.model_copy(update={"boundary": None}).plan()
+    assert "boundary" not in unnamed.report
+    assert (unnamed.to_ase().positions == plan.to_ase().positions).all()
+    assert run(*words, "--gap", "1.0").exit_code == 0
+    told = read_recipe(kept).boundary
+    assert told is not None
+    assert told.closest is None
 
 
 def test_a_cif_does_as_well_and_the_gap_is_as_told():

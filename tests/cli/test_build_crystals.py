@@ -285,3 +285,28 @@ def test_a_slab_that_can_not_be_is_said(call: Any, arguments: list[Any], message
     result = call("slab", *arguments)
     assert result.exit_code != 0
     assert message in " ".join(result.output.split()), result.output
+
+
+def test_atoms_too_near_across_a_gap_are_told_with_the_gap_that_mends_it(call: Any) -> None:
+    words = ("interface", "Li6PS5Cl", "Li", "--layers-a", 1, "--layers-b", 4)
+    said = call(*words, "--gap", 0.3, "-o", "near.extxyz").output
+    told = re.findall(
+        r"Warning: across the gap of 0.3 Å between (\w+) and \w+, (\w+) and (\w+) are ([\d.]+) Å apart, allowed from "
+        r"[\d.]+ Å: raise the gap to ([\d.]+) Å", said
+    )  # fmt: skip
+    assert "Li6PS5Cl" in [row[0] for row in told]
+    distances = read("near.extxyz").get_all_distances(mic=True)
+    np.fill_diagonal(distances, 9.0)
+    assert min(float(row[3]) for row in told) == pytest.approx(distances.min(), abs=5.1e-3)
+    mended = max(float(row[4]) for row in told)
+    assert mended > 0.3
+    assert "Warning" not in call(*words, "--gap", mended, "--dry-run").output
+    assert "Warning" in call(*words, "--gap", mended - 0.03, "--dry-run").output
+    assert "Warning" not in call(*words, "--dry-run").output
+
+
+def test_a_twist_is_told_where_there_is_one(call: Any) -> None:
+    words = ("interface", "Li6PS5Cl", "Li", "--layers-a", 1, "--layers-b", 4, "--dry-run")
+    assert "is turned by" not in call(*words).output
+    turned = call(*words, "--hkl-b", "110", "--match", "strain", "--max-area", 200).output
+    assert re.search(r"Li is turned by [\d.]+° in plane, its nearest rows by [\d.]+°\.", turned)

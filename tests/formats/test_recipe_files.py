@@ -8,7 +8,7 @@ import pytest
 
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.recipe import Recipe
-from aiida_seireact.formats.recipe_files import content_of, read_recipe, write_recipe
+from aiida_seireact.formats.recipe_files import read_recipe, write_recipe
 
 CIF = "data_Li\n_cell_length_a 3.5\n# it's: a {trap} for YAML\n\nloop_\n _atom_site_label\n Li1\n"
 RECIPE = Recipe.read(
@@ -38,10 +38,14 @@ def test_defaults_are_left_out_but_the_seed_and_a_cif_stays_in_lines(tmp_path: P
 
 
 def test_a_node_holds_every_choice() -> None:
-    content = content_of(RECIPE)
+    content = RECIPE.content()
     assert {"seed", "bonds", "match", "lattice_of", "config_type", "target"} <= set(content)
     assert "keep_volume" in content["slabs"][0]
     assert Recipe.read(content) == RECIPE
+    # Nobody asked for a match, and there is none: its defaults would say that there was.
+    unasked = Recipe.read({key: value for key, value in content.items() if key != "match"})
+    assert "match" not in unasked.content()
+    assert Recipe.read(unasked.content()) == unasked
 
 
 def test_a_file_that_holds_none_is_refused_by_name(tmp_path: Path) -> None:

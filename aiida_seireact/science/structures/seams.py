@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from ase.data import atomic_numbers, vdw_radii
+from ase.data import atomic_numbers, chemical_symbols, vdw_radii
 from ase.neighborlist import primitive_neighbor_list
 from numpy.typing import NDArray
 from pymatgen.core.structure import Structure
@@ -15,6 +16,19 @@ from aiida_seireact.science.structures.slab import Slab
 SMALLEST_GAP_ANG = 0.1
 """Where two faces interlock: a gap is a distance between outermost atoms, and above zero."""
 _STEP_ANG = 1e-3
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The two atoms across a gap that come nearest to each other, measured by their limit.
+
+    :ivar species: element below and element above.
+    :ivar distance_ang: between them; ``limit_ang``: smallest distance allowed.
+    """
+
+    species: tuple[str, str]
+    distance_ang: float
+    limit_ang: float
 
 
 def shortest_distances(crystal: Structure, exclusive_ang: float) -> NDArray[np.float64]:
@@ -51,7 +65,48 @@ def smallest_gap(lower: Slab, upper: Slab, limits: NDArray[np.float64]) -> float
     :param upper: its lower face; in the same cell.
     :param limits: smallest distance by atomic numbers, Å.
     """
-    reach = float(limits[np.isfinite(limits)].max())
+    below, above, across, depths = _pairs(lower, upper, float(limits[np.isfinite(limits)].max()))
+    wanted = limits[below, above]
+    near = across < wanted
+    rises = np.sqrt(wanted[near] ** 2 - across[near] ** 2) - depths[near]
+    needed = float(rises.max()) if len(rises) else 0.0
+    return max(SMALLEST_GAP_ANG, float(np.ceil(round(needed / _STEP_ANG, 6)) * _STEP_ANG))
+
+
+def nearest_across(lower: Slab, upper: Slab, gap_ang: float, limits: NDArray[np.float64]) -> Nearest | None:
+    """Return the pair across a gap that is farthest below its limit; None if every pair keeps it.
+
+    :param lower: its upper face is looked at.
+    :param upper: its lower face; in the same cell.
+    :param gap_ang: between outermost atoms of the two.
+    :param limits: smallest distance by atomic numbers, Å, such as `science.contacts.ContactLimits` tables them.
+    """
+    # A gap is the smallest height between two atoms across it, so that no pair is nearer.
+    if gap_ang >= largest_limit(lower, upper, limits):
+        return None
+    below, above, across, depths = _pairs(lower, upper, float(limits[np.isfinite(limits)].max()))
+    wanted = limits[below, above]
+    distances = np.hypot(across, gap_ang + depths)
+    if not (distances < wanted - _STEP_ANG).any():
+        return None
+    worst = int(np.argmin(distances / wanted))
+    species = (chemical_symbols[int(below[worst])], chemical_symbols[int(above[worst])])
+    return Nearest(species, float(distances[worst]), float(wanted[worst]))
+
+
+def largest_limit(lower: Slab, upper: Slab, limits: NDArray[np.float64]) -> float:
+    """Return the largest limit of an element of one slab and one of the other, Å: a gap of it keeps all."""
+    below, above = ([atomic_numbers[symbol] for symbol in slab.counts] for slab in (lower, upper))
+    return float(limits[np.ix_(below, above)].max())
+
+
+def _pairs(
+    lower: Slab, upper: Slab, reach: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the pairs across a gap that may come within ``reach``, Å.
+
+    :returns: atomic number below and above, distance in plane, and what the two lie below their faces, in sum.
+    """
     below, depth_below, flat_below = _face(lower, reach, top=True)
     above, depth_above, flat_above = _face(upper, reach, top=False)
     cell = np.eye(3)
@@ -60,13 +115,8 @@ def smallest_gap(lower: Slab, upper: Slab, limits: NDArray[np.float64]) -> float
     flat[:, :2] = np.concatenate([flat_below, flat_above])
     first, second, across = primitive_neighbor_list("ijd", (True, True, False), cell, flat, reach)
     pairs = (first < len(below)) & (second >= len(below))
-    i, j, across = first[pairs], second[pairs] - len(below), across[pairs]
-    wanted = limits[below[i], above[j]]
-    near = across < wanted
-    i, j, across, wanted = i[near], j[near], across[near], wanted[near]
-    rises = np.sqrt(wanted**2 - across**2) - depth_below[i] - depth_above[j]
-    needed = float(rises.max()) if len(rises) else 0.0
-    return max(SMALLEST_GAP_ANG, float(np.ceil(round(needed / _STEP_ANG, 6)) * _STEP_ANG))
+    i, j = first[pairs], second[pairs] - len(below)
+    return below[i], above[j], across[pairs], depth_below[i] + depth_above[j]
 
 
 def _face(slab: Slab, reach: float, *, top: bool) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

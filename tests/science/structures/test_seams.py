@@ -14,7 +14,7 @@ from aiida_seireact.science.structures import library
 from aiida_seireact.science.structures.cut import cut_unit
 from aiida_seireact.science.structures.orient import Unit, oriented_unit
 from aiida_seireact.science.structures.plan import CellPlan, plan_cell
-from aiida_seireact.science.structures.seams import SMALLEST_GAP_ANG, shortest_distances, smallest_gap
+from aiida_seireact.science.structures.seams import SMALLEST_GAP_ANG, nearest_across, shortest_distances, smallest_gap
 from aiida_seireact.science.structures.slab import SlabSpec
 
 LI, S, CL, P = 3, 16, 17, 15
@@ -75,3 +75,17 @@ def test_at_the_gap_no_pair_is_nearer_and_at_less_one_is(x, y, distance):
     assert nearest(gap) >= distance - 1e-6
     if gap > SMALLEST_GAP_ANG + 2e-3:
         assert nearest(gap - 2e-3) < distance
+
+
+@settings(max_examples=10, deadline=None)
+@given(x=st.floats(0, 0.99), y=st.floats(0, 0.99), gap=st.floats(0.3, 2.5))
+def test_the_nearest_pair_is_that_of_the_cell(x, y, gap):
+    lower, upper = stack(gap, (x, y)).slabs
+    first, second, lengths, vectors = neighbor_list("ijdD", stack(gap, (x, y)).to_ase(), 4.5)
+    across = float(lengths[(first < 3) & (second >= 3) & (vectors[:, 2] > 0)].min())
+    assert nearest_across(lower, upper, gap, limits(across - 2e-3)) is None
+    found = nearest_across(lower, upper, gap, limits(across + 0.1))
+    assert found is not None
+    assert found.species == ("Li", "Li")
+    assert found.distance_ang == pytest.approx(across, abs=1e-6)
+    assert found.limit_ang == across + 0.1
