@@ -15,12 +15,12 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.science.structures.plan import CellPlan
 
 WHOLE_ATOMS = 300_000
-"""Above this a form that is written as a whole is refused: a CIF of so many atoms takes a minute and 1 GB."""
+"""Above this a form that is written as a whole is refused: a CIF of so many atoms takes 20 s and 0.6 GB."""
 
 SMALL_CELL = 30_000
 """Most atoms of a cell that is built inside the graph, by a calcfunction. It runs in the process that called it, a
-daemon's worker or a command, and its frame goes through the profile's repository: up to here within a second or two
-and 1 MB. What is larger is no cell to label or to look at but one to run, and is built where it runs."""
+daemon's worker or a command, and its frame goes through the profile's repository: up to here within a second and
+1 MB. What is larger is no cell to label or to look at but one to run, and is built where it runs."""
 
 
 def _extxyz(path: Path, atoms: Atoms) -> None:
@@ -122,7 +122,7 @@ def refuse_large(n_atoms: int) -> None:
 
 
 def group_of(config_type: str) -> str:
-    """Return the group of a cell that was built: an independent draw."""
+    """Return the group of a cell that was built: one for all cells of a type, whatever their seed."""
     return f"cell/{config_type}" if config_type else ""
 
 

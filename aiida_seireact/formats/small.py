@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 MAX_ATOMS = 100_000
-"""Of all frames together: 100 draws of a thousand atoms take two seconds."""
+"""Of all frames together: 100 draws of a thousand atoms take a second."""
 
 MAX_EWALD_SITES = 700
 """An Ewald sum over so many sites takes a second: 2 x 2 x 2 argyrodite cells have 608."""
 
 MAX_SMALL_ARRANGEMENTS = 20_000
-"""So many are sorted into orbits within two seconds."""
+"""Half as many are sorted into orbits in half a second."""
 
 
 def refuse_atoms(n_atoms: int) -> None:

@@ -9,6 +9,10 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.defects import DefectsSettings
 from aiida_seireact.formats.disorder import EnsembleSettings, Made, OrderingsSettings, read_settings
 
+VERSION = 1
+"""Raise when the same input gives another output: the source of this module is part of the hash, that of `science` is
+not."""
+
 
 @calcfunction
 def ensemble(parameters: orm.Dict) -> dict[str, orm.Data]:
