@@ -72,7 +72,8 @@ def boundary_recipe(
         angle_deg=round(found.angle_deg, 6),
         kind=found.kind,
         plane=found.lower.hkl,
-        strain=found.strain,
+        # Rounded as the angle: noise of the last bit would make another recipe of the same boundary on another machine.
+        strain=round(found.strain, 9),
         closest=closest if gap_ang is None else None,
     )
     recipe = Recipe(phases={name: phase}, slabs=tuple(slabs), boundary=facts, seed=seed, config_type="grain_boundary")
