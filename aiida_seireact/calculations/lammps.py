@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +14,46 @@ from pydantic import ValidationError
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.remote_cell import define_cell, place_cell, validate_cell
+from aiida_seireact.calculations.restarts import place_restart
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.cell_files import LAMMPS
 from aiida_seireact.formats.jobs.base import readable
 from aiida_seireact.formats.jobs.lmp import ContactSettings, SegmentSettings
+from aiida_seireact.formats.killed_segment import RESUME_RESTART_FILE
 from aiida_seireact.formats.lammps_input import (
     DATA_FILE,
     DUMP_FILE,
     FINAL_DATA_FILE,
+    FINAL_RESTART_FILE,
+    START_RESTART_FILE,
     lammps_input,
     write_data,
 )
 from aiida_seireact.science.contacts import refusal, too_close
 
+KILLED = "killed"
+# Left of the walltime for what comes before and after LAMMPS: loading the model, compressing the dump.
+WALLTIME_SHARE, WALLTIME_LEFT_S = 0.05, 60.0
+
 
 class LammpsCalculation(ProgramCalculation):
-    """A structure and a compiled model in, a trajectory out; the dump is named by sha256 in its manifest.
+    """A segment of MD: a structure or a restart, and a compiled model in; a trajectory and a restart out.
 
     The structure is a node, or the file that `seireact.build` has left on the computer: that one is linked, never
-    copied through the daemon, and its sha256 is checked before anything runs.
+    copied through the daemon, and its sha256 is checked before anything runs. A restart that was not retrieved is
+    linked and checked in the same way.
     """
 
     PARSER = "seireact.lammps"
-    RETRIEVE = (files.LAMMPS_INPUT, FINAL_DATA_FILE, files.MANIFEST)
-    RETRIEVE_TEMPORARY = (files.LAMMPS_LOG,)
-    # Where the cell lies is not what it is: that is said by its report.
-    UNHASHED = ("cell__folder",)
-    CACHE_VERSION = 1
+    RETRIEVE = (files.LAMMPS_INPUT, files.MANIFEST)
+    RETRIEVE_TEMPORARY = (files.THERMO,)
+    # Where the cell lies is not what it is: that is said by its report. A killed try only saves steps.
+    UNHASHED = ("cell__folder", "resume")
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -52,36 +63,88 @@ class LammpsCalculation(ProgramCalculation):
             valid_type=FramesData,
             required=False,
             validator=validate_structure,
-            help="One frame to start from; in its place, for large cells, `cell`.",
+            help="One frame to start from; in its place, for large cells, `cell`; to go on with a run, `restart`.",
         )
         define_cell(spec)
+        spec.input(
+            "restart",
+            valid_type=RestartData,
+            required=False,
+            help="Where the segment before ended; velocities, thermostat, barostat and step come from it.",
+        )
+        spec.input(
+            "resume",
+            valid_type=orm.RemoteData,
+            required=False,
+            help="Folder of a killed try of this same segment: what it has done is kept, up to its last good restart "
+            "file. With or without it the segment is the same to the cache.",
+        )
         spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="The compiled model.")
         spec.input(
             "parameters",
             valid_type=orm.Dict,
             validator=validate_parameters,
             help="`md`: ensemble, temperature_k, pressure_gpa, steps, timestep_fs, dump_every, …; `engine`: `stop` ("
-            "bounds of volume, hole and distance that end the run) and `check_every`; `retrieve_dump`.",
+            "bounds of volume, hole and distance that end the run) and `check_every`; `segment_steps`, "
+            "`retrieve_dump`, `retrieve_restart`.",
         )
         spec.inputs.validator = validate_segment
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
+        spec.output("restart", valid_type=RestartData, required=False, help="Where the next segment goes on.")
+        spec.output("performance", valid_type=orm.Dict, help="Steps, seconds, cores and GPUs, for the ledger.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
         job: dict[str, Any] = settings.engine.model_dump(mode="json")
+        species = self._place_start(folder, links, job)
+        first = self.inputs.restart.step if "restart" in self.inputs else 0
+        job["first_step"] = first
+        script = partial(
+            lammps_input,
+            settings.md,
+            species=species,
+            model=files.COMPILED,
+            end_step=settings.end_step(first),
+            seconds_max=self.seconds_max(settings),
+        )
+        data = "structure" in self.inputs or bool(self.inputs.get("cell"))
+        text = script() if data else script(start="restart", start_file=START_RESTART_FILE)
+        (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
+        if "resume" in self.inputs:
+            job |= {"resume": KILLED, "dumps": {DUMP_FILE: settings.md.dump_every}}
+            killed = self.inputs.resume
+            links.remote_symlink.append((killed.computer.uuid, killed.get_remote_path(), KILLED))
+            text = script(start="restart", start_file=RESUME_RESTART_FILE)
+            (folder / files.LAMMPS_RESUME_INPUT).write_text(text, encoding="utf-8")
+        with self.inputs.potential.open(mode="rb") as source:
+            (folder / files.COMPILED).write_bytes(source.read())
+        return job
+
+    def _place_start(self, folder: Path, links: Links, job: dict[str, Any]) -> list[str]:
+        """Bring what the segment begins with; return the element of each atom type."""
+        if "restart" in self.inputs:
+            restart = self.inputs.restart
+            job["start_file"] = place_restart(restart, self.inputs.code.computer, START_RESTART_FILE, links)
+            if job["reference_volume_ang3"] is None:
+                job["reference_volume_ang3"] = restart.base.attributes.get("reference_volume_ang3")
+            return restart.species
         if "structure" in self.inputs:
             atoms = self.inputs.structure.to_ase()
             present = set(atoms.get_chemical_symbols())
             species = [symbol for symbol in self.inputs.potential.species if symbol in present]
             write_data(folder / DATA_FILE, atoms, species)
-        else:
-            species = self.inputs.cell.report["species"]
-            job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
-        text = lammps_input(settings.md, species=species, model=files.COMPILED)
-        (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
-        with self.inputs.potential.open(mode="rb") as source:
-            (folder / files.COMPILED).write_bytes(source.read())
-        return job
+            return species
+        job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
+        return list(self.inputs.cell.report["species"])
+
+    def seconds_max(self, settings: SegmentSettings) -> float | None:
+        """Return when LAMMPS ends by itself: as asked, else before the scheduler would end it."""
+        if settings.seconds_max is not None:
+            return settings.seconds_max
+        walltime = self.inputs.metadata.options.get("max_wallclock_seconds")
+        if walltime is None:
+            return None
+        return max(walltime * (1 - WALLTIME_SHARE) - WALLTIME_LEFT_S, walltime / 2)
 
     def arguments(self) -> list[str]:
         return ["-in", files.LAMMPS_INPUT, "-log", files.LAMMPS_LOG, "-job", files.JOB]
@@ -90,7 +153,11 @@ class LammpsCalculation(ProgramCalculation):
         info = super().prepare_for_submission(folder)
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
         if settings.retrieve_dump:
-            info.retrieve_list.append(DUMP_FILE + (".gz" if settings.engine.compress else ""))
+            # What was taken over from a killed try lies beside the dump under names of its own.
+            packed = ".gz" if settings.engine.compress else ""
+            info.retrieve_list += [FINAL_DATA_FILE, (f"*{DUMP_FILE}{packed}", ".", 0)]
+        if settings.retrieve_restart:
+            info.retrieve_list.append(FINAL_RESTART_FILE)
         return info
 
 
@@ -100,8 +167,9 @@ def validate_parameters(parameters: orm.Dict, _: Any) -> str | None:
         settings = SegmentSettings.model_validate(parameters.get_dict())
     except ValidationError as error:
         return f"These parameters don't fit: {readable(error)}."
-    if settings.engine.start_file is not None:
-        return "engine.start_file is filled in by the calculation: remove it from the parameters."
+    for name in ("start_file", "first_step", "resume", "dumps"):
+        if getattr(settings.engine, name):
+            return f"engine.{name} is filled in by the calculation: remove it from the parameters."
     return None
 
 
@@ -148,22 +216,24 @@ def validate_start(inputs: Any, context: Any) -> str | None:
     """Refuse no or two structures to start from, half a cell, and a model that does not know every species."""
     if "potential" not in inputs:
         return None
-    if ("structure" in inputs) == bool(inputs.get("cell")):
+    if sum((("structure" in inputs), bool(inputs.get("cell")), ("restart" in inputs))) != 1:
         return (
             "MD starts from one structure: give `structure`, a frame, or `cell`, the remote folder and the report of a "
-            "`seireact.build`."
+            "`seireact.build`, or `restart`, where a run ended."
         )
     computer = inputs["code"].computer if "code" in inputs else None
     complaint = validate_cell(inputs["cell"], computer, LAMMPS) if inputs.get("cell") else None
-    return complaint or validate_species(inputs, context)
+    return complaint or validate_species(inputs, context) or validate_step(inputs)
 
 
 def validate_species(inputs: Any, _: Any) -> str | None:
     """Refuse a model that does not know every species of the structure."""
-    if "potential" not in inputs or not ("structure" in inputs or inputs.get("cell")):
+    if "potential" not in inputs or not ("structure" in inputs or inputs.get("cell") or "restart" in inputs):
         return None
     if "structure" in inputs:
         species = inputs["structure"].base.attributes.get("species")
+    elif "restart" in inputs:
+        species = inputs["restart"].species
     else:
         species = inputs["cell"]["report"]["species"]
     known = inputs["potential"].species
@@ -174,3 +244,13 @@ def validate_species(inputs: Any, _: Any) -> str | None:
             "these species, or take another model."
         )
     return None
+
+
+def validate_step(inputs: Any) -> str | None:
+    """Refuse to go on with a run that is done."""
+    if "restart" not in inputs or "parameters" not in inputs:
+        return None
+    steps, done = SegmentSettings.model_validate(inputs["parameters"].get_dict()).md.steps, inputs["restart"].step
+    if steps > done:
+        return None
+    return f"The run is done: md.steps is {steps}, and the restart is of step {done}. To extend it, ask for more steps."

@@ -28,13 +28,12 @@ def place_run(
     files = []
     for number, chunk in enumerate(run.manifest):
         copy = run.live_copy(chunk["sha256"])
-        suffix = ".dump.gz" if chunk["file"].endswith(".gz") else ".dump"
+        suffix = ".dump" + "".join(end for end in (".gz", ".zst") if chunk["file"].endswith(end))
         files.append(f"{name}_{number:04d}{suffix}")
         if copy.is_retrieved:
             links.local_copy.append((copy.node.uuid, copy.file, files[-1]))
         elif copy.node.computer.uuid == computer.uuid:
-            path = str(Path(copy.node.get_remote_path()) / copy.file)
-            links.remote_symlink.append((computer.uuid, path, files[-1]))
+            links.remote_symlink.append((computer.uuid, copy.path, files[-1]))
         else:
             raise ValueError(
                 f"Chunk {copy.file} of trajectory {run.pk} lies on {copy.node.computer.label}, this job runs on "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent, ValidationError
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class LiveCopy:
-    """A place where a chunk of a trajectory lies: a retrieved folder (so in the repository), or a computer."""
-
-    node: orm.FolderData | orm.RemoteData
-    file: str
-
-    @property
-    def is_retrieved(self) -> bool:
-        """Whether the chunk is in the AiiDA repository, and so never purged."""
-        return isinstance(self.node, orm.FolderData)
+from aiida_seireact.data.copies import LiveCopy, copies_of
 
 
 class TrajectoryData(orm.ArrayData):
@@ -31,8 +19,8 @@ class TrajectoryData(orm.ArrayData):
 
     Arrays: one for each thermo column (``step``, ``temp``, ``pe``, ``press``, ``vol`` …; LAMMPS metal units), named
     ``thermo_<column>``. Attributes to query: ``manifest`` (a list of chunks with file, sha256, bytes, steps),
-    ``content_hash``, ``n_atoms``, ``species``, ``timestep_fs``, ``dump_every``, ``steps``, ``steps_asked``, ``done``,
-    ``stopped_by``.
+    ``content_hash``, ``n_atoms``, ``species``, ``timestep_fs``, ``dump_every``, ``first_step``, ``last_step``,
+    ``steps``, ``steps_asked``, ``done``, ``stopped_by``. A run of several segments is one such node too.
     """
 
     def __init__(
@@ -46,8 +34,8 @@ class TrajectoryData(orm.ArrayData):
         """:param thermo: columns of equal length.
 
         :param manifest: the chunks, in order.
-        :param facts: ``n_atoms``, ``species``, ``timestep_fs``, ``dump_every``, ``steps``, ``steps_asked``, ``done``,
-            ``stopped_by``.
+        :param facts: ``n_atoms``, ``species``, ``timestep_fs``, ``dump_every``, ``first_step``, ``last_step``,
+            ``steps``, ``steps_asked``, ``done``, ``stopped_by``.
         """
         super().__init__(**kwargs)
         for name, column in (thermo or {}).items():
@@ -59,8 +47,9 @@ class TrajectoryData(orm.ArrayData):
     def _validate(self) -> bool:
         super()._validate()
         manifest = self.base.attributes.get("manifest")
-        if not manifest:
-            raise ValidationError("A trajectory needs the manifest of its chunks.")
+        # A segment that was stopped before its first frame has none.
+        if not manifest and not len(self.get_arraynames()):
+            raise ValidationError("A trajectory needs the manifest of its chunks, or a thermo table.")
         for chunk in manifest:
             if not {"file", "sha256", "bytes", "first_step", "last_step"} <= set(chunk):
                 raise ValidationError(f"The chunk {chunk.get('file')} lacks its sha256, size or steps.")
@@ -92,18 +81,25 @@ class TrajectoryData(orm.ArrayData):
     def live_copies(self, sha256: str) -> Iterator[LiveCopy]:
         """Yield the places that held the chunk ``sha256`` when its run ended, repository first.
 
-        All runs with the same content are asked, so a replay from the cache finds the bytes of the first run.
+        All runs with the same content are asked, so a replay from the cache finds the bytes of the first run; of a run
+        of several segments, the segment that wrote the chunk.
         """
-        query = orm.QueryBuilder(backend=self.backend)
-        query.append(TrajectoryData, filters={"attributes.content_hash": self.content_hash}, project="*")
-        runs = [self, *(node for node in query.all(flat=True) if node.pk != self.pk)]
-        creators = [node.creator for node in runs if node.creator is not None]
-        names = [chunk["file"] for chunk in self.manifest if chunk["sha256"] == sha256]
-        for folder in [creator.outputs.retrieved for creator in creators if "retrieved" in creator.outputs]:
-            yield from (LiveCopy(folder, name) for name in names if name in folder.base.repository.list_object_names())
-        for remote in [creator.outputs.remote_folder for creator in creators if "remote_folder" in creator.outputs]:
-            if not remote.is_empty:
-                yield from (LiveCopy(remote, name) for name in names)
+        for segment in self._segments():
+            names = [chunk["file"] for chunk in segment.manifest if chunk["sha256"] == sha256]
+            if not names:
+                continue
+            query = orm.QueryBuilder(backend=self.backend)
+            query.append(TrajectoryData, filters={"attributes.content_hash": segment.content_hash}, project="*")
+            runs = [segment, *(node for node in query.all(flat=True) if node.pk != segment.pk)]
+            creators = [node.creator for node in runs if isinstance(node.creator, orm.CalcJobNode)]
+            yield from copies_of(creators, names[0])
+
+    def _segments(self) -> list[TrajectoryData]:
+        """Return the trajectories of jobs that this one is joined from, itself if it is one."""
+        if self.creator is None or isinstance(self.creator, orm.CalcJobNode):
+            return [self]
+        links = self.creator.base.links.get_incoming(node_class=TrajectoryData).all()
+        return [segment for link in links for segment in link.node._segments()]
 
     def live_copy(self, sha256: str) -> LiveCopy:
         """Return the best place that holds a chunk.

@@ -19,8 +19,10 @@ NEQUIP_LOG = "nequip.log"
 COMPILE_LOG = "compile.log"
 
 LAMMPS_INPUT = "in.lammps"
+LAMMPS_RESUME_INPUT = "in.resume.lammps"
 LAMMPS_LOG = "log.lammps"
 MANIFEST = "manifest.json"
+THERMO = "thermo.npz"
 
 PHASES = "phases.npz"
 LABELS = "labels.npz"

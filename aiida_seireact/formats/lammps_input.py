@@ -18,23 +18,30 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from aiida_seireact.formats.atomic import write_atomically
 
 DATA_FILE = "structure.data"
+START_RESTART_FILE = "start.restart"
 DUMP_FILE = "traj.dump"
 FINAL_DATA_FILE = "final.data"
 FINAL_RESTART_FILE = "final.restart"
+# LAMMPS writes them in turn, so that one is whole while the other is being written.
+TURN_RESTART_FILES = ("restart.1", "restart.2")
 BAR_PER_GPA = 1e4
 FS_PER_PS = 1e3
+THERMO_KEYWORDS = (
+    *("step", "temp", "pe", "ke", "etotal", "econserve", "press", "vol"),
+    *("lx", "ly", "lz", "xy", "xz", "yz", "pxx", "pyy", "pzz", "pxy", "pxz", "pyz"),
+)
 
 PositiveFloat = Annotated[float, Field(gt=0)]
 Positive = Annotated[int, Field(gt=0)]
 
 
 class MdSettings(BaseModel):
-    """One segment of molecular dynamics."""
+    """A run of molecular dynamics, which several segments may make up."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ensemble: Literal["nve", "nvt", "npt"] = "nvt"
-    steps: Positive = Field(2000, description="steps of this segment")
+    steps: Positive = Field(2000, description="the step at which the run ends, whatever it continues from")
     timestep_fs: PositiveFloat = 2.0
     temperature_k: PositiveFloat = 300.0
     temperature_end_k: PositiveFloat | None = Field(None, description="end of a ramp; null: constant")
@@ -49,7 +56,7 @@ class MdSettings(BaseModel):
     dump_velocities: bool = False
     thermo_every: Positive = 10
     restart_every: Positive | None = Field(
-        None, description="write restart.1 and restart.2 in turn; null: only at the end"
+        None, description="steps between restart files, two in turn: what a kill costs at most; null: only at the end"
     )
     neighbor_skin_ang: PositiveFloat = 1.0
 
@@ -69,47 +76,62 @@ def lammps_input(
     model: str,
     start: Literal["data", "restart"] = "data",
     start_file: str = DATA_FILE,
+    end_step: int | None = None,
+    seconds_max: float | None = None,
 ) -> str:
-    """Return the input script.
+    """Return the input script of a segment.
+
+    Steps are counted from the first structure on, and a restart file brings its step: a segment says where it ends,
+    not how long it is, so none can do a step twice. A ramp spans the whole run.
 
     :param species: element of each LAMMPS type, in the order of the data file; elements of the model.
     :param model: compiled model beside the input, ``*.nequip.pt2``.
     :param start: begin from a data file, or continue from a restart file with its thermostat, step and
         velocities.
-    :raises ValueError: new velocities asked for a restart.
+    :param end_step: where this segment ends; default: where the run does.
+    :param seconds_max: end the segment cleanly after so many seconds; None: never.
     """
-    if start == "restart" and settings.velocity_seed is not None:
-        raise ValueError("A restart brings its velocities: set velocity_seed to null.")
     names = " ".join(species)
     first = settings.temperature_k
     last = settings.temperature_end_k or first
     triclinic = settings.ensemble == "npt" and settings.barostat == "tri" and start == "data"
-    lines = [
-        *opening(settings, start=start, start_file=start_file, model=model, species=species, triclinic=triclinic),
+    lines = opening(settings, start=start, start_file=start_file, model=model, species=species, triclinic=triclinic)
+    if seconds_max is not None:
+        lines.insert(0, f"timer           timeout {clock(seconds_max)} every 10")
+    lines += [
         "",
         f"thermo          {settings.thermo_every}",
-        "thermo_style    custom step temp pe etotal press vol lx ly lz xy xz yz pxx pyy pzz pxy pxz pyz",
-        "thermo_modify   line yaml format float %.10g flush yes",
+        f"thermo_style    custom {' '.join(THERMO_KEYWORDS)}",
+        "thermo_modify   line yaml format float %.12g flush yes",
     ]
     columns = "id element xu yu zu" + (" vx vy vz" if settings.dump_velocities else "")
     lines += [
         f"dump            traj all custom {settings.dump_every} {DUMP_FILE} {columns}",
         f"dump_modify     traj sort id element {names} format float %.6f flush yes",
     ]
+    if start == "restart":
+        # The frame of the first step is the last one of the segment before.
+        lines += ["variable        seam equal step<=$(step)", "dump_modify     traj skip v_seam"]
     if settings.restart_every is not None:
-        lines.append(f"restart         {settings.restart_every} restart.1 restart.2")
+        lines.append(f"restart         {settings.restart_every} {' '.join(TURN_RESTART_FILES)}")
     lines.append("")
-    if settings.velocity_seed is not None:
+    if start == "data" and settings.velocity_seed is not None:
         lines.append(f"velocity        all create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian")
     # The fix has the same name in every segment, so that a restart gives it its state back.
     lines += [
         f"fix             md all {integrator(settings, first, last)}",
-        f"run             {settings.steps}",
+        f"run             {end_step or settings.steps} upto start 0 stop {settings.steps}",
         "",
         f"write_restart   {FINAL_RESTART_FILE}",
         f"write_data      {FINAL_DATA_FILE} nocoeff",
     ]
     return "\n".join(lines) + "\n"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as LAMMPS's timer takes it, rounded down: ``2:05:09``."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
 def opening(

@@ -79,6 +79,22 @@ def drop_broken_end(path: str | Path) -> None:
         os.truncate(path, good)
 
 
+def copy_until(source: str | Path, target: str | Path, step: int) -> tuple[int, int]:
+    """Copy the whole frames of a plain dump up to a step; return their number and the last one's step (-1: none)."""
+    count, last = 0, -1
+    with Path(source).open("rb") as stream, Path(target).open("wb") as copy:
+        while (line := stream.readline()).startswith(b"ITEM: TIMESTEP"):
+            head = [line, *(stream.readline() for _ in range(3))]
+            if not head[3].strip().isdigit():
+                break
+            rows = [stream.readline() for _ in range(5 + int(head[3]))]
+            if not rows[-1].endswith(b"\n") or int(head[1]) > step:
+                break
+            copy.writelines([*head, *rows])
+            count, last = count + 1, int(head[1])
+    return count, last
+
+
 def write_manifest(path: str | Path, chunks: Iterable[Mapping[str, Any]]) -> None:
     """Write chunks as a manifest file."""
     write_json(path, {"schema": SCHEMA, "chunks": [dict(item) for item in chunks]})

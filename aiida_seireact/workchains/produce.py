@@ -1,4 +1,4 @@
-"""``seireact.produce``: one MD segment of a trained model, after a safe start if one is asked for."""
+"""``seireact.produce``: MD of a trained model, segment by segment, after a safe start if one is asked for."""
 
 from __future__ import annotations
 
@@ -6,21 +6,47 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
+from aiida.engine import (
+    CalcJob,
+    ExitCode,
+    ProcessBuilder,
+    ProcessHandlerReport,
+    ProcessSpec,
+    ToContext,
+    if_,
+    process_handler,
+    while_,
+)
 
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
+from aiida_seireact.science.segments import complaint_of
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.produce_chain import (
+    builder_to_extend,
+    define_previous,
+    validate_previous,
+    whole_run,
+    with_restart_of_previous,
+)
 from aiida_seireact.workchains.protocol import ProtocolMixin
 from aiida_seireact.workchains.stages import define_refusal, refusal_of
 from aiida_seireact.workchains.start import START_NOT_SAFE, StartWorkChain, sentences_of
 
+# aiida-core: out of walltime, node failure.
+ENDED_BY_SCHEDULER = (120, 140)
+
 
 class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
-    """Runs MD from a structure with a compiled model; a stop rule ends a run that goes wrong, and that is a result."""
+    """Runs MD from a structure with a compiled model, in as many segments as it takes; or goes on with such a run.
+
+    A segment ends where it should, or when its time is up, and the next one begins from its restart file. One that is
+    killed goes on from its last good restart file. A stop rule ends a run that goes wrong, and that is a result.
+    """
 
     _process_class: ClassVar[type[CalcJob]] = LammpsCalculation
     PROTOCOL_FILE: ClassVar[str] = "produce.yaml"
@@ -28,6 +54,9 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
+        for name in ("restart", "resume"):
+            del spec.inputs[name]
+        define_previous(spec)
         spec.expose_inputs(
             StartWorkChain,
             namespace="start",
@@ -41,8 +70,17 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         )
         spec.expose_outputs(StartWorkChain, namespace="start")
         spec.outputs["start"].required = False
+        del spec.outputs["performance"]
+        spec.output("ledger", valid_type=orm.Dict, help="What each segment has cost, and what the rest would.")
+        spec.output(
+            "seams", valid_type=orm.Dict, required=False, help="What jumps where segments meet; of several segments."
+        )
         of_job = spec.inputs.validator
-        spec.inputs.validator = lambda inputs, port: validate_start(inputs) or (of_job and of_job(inputs, port))
+        spec.inputs.validator = lambda inputs, port: (
+            validate_start(inputs)
+            or validate_previous(inputs)
+            or (of_job and of_job(with_restart_of_previous(inputs), port))
+        )
         spec.outline(
             cls.setup,
             if_(cls.should_start)(cls.run_start, cls.inspect_start),
@@ -51,6 +89,13 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         )
         define_refusal(spec)
         spec.exit_code(START_NOT_SAFE, "ERROR_START_NOT_SAFE", message="No safe start for a long run: {message}")
+        spec.exit_code(
+            432,
+            "ERROR_NO_PROGRESS",
+            message="Segment <{pk}> made no step before its time was up: give it more walltime, or a larger "
+            "`seconds_max`.",
+        )
+        spec.exit_code(520, "ERROR_SEAM", message="The segments are not one run: {message}")
 
     @classmethod
     def get_builder_from_protocol(
@@ -64,7 +109,8 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` runs 4 ps at 300 K and zero pressure at once, ``careful`` after a safe start.
 
-        ``overrides["start"]`` is null, or a protocol of `seireact.start` by ``protocol`` and changes to it.
+        ``long`` runs 10 ns after a safe start, in segments. ``overrides["start"]`` is null, or a protocol of
+        `seireact.start` by ``protocol`` and changes to it.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
@@ -77,6 +123,25 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         builder.options = dict(options or {})
         return builder
 
+    @classmethod
+    def get_builder_to_extend(
+        cls, run: orm.WorkChainNode, steps: int, options: Mapping[str, Any] | None = None
+    ) -> ProcessBuilder:
+        """Return a builder that goes on with a run until ``steps`` in all, with all else as it was.
+
+        :param run: a `ProduceWorkChain` that has ended, well or not, with a restart to go on from.
+        :raises ValueError: it has none, or has gone that far.
+        """
+        return builder_to_extend(cls, run, steps, options)
+
+    def setup(self) -> None:
+        super().setup()
+        self.ctx.segment = 1
+        self.ctx.segments = []
+        if self.inputs.get("previous"):
+            self.ctx.inputs.restart = self.inputs.previous.restart
+
+    # ------------------------------------------------------------------ safe start
     def should_start(self) -> bool:
         """Whether a safe start is asked for."""
         return "start" in self.inputs
@@ -108,11 +173,72 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
             return self.exit_codes.ERROR_START_NOT_SAFE.format(message=sentences_of(start))
         return self.unrecoverable(start)
 
+    # ------------------------------------------------------------------ segment by segment
     def run_process(self) -> ToContext | ExitCode:
-        """Run, unless the job refuses the cell: that of a safe start was not there when this was submitted."""
+        """Run a segment, unless the job refuses it: the cell of a safe start was not there on submission."""
         if message := refusal_of(self.process_class, self.ctx.inputs):
             return self.exit_codes.ERROR_STAGE_REFUSED.format(stage="run", message=message)
         return super().run_process()
+
+    def submit(self, process: Any, *arguments: Any, **inputs: Any) -> Any:
+        """Submit as ever, but name a segment by what it is, not by how often its job was tried."""
+        if process is self.process_class:
+            again = "" if self.ctx.iteration == 1 else f"_try_{self.ctx.iteration}"
+            inputs["metadata"]["call_link_label"] = f"segment_{self.ctx.segment:03d}{again}"
+        return super().submit(process, *arguments, **inputs)
+
+    def inspect_process(self) -> ExitCode | None:
+        """Go on with the next segment if this one ended well and there is more to do."""
+        refusal = super().inspect_process()
+        if refusal is None and self.ctx.is_finished:
+            refusal = self._next_segment(self.ctx.children[-1])
+        if refusal is not None:
+            self._attach()  # nothing that was run is lost
+        return refusal
+
+    def _next_segment(self, segment: orm.CalcJobNode) -> ExitCode | None:
+        facts = segment.outputs.trajectory.base.attributes.all
+        self.ctx.segments.append(segment.uuid)
+        asked = SegmentSettings.model_validate(self.inputs.parameters.get_dict()).md.steps
+        if facts["stopped_by"] is not None or facts["last_step"] >= asked:
+            return None
+        if not facts["steps"]:
+            return self.exit_codes.ERROR_NO_PROGRESS.format(pk=segment.pk)
+        self.report(f"segment {self.ctx.segment} ended at step {facts['last_step']} of {asked}; the next one goes on")
+        for name in ("structure", "cell", "resume"):
+            self.ctx.inputs.pop(name, None)
+        self.ctx.inputs.restart = segment.outputs.restart
+        self.ctx.update(segment=self.ctx.segment + 1, is_finished=False, iteration=0, children=[])
+        return None
+
+    @process_handler(priority=700)
+    def keep_what_was_done(self, calculation: orm.CalcJobNode) -> None:
+        """Whatever ended the job, a next try goes on from its last good restart file."""
+        if calculation.is_failed and "remote_folder" in calculation.outputs:
+            self.ctx.inputs.resume = calculation.outputs.remote_folder
+
+    @process_handler(priority=650)
+    def go_on_after_the_scheduler(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """The scheduler ended the job, since its time was up or its node failed: go on."""
+        if calculation.exit_status not in ENDED_BY_SCHEDULER:
+            return None
+        self.report(f"{calculation.process_label} <{calculation.pk}> was ended by the scheduler; it goes on")
+        return ProcessHandlerReport(do_break=True)
+
+    # ------------------------------------------------------------------ and what came of it
+    def results(self) -> ExitCode | None:
+        """Attach the whole run, unless its segments don't fit together."""
+        self._attach()
+        if "seams" in self.outputs and (message := complaint_of(self.outputs["seams"]["seams"])):
+            return self.exit_codes.ERROR_SEAM.format(message=message)
+        return None
+
+    def _attach(self) -> None:
+        segments = [orm.load_node(uuid) for uuid in self.ctx.segments]
+        if not segments:
+            return
+        previous = self.inputs.get("previous", {})
+        self.out_many(whole_run(self.inputs.parameters, segments, previous))
 
 
 def start_inputs(settings: Mapping[str, Any]) -> dict[str, orm.Dict]:

@@ -120,6 +120,7 @@ def test_a_cell_is_linked_and_its_sha256_passed_on(potential, aiida_localhost, t
             "cell": AttributeDict({"folder": folder, "report": report()}),
             "potential": potential(),
             "parameters": orm.Dict({"md": {"ensemble": "nve"}}),
+            "metadata": AttributeDict({"options": AttributeDict({"max_wallclock_seconds": 3600})}),
         }
     )
     links = Links()
@@ -127,5 +128,6 @@ def test_a_cell_is_linked_and_its_sha256_passed_on(potential, aiida_localhost, t
     assert job["start_file"] == {"file": "structure.data", "sha256": "a" * 64, "bytes": 7}
     assert links.remote_symlink == [(aiida_localhost.uuid, "/scratch/build/cell.data", "structure.data")]
     assert not (tmp_path / "structure.data").exists()
+    assert "timer           timeout 0:56:00 every 10" in (tmp_path / "in.lammps").read_text()
     # The types are those of the file, whatever the order of the model.
     assert "pair_coeff      * * model.nequip.pt2 S Li" in (tmp_path / "in.lammps").read_text()

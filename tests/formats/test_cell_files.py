@@ -84,11 +84,11 @@ def test_the_data_file_holds_the_atoms_of_the_one_written_at_once(tmp_path: Path
 
 
 def test_real_lammps_reads_the_file(tmp_path: Path) -> None:
-    from aiida_seireact.programs.lmp import _open_lammps
+    from aiida_seireact.programs._lammps_run import open_lammps
 
     atoms = skewed()
     write_cell(Planned(atoms), tmp_path, ["lammps"], species=["Li", "Cl"])
-    lmp = _open_lammps("none")
+    lmp = open_lammps("none")
     try:
         lmp.commands_list(["units metal", "atom_style atomic", "box tilt large", f"read_data {tmp_path / 'cell.data'}"])
         places = np.array(lmp.numpy.extract_atom("x"))[np.argsort(lmp.numpy.extract_atom("id")[: len(atoms)])]

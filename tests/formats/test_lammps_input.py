@@ -30,14 +30,14 @@ neigh_modify    every 1 delay 0 check yes
 timestep        0.002
 
 thermo          10
-thermo_style    custom step temp pe etotal press vol lx ly lz xy xz yz pxx pyy pzz pxy pxz pyz
-thermo_modify   line yaml format float %.10g flush yes
+thermo_style    custom step temp pe ke etotal econserve press vol lx ly lz xy xz yz pxx pyy pzz pxy pxz pyz
+thermo_modify   line yaml format float %.12g flush yes
 dump            traj all custom 50 traj.dump id element xu yu zu
 dump_modify     traj sort id element Li P S Cl format float %.6f flush yes
 
 velocity        all create 300 1 mom yes rot no dist gaussian
 fix             md all npt temp 300 300 0.1 aniso 10000 10000 1
-run             2000
+run             2000 upto start 0 stop 2000
 
 write_restart   final.restart
 write_data      final.data nocoeff
@@ -63,14 +63,26 @@ def test_settings_reach_their_line(settings: dict[str, Any], line: str) -> None:
     assert line in lammps_input(MdSettings(**settings), species=SPECIES, model=MODEL).splitlines()
 
 
-def test_restart_keeps_its_velocities() -> None:
+def test_a_continuation_keeps_velocities_and_does_no_step_twice() -> None:
     text = lammps_input(
-        MdSettings(velocity_seed=None), species=SPECIES, model=MODEL, start="restart", start_file="a.restart"
+        MdSettings(steps=500, temperature_end_k=600),
+        species=SPECIES,
+        model=MODEL,
+        start="restart",
+        start_file="a.restart",
+        end_step=200,
     )
     assert "read_restart    a.restart" in text
     assert "velocity" not in text
-    with pytest.raises(ValueError, match="set velocity_seed to null"):
-        lammps_input(MdSettings(), species=SPECIES, model=MODEL, start="restart")
+    # Absolute steps, and a ramp over the whole run.
+    assert "run             200 upto start 0 stop 500" in text
+    # The frame of the first step is in the dump of the segment before.
+    assert "variable        seam equal step<=$(step)\ndump_modify     traj skip v_seam" in text
+
+
+def test_time_is_up_before_the_walltime() -> None:
+    text = lammps_input(MdSettings(), species=SPECIES, model=MODEL, seconds_max=7509.8)
+    assert text.splitlines()[0] == "timer           timeout 2:05:09 every 10"
 
 
 def test_thermostat_faster_than_the_time_step_is_refused() -> None:

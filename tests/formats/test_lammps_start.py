@@ -17,7 +17,7 @@ from aiida_seireact.formats.lammps_input import MdSettings, write_data
 from aiida_seireact.formats.lammps_script import read_allegro_script
 from aiida_seireact.formats.lammps_start import height_of, stages_of, start_input, tried_shifts
 from aiida_seireact.formats.start_record import last_frame, read_record, snapshot
-from aiida_seireact.programs.lmp import _open_lammps
+from aiida_seireact.programs._lammps_run import open_lammps
 from aiida_seireact.science.start import judge, opened
 from aiida_seireact.workchains.start import StartWorkChain
 
@@ -52,7 +52,7 @@ def run(folder: Path, atoms: Atoms, *, md: MdSettings = MD, **changes: Any) -> d
     native = native.replace(f"* * {MODEL} Li S", f"* * {EPSILON} {SIGMA}")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        lmp = _open_lammps("log.lammps")
+        lmp = open_lammps("log.lammps")
         try:
             lmp.commands_string(native)
         finally:

@@ -169,7 +169,7 @@ def test_segment_leaves_a_manifest_a_restart_and_a_data_file(folder: Path) -> No
     again.mkdir()
     for name in (MODEL, "final.restart"):
         shutil.copyfile(folder / name, again / name)
-    settings = MdSettings(steps=10, timestep_fs=1.0, dump_every=10, velocity_seed=None)
+    settings = MdSettings(steps=30, timestep_fs=1.0, dump_every=10)
     text = lammps_input(settings, species=SPECIES, model=MODEL, start="restart", start_file="final.restart")
     assert run(again, text)["last_step"] == 30
 
@@ -179,7 +179,7 @@ def test_two_segments_by_restart_are_one_long_segment(folder: Path) -> None:
     run(folder, segment(steps=20))
     whole = read_thermo(folder / "log.lammps")["TotEng"][-1]
     run(folder, segment(steps=10))
-    settings = MdSettings(steps=10, timestep_fs=1.0, velocity_seed=None, thermo_every=5)
+    settings = MdSettings(steps=20, timestep_fs=1.0, thermo_every=5)
     text = lammps_input(settings, species=SPECIES, model=MODEL, start="restart", start_file="final.restart")
     run(folder, text)
     # float32 forces, and sums in another order after the restart
@@ -202,7 +202,7 @@ def test_minimise_lowers_the_energy(folder: Path) -> None:
 def test_stop_rule_ends_a_shrinking_box_cleanly(folder: Path) -> None:
     write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
     text = segment(steps=2000, dump_every=5).replace(
-        "run             2000", "fix squeeze all deform 1 x scale 0.5 y scale 0.5\nrun 2000"
+        "run             2000 upto start 0 stop 2000", "fix squeeze all deform 1 x scale 0.5 y scale 0.5\nrun 2000"
     )
     outputs = run(folder, text, stop={"volume_ratio_min": 0.9}, check_every=5)
     stop = outputs["stopped_by"]

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiida import orm
 from aiida.common.exceptions import NotExistent
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from aiida_seireact.cli.render.outputs import Outputs
-from aiida_seireact.data.trajectory import LiveCopy, TrajectoryData
+from aiida_seireact.data.copies import LiveCopy
+from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump
 from aiida_seireact.formats.phases import Labels
 from aiida_seireact.science.analysis import profile_along_z
@@ -164,10 +164,10 @@ def snapshot_at(trajectory: TrajectoryData, step: int) -> Snapshot:
 @contextmanager
 def _readable(copy: LiveCopy) -> Iterator[Path]:
     """Give the path of a chunk on this machine."""
-    if isinstance(copy.node, orm.RemoteData):
+    if not copy.is_retrieved:
         if copy.node.computer is None or copy.node.computer.transport_type != "core.local":
             raise NotExistent(f"{copy.file} lies on another machine: the cell is not drawn.")
-        yield Path(copy.node.get_remote_path()) / copy.file
+        yield Path(copy.path)
         return
     with copy.node.base.repository.as_path(copy.file) as path:
         yield path

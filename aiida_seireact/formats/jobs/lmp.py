@@ -41,8 +41,11 @@ class LmpJob(Job):
     reference_volume_ang3: float | None = Field(None, gt=0, description="volume of ratio 1; default: at the first step")
     compress: bool = Field(True, description="gzip the dump after the run")
     start_file: CheckedFile | None = Field(
-        None, description="data file that must be this one before anything runs; null: whatever the input reads"
+        None, description="data or restart file that must be this one before anything runs; null: whatever is read"
     )
+    first_step: int = Field(0, ge=0, description="step at which the segment begins")
+    resume: str | None = Field(None, description="folder of a killed try of the same segment, to go on from")
+    dumps: dict[str, int] = Field({}, description="stride of each dump in steps, to count the frames of a killed try")
 
 
 class ContactSettings(Job):
@@ -62,9 +65,26 @@ class ContactSettings(Job):
 
 
 class SegmentSettings(Job):
-    """What is decided about one MD segment: what LAMMPS is told, and what seireact-lmp adds."""
+    """What is decided about an MD run and its segments: what LAMMPS is told, and what seireact-lmp adds."""
 
     md: MdSettings = Field(description="ensemble, temperature, steps, dumps: what LAMMPS is told")
     engine: LmpJob = Field(LmpJob(), description="stop rule and how often it is checked: what seireact-lmp adds")
-    retrieve_dump: bool = Field(True, description="bring the dump into the repository; no: it stays on the computer")
+    segment_steps: int | None = Field(None, ge=1, description="steps of a segment, a job each; null: one for the run")
+    seconds_max: float | None = Field(
+        None,
+        gt=0,
+        description="end a segment cleanly after so many seconds of LAMMPS; null: shortly before the job's walltime",
+    )
+    retrieve_dump: bool = Field(
+        True, description="bring dump and final cell into the repository; no: they stay on the computer"
+    )
+    retrieve_restart: bool = Field(
+        True, description="bring the restart file into the repository; no: it stays on the computer, or is stashed"
+    )
     contacts: ContactSettings = Field(ContactSettings(), description="how near atoms may be at the first step")
+
+    def end_step(self, first_step: int) -> int:
+        """Return the step at which the segment that begins at ``first_step`` ends."""
+        if self.segment_steps is None:
+            return self.md.steps
+        return min(self.md.steps, first_step + self.segment_steps)

@@ -1,0 +1,31 @@
+"""Bring a restart file to the folder of a job, from wherever a live copy lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+
+from aiida_seireact.calculations.base import Links
+from aiida_seireact.data.restart import RestartData
+
+
+def place_restart(restart: RestartData, computer: orm.Computer, name: str, links: Links) -> dict[str, Any]:
+    """Put the file in place as ``name`` and return what the job must check: ``file``, ``sha256``, ``bytes``.
+
+    One that was retrieved is copied from the repository, one that stayed on the computer of this job is linked.
+
+    :raises NotExistent: no copy is left.
+    :raises ValueError: the only copy is on another computer.
+    """
+    copy = restart.live_copy()
+    if copy.is_retrieved:
+        links.local_copy.append((copy.node.uuid, copy.file, name))
+    elif copy.node.computer.uuid == computer.uuid:
+        links.remote_symlink.append((computer.uuid, copy.path, name))
+    else:
+        raise ValueError(
+            f"The restart file of step {restart.step} lies on {copy.node.computer.label}, this job runs on "
+            f"{computer.label}: run it there, or retrieve restart files (`retrieve_restart`)."
+        )
+    return {"file": name, "sha256": restart.sha256, "bytes": restart.base.attributes.get("bytes")}
