@@ -192,7 +192,8 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         refusal = super().inspect_process()
         if refusal is None and self.ctx.is_finished:
             refusal = self._next_segment(self.ctx.children[-1])
-        if refusal is not None:
+        # A handler that has another try run returns an exit code of 0.
+        if refusal is not None and refusal.status:
             self._attach()  # nothing that was run is lost
         return refusal
 

@@ -1,7 +1,8 @@
-"""A run of several segments with the real program, in this process: killed, stopped by time, torn, extended, replayed."""
+"""A run of several segments with the real program, in this process: killed, out of time, torn, extended, replayed."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +41,8 @@ def potential(aiida_profile: Any, trained: Any, compiled: dict[str, Any]) -> Pot
 
 @pytest.fixture(scope="module")
 def cell(aiida_profile: Any) -> FramesData:
-    """Return a rattled crystal of 32 atoms."""
-    atoms = crystal((2, 2, 2))
+    """Return a rattled crystal of 108 atoms."""
+    atoms = crystal((3, 3, 3))
     atoms.rattle(0.05, seed=1)
     atoms.info.update(config_type="interface", group="built")
     return FramesData.from_ase([atoms])
@@ -65,13 +66,84 @@ def produce(potential: PotentialData, cell: FramesData, program_code: Any) -> Ca
 
 def steps_of(trajectory: Any) -> list[int]:
     """Return the step of each frame of all chunks, read from where they lie."""
-    found = []
+    found: list[int] = []
     for chunk in trajectory.manifest:
         copy = trajectory.live_copy(chunk["sha256"])
         assert copy.is_retrieved
         with copy.node.base.repository.as_path(copy.file) as path:
             found += [frame.step for frame in read_dump(path)]
     return found
+
+
+def told_by(job: orm.CalcJobNode) -> str:
+    """Return the progress lines of a job."""
+    return str(job.outputs.retrieved.get_object_content("_scheduler-stderr.txt"))
+
+
+@pytest.fixture(scope="module")
+def battered(produce: Any, program_code: Any, tmp_path_factory: pytest.TempPathFactory) -> orm.WorkChainNode:
+    """Return a run of five segments: killed in the second, out of time in the third, torn and killed in the fourth."""
+    marks = tmp_path_factory.mktemp("marks")
+    killer = Path(__file__).parent / "killer.sh"
+    deeds = {"kill": (145, "kill"), "freeze": (210, "freeze 21"), "tear": (345, "tear")}
+    lines = [f"{killer} $$ {marks / name} {step} {deed} &" for name, (step, deed) in deeds.items()]
+    node = produce(program_code("lmp", "\n".join(lines)), md={"steps": 500}, segment_steps=100, seconds_max=20.0)
+    assert node.is_finished_ok, node.exit_message
+    assert sorted(mark.name for mark in marks.iterdir()) == sorted(deeds)
+    return node
+
+
+def test_whatever_happened_every_step_is_there_once(battered):
+    whole = battered.outputs.trajectory
+    assert steps_of(whole) == list(range(0, 501, 10))
+    steps = whole.thermo["step"].astype(int).tolist()
+    assert steps == sorted(set(steps))
+    assert set(range(0, 501, 2)) <= set(steps)
+    assert whole.base.attributes.get("done")
+
+
+def test_a_killed_segment_is_one_segment(battered):
+    jobs = {link.link_label: link.node for link in battered.base.links.get_outgoing(node_class=orm.CalcJobNode).all()}
+    assert jobs["segment_002"].exit_status == 410
+    resumed = jobs["segment_002_try_2"]
+    assert resumed.inputs.resume.pk == jobs["segment_002"].outputs.remote_folder.pk
+    # From a restart file written on the way, what is before it being kept.
+    step = int(re.search(r"goes on from step (\d+)", told_by(resumed))[1])
+    assert step in range(140, 200, 10)
+    assert resumed.outputs.performance["n_tries"] == 2
+    assert resumed.outputs.performance["steps"] == 200 - step
+    assert resumed.outputs.trajectory.base.attributes.get("steps") == 100
+
+
+def test_a_torn_restart_file_is_passed_over_for_the_one_before(battered):
+    resumed = [node for node in battered.called if "resume" in node.inputs][-1]
+    assert "is torn" in told_by(resumed)
+    assert resumed.outputs.trajectory.base.attributes.get("steps") in range(1, 101)
+
+
+def test_a_segment_out_of_time_is_a_result(battered):
+    ends = [node.outputs.trajectory.base.attributes.all for node in battered.called if node.exit_status == 0]
+    cut = [facts for facts in ends if facts.get("done") is False]
+    assert cut
+    assert cut[0]["stopped_by"] is None
+
+
+def test_nothing_jumps_whatever_happened(battered):
+    for seam in battered.outputs.seams["seams"]:
+        assert abs(seam["energy_jump_ev_per_atom"]) < 1e-6
+        assert abs(seam["volume_jump"]) < 1e-8
+        assert seam["conserved_jump_ratio"] is None or seam["conserved_jump_ratio"] <= 5
+
+
+def test_a_battered_run_is_replayed_without_a_program(battered, produce):
+    for job in battered.called_descendants:
+        if isinstance(job, orm.CalcJobNode):
+            shutil.rmtree(job.get_remote_workdir())
+    with enable_caching():
+        again = run_get_node(battered.get_builder_restart()).node
+    assert again.is_finished_ok, again.exit_message
+    assert all(node.base.caching.is_created_from_cache for node in again.called_descendants)
+    assert again.outputs.trajectory.content_hash == battered.outputs.trajectory.content_hash
 
 
 @pytest.fixture(scope="module")
