@@ -91,6 +91,12 @@ class LammpsCalculation(ProgramCalculation):
         spec.inputs.validator = validate_segment
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
         spec.output("restart", valid_type=RestartData, required=False, help="Where the next segment goes on.")
+        spec.exit_code(
+            427,
+            "ERROR_STOPPED_ON_REQUEST",
+            message="Stopped at step {step} on request: {message}",
+            invalidates_cache=True,
+        )
         spec.output("performance", valid_type=orm.Dict, help="Steps, seconds, cores and GPUs, for the ledger.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:

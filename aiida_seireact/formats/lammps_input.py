@@ -16,6 +16,7 @@ from ase.io.lammpsdata import write_lammps_data
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aiida_seireact.formats.atomic import write_atomically
+from aiida_seireact.formats.halt import halt_lines
 
 DATA_FILE = "structure.data"
 START_RESTART_FILE = "start.restart"
@@ -120,6 +121,7 @@ def lammps_input(
     # The fix has the same name in every segment, so that a restart gives it its state back.
     lines += [
         f"fix             md all {integrator(settings, first, last)}",
+        *halt_lines(),
         f"run             {end_step or settings.steps} upto start 0 stop {settings.steps}",
         "",
         f"write_restart   {FINAL_RESTART_FILE}",

@@ -12,6 +12,7 @@ from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.cell_files import species_of
+from aiida_seireact.formats.halt import ASKED, DISK
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.manifest_rows import in_order
 from aiida_seireact.formats.thermo import load_thermo
@@ -55,6 +56,15 @@ class LammpsParser(ProgramParser):
             self.out("restart", RestartData({**result["restart"], **where}))
         counts = {name: result[name] for name in ("first_step", "last_step", "n_tries")}
         self.out("performance", orm.Dict({**result["performance"], **counts}))
+        return self._ended_early(result["stopped_by"])
+
+    def _ended_early(self, stopped: dict[str, Any] | None) -> ExitCode | None:
+        """Return the exit code of a segment that is whole as far as it came, but no answer to the same question."""
+        message = "" if stopped is None else stopped["message"].partition(": ")[2]
+        if stopped is not None and stopped["reason"] == ASKED:
+            return self.exit_codes.ERROR_STOPPED_ON_REQUEST.format(step=stopped["step"], message=message)
+        if stopped is not None and stopped["reason"] == DISK:
+            return self.exit_codes.ERROR_DISK_FULL.format(message=f"{message}: make room and go on from there.")
         return None
 
     def _species(self) -> list[str]:

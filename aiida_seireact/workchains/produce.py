@@ -39,6 +39,8 @@ from aiida_seireact.workchains.start import START_NOT_SAFE, StartWorkChain, sent
 
 # aiida-core: out of walltime, node failure.
 ENDED_BY_SCHEDULER = (120, 140)
+# Of the job: disk almost full, stopped on request.
+ENDED_EARLY = (425, 427)
 
 
 class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
@@ -94,6 +96,12 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
             "ERROR_NO_PROGRESS",
             message="Segment <{pk}> made no step before its time was up: give it more walltime, or a larger "
             "`seconds_max`.",
+        )
+        spec.exit_code(
+            433,
+            "ERROR_ENDED_EARLY",
+            message="The run is sound up to step {step}, where it was ended: {message} To go on: "
+            "`aiida-seireact extend {pk}`.",
         )
         spec.exit_code(520, "ERROR_SEAM", message="The segments are not one run: {message}")
 
@@ -217,6 +225,17 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         """Whatever ended the job, a next try goes on from its last good restart file."""
         if calculation.is_failed and "remote_folder" in calculation.outputs:
             self.ctx.inputs.resume = calculation.outputs.remote_folder
+
+    @process_handler(priority=660)
+    def keep_what_was_ended_early(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Somebody asked for the end, or the disk is full: what there is, is whole, and can be gone on with."""
+        if calculation.exit_status not in ENDED_EARLY or "restart" not in calculation.outputs:
+            return None
+        self.ctx.segments.append(calculation.uuid)
+        code = self.exit_codes.ERROR_ENDED_EARLY.format(
+            step=calculation.outputs.restart.step, message=calculation.exit_message, pk=self.node.pk
+        )
+        return ProcessHandlerReport(do_break=True, exit_code=code)
 
     @process_handler(priority=650)
     def go_on_after_the_scheduler(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:

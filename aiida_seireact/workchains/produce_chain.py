@@ -11,6 +11,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec
 from aiida_seireact.calculations.functions.production import join_segments, keep_ledger
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.halt import ASKED, DISK
 
 # Links of one process cost as their square (stack/aiida.md).
 AT_ONCE = 100
@@ -110,7 +111,8 @@ def builder_to_extend(
     done = run.outputs.restart.step
     if steps <= done:
         raise ValueError(f"Run <{run.pk}> has {done} steps already: ask for more than that, you asked for {steps}.")
-    if stopped := run.outputs.trajectory.base.attributes.get("stopped_by"):
+    stopped = run.outputs.trajectory.base.attributes.get("stopped_by")
+    if stopped and stopped["reason"] not in (ASKED, DISK):
         raise ValueError(f"Run <{run.pk}> was stopped, so there is nothing sound to go on from: {stopped['message']}")
     builder = process.get_builder()
     for name in ("code", "potential", "max_iterations", "clean_workdir", "handler_overrides"):

@@ -216,3 +216,18 @@ def test_a_segment_whose_time_is_up_ends_cleanly_and_the_next_goes_on(produce):
     assert not jobs[0].outputs.trajectory.base.attributes.get("done")
     assert steps_of(node.outputs.trajectory) == list(range(0, 31, 5))
     np.testing.assert_array_equal(node.outputs.trajectory.thermo["step"], np.arange(31))
+
+
+def test_a_run_that_is_asked_to_stop_is_whole_so_far_and_can_be_extended(produce, program_code):
+    code = program_code("lmp", "echo 'asked: I need the node' > STOP")
+    node = produce(code, md={"steps": 50})
+    assert node.exit_status == 433
+    assert "sound up to step 10" in node.exit_message
+    assert "I need the node" in node.exit_message
+    assert f"aiida-seireact extend {node.pk}" in node.exit_message
+    assert steps_of(node.outputs.trajectory) == [0, 10]
+    builder = ProduceWorkChain.get_builder_to_extend(node, 50)
+    builder.code = program_code("lmp")
+    rest = run_get_node(builder).node
+    assert rest.is_finished_ok, rest.exit_message
+    assert steps_of(rest.outputs.trajectory) == list(range(0, 51, 10))
