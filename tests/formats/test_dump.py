@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from ase import Atoms
 from ase.data import chemical_symbols
 from ase.io import read
@@ -63,13 +64,15 @@ def write(folder: Path, text: str, name: str = "traj.dump") -> Path:
     path = folder / name
     if name.endswith(".gz"):
         path.write_bytes(gzip.compress(text.encode()))
+    elif name.endswith(".zst"):
+        path.write_bytes(zstandard.compress(text.encode()))
     else:
         path.write_text(text)
     return path
 
 
 @pytest.mark.parametrize("kind", list(CELLS))
-@pytest.mark.parametrize("name", ["traj.dump", "traj.dump.gz"])
+@pytest.mark.parametrize("name", ["traj.dump", "traj.dump.gz", "traj.dump.zst"])
 def test_frames_come_back_sorted_with_cell_and_elements(tmp_path: Path, kind: str, name: str) -> None:
     written = frames(kind)
     got = list(read_dump(write(tmp_path, dump_text(written), name)))
@@ -146,12 +149,10 @@ def cuts(text: str) -> list[int]:
 
 
 @pytest.mark.parametrize("place", range(6))
-@pytest.mark.parametrize("zipped", [False, True])
-def test_cut_off_last_frame_is_said_or_left_out(tmp_path: Path, place: int, zipped: bool) -> None:
+@pytest.mark.parametrize("name", ["traj.dump", "traj.dump.gz", "traj.dump.zst"])
+def test_cut_off_last_frame_is_said_or_left_out(tmp_path: Path, place: int, name: str) -> None:
     text = dump_text(frames())
-    cut = cuts(text)[place]
-    path = tmp_path / ("traj.dump.gz" if zipped else "traj.dump")
-    path.write_bytes(gzip.compress(text[:cut].encode()) if zipped else text[:cut].encode())
+    path = write(tmp_path, text[: cuts(text)[place]], name)
     with pytest.raises(TruncatedDumpError, match=r"traj\.dump.* is cut off in .*(step 100|frame 2)"):
         list(read_dump(path))
     with pytest.raises(TruncatedDumpError):
@@ -160,12 +161,14 @@ def test_cut_off_last_frame_is_said_or_left_out(tmp_path: Path, place: int, zipp
     assert scan_dump(path, stop_before_truncated=True) == [0, 50]
 
 
-def test_cut_off_compressed_stream_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "traj.dump.gz"
-    path.write_bytes(gzip.compress(dump_text(frames(n_atoms=3000)).encode())[:-2000])
+@pytest.mark.parametrize("name", ["traj.dump.gz", "traj.dump.zst"])
+@pytest.mark.parametrize("missing", [1, 2000])
+def test_cut_off_compressed_stream_is_said(tmp_path: Path, name: str, missing: int) -> None:
+    path = write(tmp_path, dump_text(frames(n_atoms=3000)), name)
+    path.write_bytes(path.read_bytes()[:-missing])
     with pytest.raises(TruncatedDumpError, match="cut off"):
         scan_dump(path)
-    assert len(list(read_dump(path, stop_before_truncated=True))) == 2
+    assert len(list(read_dump(path, stop_before_truncated=True))) >= 2
 
 
 @pytest.mark.parametrize(
