@@ -30,13 +30,15 @@ class ByteLines:
 
     :param path: plain, gzip or zstd, told by its first bytes.
     :param watch: gets the bytes of the file as they are read, compressed ones as they are.
+    :ivar taken: if set, gets the plain bytes of the lines that are taken.
     :raises FileNotFoundError: there is no such file.
     :raises ModuleNotFoundError: the file is zstd and the package zstandard is missing.
     """
 
-    def __init__(self, path: Path, *, watch: Callable[[bytes | memoryview], None] | None = None) -> None:
+    def __init__(self, path: Path, *, watch: Callable[[memoryview], None] | None = None) -> None:
         self.path = path
         self.packed = packing(path)
+        self.taken: Callable[[memoryview], object] | None = None
         self._file = _Watched(path, watch)
         keep_freed_memory()
         self._stream: Any = self._file
@@ -77,9 +79,7 @@ class ByteLines:
                 self._refuse_cut()
                 stop = self._end
                 break
-        text = bytes(memoryview(self._bytes)[self._start : stop])
-        self._start = stop
-        return text
+        return bytes(self._take(stop))
 
     def blocks(self, count: int) -> Iterator[tuple[Bytes, int]]:
         """Yield up to ``count`` lines as blocks of whole lines, each after ``ROOM`` bytes, with its number of lines.
@@ -106,7 +106,7 @@ class ByteLines:
             else:
                 size = self._bytes.rfind(b"\n", self._start, stop) + 1 - self._start
             begin = self._start
-            self._start += size
+            self._take(begin + size)
             self._line_bytes = size / n_lines
             left -= n_lines
             yield self._buffer[begin - ROOM : begin + size], n_lines
@@ -117,10 +117,12 @@ class ByteLines:
         """Pass over up to ``count`` lines and return how many there were."""
         return sum(n_lines for _, n_lines in self.blocks(count))
 
-    def finish(self) -> None:
-        """Read the rest of the file, for the sake of ``watch``."""
-        while self._file.read(BLOCK):
-            pass
+    def _take(self, stop: int) -> memoryview:
+        text = memoryview(self._bytes)[self._start : stop]
+        if self.taken is not None:
+            self.taken(text)
+        self._start = stop
+        return text
 
     def _fill(self) -> bool:
         """Read on, keeping what is not used yet; False at the end."""
@@ -187,7 +189,7 @@ def zstandard() -> Any:
 class _Watched(io.RawIOBase):
     """A file whose bytes are seen by somebody as they pass, so that a dump of a hundred gigabytes is read once."""
 
-    def __init__(self, path: Path, watch: Callable[[bytes | memoryview], None] | None) -> None:
+    def __init__(self, path: Path, watch: Callable[[memoryview], None] | None) -> None:
         self._raw = path.open("rb", buffering=0)
         self._watch = watch
 
@@ -213,9 +215,9 @@ class _Zstd:
         self._package = zstandard()
         self._frame: Any = None
         self._rest = b""
-        self._ready = b""
+        self._ready = memoryview(b"")
 
-    def read1(self, size: int) -> bytes:
+    def read1(self, size: int) -> memoryview:
         """Return at most ``size`` bytes; none at the end.
 
         :raises CutStreamError: the file ends inside a frame, or is damaged.
@@ -226,11 +228,11 @@ class _Zstd:
             if not piece:
                 if self._frame is not None:
                     raise CutStreamError("the file ends inside a frame of zstd")
-                return b""
+                return self._ready
             if self._frame is None:
                 self._frame = self._package.ZstdDecompressor().decompressobj()
             try:
-                self._ready = self._frame.decompress(piece)
+                self._ready = memoryview(self._frame.decompress(piece))
             except self._package.ZstdError as error:
                 raise CutStreamError(str(error)) from error
             if self._frame.eof:

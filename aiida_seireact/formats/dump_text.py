@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from aiida_seireact.formats.dump_plan import ELEMENT, Columns, Plan, no_element
 class TextFrames:
     """Goes through a text dump frame by frame: `header`, then either `atoms` or `pass_over`.
 
+    :param watch: gets the bytes of the file as they are read.
+    :ivar lines: where the reading stands.
     :raises ModuleNotFoundError: the dump is .zst and zstandard is missing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, watch: Callable[[memoryview], None] | None = None) -> None:
         self.path = path
-        self._lines = ByteLines(path)
+        self.lines = ByteLines(path, watch=watch)
         self._index = -1
 
     def header(self) -> Header | None:
@@ -31,7 +34,7 @@ class TextFrames:
         :raises DumpError: cut off, or not a text dump.
         """
         self._index += 1
-        return read_header(self._lines, self._index)
+        return read_header(self.lines, self._index)
 
     def pass_over(self, header: Header) -> None:
         """Pass over the atoms of a frame.
@@ -40,7 +43,7 @@ class TextFrames:
         """
         where = f"the atoms of step {header.step}"
         try:
-            if self._lines.pass_over(header.n_atoms) < header.n_atoms:
+            if self.lines.pass_over(header.n_atoms) < header.n_atoms:
                 raise cut_off(self.path, where)
         except CutStreamError as error:
             raise cut_off(self.path, where) from error
@@ -54,7 +57,7 @@ class TextFrames:
         parts: list[Columns] = []
         done = 0
         try:
-            for text, n_rows in self._lines.blocks(header.n_atoms):
+            for text, n_rows in self.lines.blocks(header.n_atoms):
                 parts.append(_fast(text, n_rows, plan) or self._any(text, header, plan, done))
                 done += n_rows
         except CutStreamError as error:
@@ -67,7 +70,7 @@ class TextFrames:
 
     def close(self) -> None:
         """Close the file."""
-        self._lines.close()
+        self.lines.close()
 
     def _any(self, text: Bytes, header: Header, plan: Plan, done: int) -> Columns:
         where = f"{self.path}, step {header.step}"

@@ -38,11 +38,12 @@ def test_lines_come_back_by_one_and_by_block(
     path = tmp_path_factory.mktemp("lines") / "file"
     packed = PACK[kind](b"".join(lines) + end)
     path.write_bytes(packed)
-    seen = hashlib.sha256()
+    seen, taken = hashlib.sha256(), bytearray()
     with pytest.MonkeyPatch.context() as patch:
         # Lines longer than a block, too.
         patch.setattr(dump_bytes, "BLOCK", 16)
         with ByteLines(path, watch=seen.update) as reader:
+            reader.taken = taken.extend
             place = 0
             for count in take:
                 got = b""
@@ -61,7 +62,7 @@ def test_lines_come_back_by_one_and_by_block(
             assert reader.pass_over(left + 3) == left
             assert reader.line() == end
             assert reader.line() == b""
-            reader.finish()
+    assert taken == b"".join(lines) + end
     assert seen.hexdigest() == hashlib.sha256(packed).hexdigest()
 
 
