@@ -17,6 +17,8 @@ ROOM = 32
 """Line feeds before the first line of a block, so that a number's places may be looked up before it begins."""
 BLOCK = 1 << 18
 """Bytes read at once: a block and the arrays made of it stay in the processor's cache."""
+LONGEST = 1 << 20
+"""Bytes after which a line without a line feed is taken for cut: a file of something else must not fill the memory."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _NEWLINE = 10
 
@@ -126,9 +128,9 @@ class ByteLines:
 
     def _fill(self) -> bool:
         """Read on, keeping what is not used yet; False at the end."""
-        if self._done:
-            return False
         kept = self._end - self._start
+        if self._done or kept > LONGEST:
+            return False
         if kept > (len(self._buffer) - ROOM) // 2:  # a line longer than a block
             self._bytes = self._bytes + bytes(len(self._bytes))
             self._buffer = np.frombuffer(self._bytes, dtype=np.uint8)

@@ -1,10 +1,10 @@
 """Columns of numbers from blocks of text, a whole column at once: digits by their place, exact to the last bit.
 
-A column fits if all of its numbers have as many decimals (LAMMPS's ``%.6f``, or integers). For those, the number of
-digits is found by arithmetic on bytes that numpy does many at a time; then one division of two numbers that a double
-holds exactly gives the nearest double, as ``float`` does (W. D. Clinger, PLDI 1990, "How to read floating point
-numbers accurately", the fast case: at most 15 digits and a power of ten up to 10^22). What does not fit is left to
-numpy's own parser of text, which takes each number by itself.
+A column fits if its numbers have at most 15 digits and no exponent; it is fastest if all have as many decimals, as by
+LAMMPS's ``%.6f``. The digits as an integer are found by arithmetic on bytes that numpy does many at a time; then one
+division of two numbers that a double holds exactly gives the nearest double, as ``float`` does (W. D. Clinger, PLDI
+1990, "How to read floating point numbers accurately", the fast case). What does not fit is left to numpy's own parser
+of text, which takes each number by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from aiida_seireact.formats.dump_bytes import ROOM, Bytes
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
 MOST_DIGITS = 15
+_POWERS = 10 ** np.arange(MOST_DIGITS + 1)
+_SCALES = _POWERS.astype(np.float64)
 _BLANK, _MINUS, _POINT, _ZERO, _NEWLINE = 32, 45, 46, 48, 10
 
 
@@ -34,6 +36,7 @@ class Block:
     def __init__(self, text: Bytes, stops: Whole, starts: Whole, n_separators: int) -> None:
         self._text, self._stops, self._starts = text, stops, starts
         self.n_rows = len(stops)
+        self._points: Whole | None = None
         digits = text - np.uint8(_ZERO)
         is_digit = digits < 10
         digits *= is_digit
@@ -75,22 +78,40 @@ class Block:
         return value
 
     def reals(self, column: int) -> Real | None:
-        """Return a column of numbers ``(n_rows,)`` that have as many decimals; None if it does not fit."""
+        """Return a column of numbers without exponents ``(n_rows,)``; None if it does not fit."""
         first = self._text[ROOM + int(self._starts[0, column]) : ROOM + int(self._stops[0, column])]
         points = np.flatnonzero(first == _POINT)
-        n_points = len(points)
-        places = len(first) - 1 - int(points[-1]) if n_points else 0
+        tail = len(first) - int(points[0]) if len(points) else 0
         stops, lengths, minus = self._numbers(column)
         longest = int(lengths.max())
-        if n_points > 1 or (lengths - minus < 1 + n_points + places).any() or longest > MOST_DIGITS + n_points:
-            return None
-        if n_points:
-            if not (_at(self._text, places + 1, stops) == _POINT).all():
-                return None
-            self._other -= len(stops)
+        if (
+            longest > MOST_DIGITS + 1
+            or (lengths - minus <= tail).any()
+            or not tail
+            or not (_at(self._text, tail, stops) == _POINT).all()
+        ):
+            return self._mixed(stops, lengths, minus)
+        self._other -= len(stops)
         # The sign is divided in, so that -0.000000 keeps it.
-        scale = np.array([10.0**places, -(10.0**places)])
-        return np.divide(self._digits(stops, lengths, places + n_points, longest, n_points), scale.take(minus))
+        scale = np.array([_SCALES[tail - 1], -_SCALES[tail - 1]])
+        return np.divide(self._digits(stops, lengths, tail, longest, 1), scale.take(minus))
+
+    def _mixed(self, stops: Whole, lengths: Whole, minus: NDArray[np.bool_]) -> Real | None:
+        """Return numbers of which each has its own number of decimals, or no point."""
+        starts = stops - lengths
+        if self._points is None:
+            self._points = np.append(np.flatnonzero(self._text[ROOM:] == _POINT), len(self._text))
+        # Where the digits before the point end.
+        ends = np.minimum(self._points.take(np.searchsorted(self._points, starts)), stops)
+        has_point = ends < stops
+        heads, places = ends - starts, stops - ends - has_point
+        if (heads <= minus).any() or (lengths - minus - has_point > MOST_DIGITS).any():
+            return None
+        self._other -= int(np.count_nonzero(has_point))
+        value = self._digits(ends, heads, 0, int(heads.max()), 0).astype(np.int64)
+        value *= _POWERS.take(places)
+        value += self._digits(stops, places, 0, int(places.max()), 0) * (places > 0)
+        return np.divide(value, np.concatenate([_SCALES, -_SCALES]).take(places + len(_SCALES) * minus))
 
     def symbols(self, column: int) -> Whole | None:
         """Return the atomic numbers of a column of element symbols ``(n_rows,)``; None if one is unknown."""

@@ -58,7 +58,8 @@ class TextFrames:
         done = 0
         try:
             for text, n_rows in self.lines.blocks(header.n_atoms):
-                parts.append(_fast(text, n_rows, plan) or self._any(text, header, plan, done))
+                block = Block.of(text, n_rows, len(plan.names))
+                parts.append(_fast(block, plan) or self._any(text, block, header, plan, done))
                 done += n_rows
         except CutStreamError as error:
             raise cut_off(self.path, f"the atoms of step {header.step}") from error
@@ -72,7 +73,7 @@ class TextFrames:
         """Close the file."""
         self.lines.close()
 
-    def _any(self, text: Bytes, header: Header, plan: Plan, done: int) -> Columns:
+    def _any(self, text: Bytes, block: Block | None, header: Header, plan: Plan, done: int) -> Columns:
         where = f"{self.path}, step {header.step}"
         counts = _tokens_by_line(text)
         wrong = np.flatnonzero(counts != len(plan.names))
@@ -92,13 +93,13 @@ class TextFrames:
         for place, name in enumerate(plan.real, start=len(plan.whole)):
             columns[name] = numbers[:, place]
         if plan.has_symbols:
-            columns[ELEMENT] = _symbols(text, plan, where)
+            found = None if block is None else block.symbols(plan.place(ELEMENT))
+            columns[ELEMENT] = _symbols(text, plan, where) if found is None else found
         return columns
 
 
-def _fast(text: Bytes, n_rows: int, plan: Plan) -> Columns | None:
-    """Read a block of numbers of fixed form; None if there is another."""
-    block = Block.of(text, n_rows, len(plan.names))
+def _fast(block: Block | None, plan: Plan) -> Columns | None:
+    """Read a block of numbers that fit; None if one does not."""
     if block is None:
         return None
     columns: Columns = {}

@@ -206,6 +206,38 @@ def test_missing_and_binary_files_are_said(tmp_path: Path) -> None:
         next(read_dump(tmp_path / "binary"))
 
 
+@pytest.mark.parametrize("content", [b"\0", b"ITEM: TIMESTEP\n0" + b"0" * 99])
+def test_a_file_without_lines_does_not_fill_the_memory(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "traj.dump"
+    path.write_bytes(content + content[-1:] * 20_000_000)
+    tracemalloc.start()
+    with pytest.raises(DumpError):
+        scan_dump(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The piece that is allocated to be freed is never touched.
+    assert peak < 18e6
+
+
+def test_an_empty_frame_is_a_frame(tmp_path: Path) -> None:
+    text = dump_text(frames())
+    head = text[: text.index("ITEM: ATOMS")].replace("ATOMS\n12", "ATOMS\n0") + "ITEM: ATOMS id element xu yu zu\n"
+    snapshots = list(read_dump(write(tmp_path, head + text)))
+    assert [len(snapshot.ids) for snapshot in snapshots] == [0, 12, 12, 12]
+    assert snapshots[0].positions.shape == (0, 3)
+
+
+def test_lines_of_any_form_are_read_as_those_of_one(tmp_path: Path) -> None:
+    text = dump_text(frames(), "id element x y z ix iy iz")
+    plain = list(read_dump(write(tmp_path, text)))
+    for number, other in enumerate(
+        (text.replace(" Li ", "   Li\t"), text.replace("\n", "\r\n"), text.replace(" \n", "\n"))
+    ):
+        for one, two in zip(plain, read_dump(write(tmp_path, other, f"{number}.dump")), strict=True):
+            assert (one.positions == two.positions).all()
+            assert (one.numbers == two.numbers).all()
+
+
 def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path) -> None:
     def peak(n_frames: int) -> int:
         path = write(tmp_path, dump_text(frames(n_frames=n_frames, n_atoms=300)))
