@@ -95,12 +95,13 @@ def drop_broken_end(path: str | Path) -> None:
 def copy_until(source: str | Path, target: str | Path, step: int) -> tuple[int, int]:
     """Copy the whole frames of a text dump up to a step, as plain text, and return how many and the last one's step.
 
-    A torn end is passed over, so that what a killed run left is copied up to a restart file's step. ``target`` appears
+    It stops before a torn end, or what else is no frame, so that what a killed run left is copied up to a restart
+    file's step: whether all frames are there is for the caller to see, from their number. ``target`` appears
     whole or not at all; equal frames give equal bytes, however ``source`` is packed. Without a frame the step is -1.
 
     :param source: plain, gzip or zstd.
     :param step: last step wanted; frames after it are left out.
-    :raises ManifestError: missing file, or not a text dump, or broken before its end.
+    :raises ManifestError: missing file, or not a text dump.
     :raises OSError: the disk is full.
     """
     with write_atomically(target) as temporary, temporary.open("wb") as stream:
@@ -215,12 +216,11 @@ def _frames_until(source: Path, step: int | None, take: Callable[[memoryview], o
                 yield header.step if is_wanted else None
     except FileNotFoundError:
         raise ManifestError(f"There is no dump {source.name}.") from None
-    except TruncatedDumpError as error:
-        if step is None:
+    except DumpError as error:
+        # A machine that died may leave a torn frame, or what its file system made of one.
+        if step is None or not (steps or isinstance(error, TruncatedDumpError)):
             raise _complaint(error, source, steps) from error
         yield None
-    except DumpError as error:
-        raise _complaint(error, source, steps) from error
 
 
 def _digest_until(path: Path, step: int | None) -> tuple[str, int]:
