@@ -34,3 +34,19 @@ def test_the_benchmark_of_cells_builds_the_same_three_times() -> None:
     assert all(re.search(rf"{name} +\d+\.\d\d s +\d+\.\d\d CPU-s +\d+ MB", done.stdout) for name in ("ASE", "pymatgen"))
     assert "same composition and plane: True" in done.stdout
     assert re.fullmatch(r"ratio = \d+\.\d", done.stdout.splitlines()[-1])
+
+
+def test_the_benchmark_of_dumps_reads_the_same_positions_as_ase() -> None:
+    sizes = ["--atoms", "2000", "--size-mb", "1", "--large-mb", "3", "--peer", "ase"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.dump", *sizes],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("same positions: True") == 2
+    assert re.search(r"^MB/s = \d+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^memory = \d\.\d\d$", done.stdout, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", done.stdout.splitlines()[-1])

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from aiida_seireact.formats.atomic import write_json
+from aiida_seireact.formats.atomic import write_atomically, write_json
+from aiida_seireact.formats.dump_binary import BinaryFrames, is_binary
+from aiida_seireact.formats.dump_bytes import CutStreamError, packing, zstandard
+from aiida_seireact.formats.dump_header import DumpError, ForeignFileError, TruncatedDumpError
+from aiida_seireact.formats.dump_text import TextFrames
 
 SCHEMA = "seireact-manifest/1"
+SUFFIXES = {"gzip": ".gz", "zstd": ".zst"}
+"""What each method of compression adds to a name."""
 
 
 class ManifestError(ValueError):
@@ -21,7 +28,7 @@ class ManifestError(ValueError):
 
 
 def chunk(path: str | Path) -> dict[str, Any]:
-    """Read one dump of LAMMPS (style custom or atom, plain or gzipped) once and describe it.
+    """Read one dump of LAMMPS once and describe it: text, plain, gzip or zstd, or binary.
 
     Returns ``file`` (name only), ``sha256``, ``bytes``, ``first_step``, ``last_step``, ``n_frames``,
     ``n_atoms`` (of every frame) and ``columns``.
@@ -30,28 +37,37 @@ def chunk(path: str | Path) -> dict[str, Any]:
     """
     source = Path(path)
     digest = hashlib.sha256()
+    steps: list[int] = []
+    shapes: set[tuple[int, tuple[str, ...]]] = set()
     try:
-        with source.open("rb") as raw:
-            tee = _Hashing(raw, digest)
-            packed = source.suffix == ".gz"
-            with gzip.GzipFile(fileobj=tee) if packed else io.BufferedReader(tee) as stream:
-                steps, n_atoms, columns = _scan(stream, source)
-                while not packed and stream.read(1 << 20):
-                    pass
-            size = source.stat().st_size
+        frames: TextFrames | BinaryFrames
+        frames = BinaryFrames(source) if is_binary(source) else TextFrames(source, watch=digest.update)
+        with closing(frames):
+            while (header := frames.header()) is not None:
+                frames.pass_over(header)
+                steps.append(header.step)
+                shapes.add((header.n_atoms, header.columns))
+        if isinstance(frames, BinaryFrames):
+            with source.open("rb") as stream:
+                digest = hashlib.file_digest(stream, lambda: digest)
     except FileNotFoundError:
         raise ManifestError(f"There is no dump {source.name}.") from None
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise ManifestError(f"{source.name} is not a whole gzip file ({error}): it was cut short.") from error
+    except DumpError as error:
+        raise _complaint(error, source, steps) from error
+    if not steps:
+        raise ManifestError(f"{source.name} holds no frame.")
+    if len(shapes) > 1:
+        raise ManifestError(f"{source.name} has frames of different numbers of atoms or columns.")
+    n_atoms, columns = shapes.pop()
     return {
         "file": source.name,
         "sha256": digest.hexdigest(),
-        "bytes": size,
+        "bytes": source.stat().st_size,
         "first_step": steps[0],
         "last_step": steps[-1],
         "n_frames": len(steps),
         "n_atoms": n_atoms,
-        "columns": columns,
+        "columns": list(columns),
     }
 
 
@@ -60,19 +76,16 @@ def drop_broken_end(path: str | Path) -> None:
 
     :raises ManifestError: not even its first frame is whole.
     """
-    good, expected = 0, None
-    with Path(path).open("rb") as stream:
-        while (line := stream.readline()).startswith(b"ITEM: TIMESTEP"):
-            stream.readline(), stream.readline()
-            count = stream.readline().strip()
-            expected = count if expected is None else expected
-            if not count.isdigit() or count != expected:
+    good, expected, is_whole = 0, None, False
+    with closing(TextFrames(Path(path))) as frames, suppress(DumpError):
+        while (header := frames.header()) is not None:
+            expected = header.n_atoms if expected is None else expected
+            if header.n_atoms != expected:
                 break
-            lines = [stream.readline() for _ in range(5 + int(count))]
-            if not lines[-1].endswith(b"\n"):
-                break
-            good = stream.tell()
-        is_whole = not line
+            frames.pass_over(header)
+            good = frames.lines.offset
+        else:
+            is_whole = True
     if not good:
         raise ManifestError(f"{Path(path).name} holds no whole frame.")
     if not is_whole:
@@ -80,19 +93,39 @@ def drop_broken_end(path: str | Path) -> None:
 
 
 def copy_until(source: str | Path, target: str | Path, step: int) -> tuple[int, int]:
-    """Copy the whole frames of a plain dump up to a step; return their number and the last one's step (-1: none)."""
-    count, last = 0, -1
-    with Path(source).open("rb") as stream, Path(target).open("wb") as copy:
-        while (line := stream.readline()).startswith(b"ITEM: TIMESTEP"):
-            head = [line, *(stream.readline() for _ in range(3))]
-            if not head[3].strip().isdigit():
-                break
-            rows = [stream.readline() for _ in range(5 + int(head[3]))]
-            if not rows[-1].endswith(b"\n") or int(head[1]) > step:
-                break
-            copy.writelines([*head, *rows])
-            count, last = count + 1, int(head[1])
-    return count, last
+    """Copy the whole frames of a text dump up to a step, as plain text, and return how many and the last one's step.
+
+    It stops before a torn end, or what else is no frame, so that what a killed run left is copied up to a restart
+    file's step: whether all frames are there is for the caller to see, from their number. ``target`` appears
+    whole or not at all; equal frames give equal bytes, however ``source`` is packed. Without a frame the step is -1.
+
+    :param source: plain, gzip or zstd.
+    :param step: last step wanted; frames after it are left out.
+    :raises ManifestError: missing file, or not a text dump.
+    :raises OSError: the disk is full.
+    """
+    with write_atomically(target) as temporary, temporary.open("wb") as stream:
+        n_frames, last, good = 0, -1, 0
+        for frame in _frames_until(Path(source), step, stream.write):
+            if frame is None:
+                stream.seek(good)
+                stream.truncate()
+                continue
+            n_frames, last, good = n_frames + 1, frame, stream.tell()
+    return n_frames, last
+
+
+def verify_copy(source: str | Path, target: str | Path, step: int) -> None:
+    """Check that ``target`` holds exactly the whole frames of ``source`` up to a step, whichever way each is packed.
+
+    :raises ManifestError: it does not, or one of them can't be read.
+    """
+    wanted, found = _digest_until(Path(source), step), _digest_until(Path(target), None)
+    if wanted != found:
+        raise ManifestError(
+            f"{Path(target).name} holds {found[1]} frames that are not the {wanted[1]} whole frames of "
+            f"{Path(source).name} up to step {step}: copy it again."
+        )
 
 
 def write_manifest(path: str | Path, chunks: Iterable[Mapping[str, Any]]) -> None:
@@ -135,75 +168,87 @@ def verify(folder: str | Path, chunks: Iterable[Mapping[str, Any]]) -> None:
             raise ManifestError(f"{item['file']} is not the file its manifest names (sha256 differs): copy it again.")
 
 
-def compress(path: str | Path) -> Path:
-    """Gzip a file and remove it; equal content gives equal bytes, because no name or date is written.
+def compress(path: str | Path, method: str = "gzip", *, level: int | None = None) -> Path:
+    """Compress a file and remove it; return the compressed one, which appears whole or not at all.
 
+    Equal content gives equal bytes with the same version of the library: no name or date is written.
+
+    :param method: ``gzip`` (``.gz``, level 6) or ``zstd`` (``.zst``, level 1, with a checksum). On dumps, level 1 of
+        zstd is more than twice as fast as level 3 and no larger: their digits repeat nothing that a search could find.
+    :param level: another level of the method.
+    :raises ValueError: an unknown method.
+    :raises ModuleNotFoundError: zstd without the package zstandard.
     :raises OSError: the disk is full; the plain file then stays.
     """
+    if method not in SUFFIXES:
+        raise ValueError(f"There is no compression {method!r}: {' or '.join(SUFFIXES)}.")
     source = Path(path)
-    target = source.with_name(source.name + ".gz")
-    temporary = target.with_name(f".{target.name}")
-    with (
-        source.open("rb") as plain,
-        temporary.open("wb") as packed,
-        gzip.GzipFile(filename="", mode="wb", fileobj=packed, compresslevel=6, mtime=0) as stream,
-    ):
-        while block := plain.read(1 << 20):
-            stream.write(block)
-    temporary.replace(target)
+    target = source.with_name(source.name + SUFFIXES[method])
+    with write_atomically(target) as temporary, source.open("rb") as plain, temporary.open("wb") as packed:
+        if method == "zstd":
+            compressor = zstandard().ZstdCompressor(level=1 if level is None else level, write_checksum=True)
+            compressor.copy_stream(plain, packed, size=source.stat().st_size)
+        else:
+            depth = 6 if level is None else level
+            with gzip.GzipFile(filename="", mode="wb", fileobj=packed, compresslevel=depth, mtime=0) as stream:
+                shutil.copyfileobj(plain, stream, 1 << 20)
     source.unlink()
     return target
 
 
-class _Hashing(io.RawIOBase):
-    """Hashes what passes, so that a dump of a hundred gigabytes is read once."""
+def _frames_until(source: Path, step: int | None, take: Callable[[memoryview], object]) -> Iterator[int | None]:
+    """Go through a text dump, giving ``take`` its bytes, and yield the step of each whole frame up to ``step``.
 
-    def __init__(self, raw: BinaryIO, digest: Any) -> None:
-        self._raw = raw
-        self._digest = digest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        block = self._raw.read(len(buffer))
-        self._digest.update(block)
-        buffer[: len(block)] = block
-        return len(block)
-
-
-def _scan(lines: Iterable[bytes], source: Path) -> tuple[list[int], int, list[str]]:
+    After a frame that is not wanted or not whole, None is yielded: what was taken since the last step is to be undone.
+    """
     steps: list[int] = []
-    shapes: set[tuple[int, tuple[str, ...]]] = set()
-    stream = iter(lines)
     try:
-        for line in stream:
-            if not line.startswith(b"ITEM: TIMESTEP"):
-                if line.startswith((b"ITEM: UNITS", b"ITEM: TIME")):
-                    next(stream)
-                    continue
-                raise ManifestError(f"{source.name} is not a text dump of LAMMPS: a frame starts with {line[:40]!r}.")
-            step = int(next(stream))
-            if not next(stream).startswith(b"ITEM: NUMBER OF ATOMS"):
-                raise ValueError(f"no number of atoms at step {step}")
-            n_atoms = int(next(stream))
-            for _ in range(4):
-                next(stream)
-            header = next(stream)
-            for _ in range(n_atoms):
-                last = next(stream)
-            if not header.startswith(b"ITEM: ATOMS") or (n_atoms and not last.endswith(b"\n")):
-                raise ValueError("a line is cut")
-            steps.append(step)
-            shapes.add((n_atoms, tuple(header.decode().split()[2:])))
-    except (StopIteration, ValueError, UnicodeDecodeError) as error:
-        if isinstance(error, ManifestError):
-            raise
+        with closing(TextFrames(source)) as frames:
+            frames.lines.taken = take
+            while (header := frames.header()) is not None:
+                is_wanted = step is None or header.step <= step
+                if not is_wanted:
+                    frames.lines.taken = None
+                frames.pass_over(header)
+                frames.lines.taken = take
+                if is_wanted:
+                    steps.append(header.step)
+                yield header.step if is_wanted else None
+    except FileNotFoundError:
+        raise ManifestError(f"There is no dump {source.name}.") from None
+    except DumpError as error:
+        # A machine that died may leave a torn frame, or what its file system made of one.
+        if step is None or not (steps or isinstance(error, TruncatedDumpError)):
+            raise _complaint(error, source, steps) from error
+        yield None
+
+
+def _digest_until(path: Path, step: int | None) -> tuple[str, int]:
+    """Return the sha256 of the whole frames up to a step, of all without one, and their number."""
+    good = hashlib.sha256()
+    digest = good.copy()
+    n_frames = 0
+
+    def take(text: memoryview) -> None:
+        digest.update(text)
+
+    for frame in _frames_until(path, step, take):
+        if frame is None:
+            digest = good.copy()
+            continue
+        good = digest.copy()
+        n_frames += 1
+    return good.hexdigest(), n_frames
+
+
+def _complaint(error: DumpError, source: Path, steps: Sequence[int]) -> ManifestError:
+    """Return what to say of a dump that can't be gone through."""
+    if isinstance(error.__cause__, CutStreamError):
+        kind = {"gz": "gzip", "zst": "zstd"}[packing(source)]
+        return ManifestError(f"{source.name} is not a whole {kind} file ({error.__cause__}): it was cut short.")
+    if isinstance(error, ForeignFileError):
+        return ManifestError(f"{source.name} is not a text dump of LAMMPS: {error}")
+    if isinstance(error, TruncatedDumpError):
         after = f"after step {steps[-1]}" if steps else "in its first frame"
-        raise ManifestError(f"{source.name} is cut short {after}: the run was killed or the disk is full.") from error
-    if not steps:
-        raise ManifestError(f"{source.name} holds no frame.")
-    if len(shapes) > 1:
-        raise ManifestError(f"{source.name} has frames of different numbers of atoms or columns.")
-    n_atoms, columns = shapes.pop()
-    return steps, n_atoms, list(columns)
+        return ManifestError(f"{source.name} is cut short {after}: the run was killed or the disk is full.")
+    return ManifestError(str(error))

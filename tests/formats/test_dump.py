@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from ase import Atoms
 from ase.data import chemical_symbols
 from ase.io import read
@@ -63,13 +64,15 @@ def write(folder: Path, text: str, name: str = "traj.dump") -> Path:
     path = folder / name
     if name.endswith(".gz"):
         path.write_bytes(gzip.compress(text.encode()))
+    elif name.endswith(".zst"):
+        path.write_bytes(zstandard.compress(text.encode()))
     else:
         path.write_text(text)
     return path
 
 
 @pytest.mark.parametrize("kind", list(CELLS))
-@pytest.mark.parametrize("name", ["traj.dump", "traj.dump.gz"])
+@pytest.mark.parametrize("name", ["traj.dump", "traj.dump.gz", "traj.dump.zst"])
 def test_frames_come_back_sorted_with_cell_and_elements(tmp_path: Path, kind: str, name: str) -> None:
     written = frames(kind)
     got = list(read_dump(write(tmp_path, dump_text(written), name)))
@@ -146,12 +149,10 @@ def cuts(text: str) -> list[int]:
 
 
 @pytest.mark.parametrize("place", range(6))
-@pytest.mark.parametrize("zipped", [False, True])
-def test_cut_off_last_frame_is_said_or_left_out(tmp_path: Path, place: int, zipped: bool) -> None:
+@pytest.mark.parametrize("name", ["traj.dump", "traj.dump.gz", "traj.dump.zst"])
+def test_cut_off_last_frame_is_said_or_left_out(tmp_path: Path, place: int, name: str) -> None:
     text = dump_text(frames())
-    cut = cuts(text)[place]
-    path = tmp_path / ("traj.dump.gz" if zipped else "traj.dump")
-    path.write_bytes(gzip.compress(text[:cut].encode()) if zipped else text[:cut].encode())
+    path = write(tmp_path, text[: cuts(text)[place]], name)
     with pytest.raises(TruncatedDumpError, match=r"traj\.dump.* is cut off in .*(step 100|frame 2)"):
         list(read_dump(path))
     with pytest.raises(TruncatedDumpError):
@@ -160,12 +161,14 @@ def test_cut_off_last_frame_is_said_or_left_out(tmp_path: Path, place: int, zipp
     assert scan_dump(path, stop_before_truncated=True) == [0, 50]
 
 
-def test_cut_off_compressed_stream_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "traj.dump.gz"
-    path.write_bytes(gzip.compress(dump_text(frames(n_atoms=3000)).encode())[:-2000])
+@pytest.mark.parametrize("name", ["traj.dump.gz", "traj.dump.zst"])
+@pytest.mark.parametrize("missing", [1, 2000])
+def test_cut_off_compressed_stream_is_said(tmp_path: Path, name: str, missing: int) -> None:
+    path = write(tmp_path, dump_text(frames(n_atoms=3000)), name)
+    path.write_bytes(path.read_bytes()[:-missing])
     with pytest.raises(TruncatedDumpError, match="cut off"):
         scan_dump(path)
-    assert len(list(read_dump(path, stop_before_truncated=True))) == 2
+    assert len(list(read_dump(path, stop_before_truncated=True))) >= 2
 
 
 @pytest.mark.parametrize(
@@ -201,6 +204,38 @@ def test_missing_and_binary_files_are_said(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(bytes(range(128, 256)) * 10)
     with pytest.raises(DumpError, match="binary data"):
         next(read_dump(tmp_path / "binary"))
+
+
+@pytest.mark.parametrize("content", [b"\0", b"ITEM: TIMESTEP\n0" + b"0" * 99])
+def test_a_file_without_lines_does_not_fill_the_memory(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "traj.dump"
+    path.write_bytes(content + content[-1:] * 20_000_000)
+    tracemalloc.start()
+    with pytest.raises(DumpError):
+        scan_dump(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The piece that is allocated to be freed is never touched.
+    assert peak < 18e6
+
+
+def test_an_empty_frame_is_a_frame(tmp_path: Path) -> None:
+    text = dump_text(frames())
+    head = text[: text.index("ITEM: ATOMS")].replace("ATOMS\n12", "ATOMS\n0") + "ITEM: ATOMS id element xu yu zu\n"
+    snapshots = list(read_dump(write(tmp_path, head + text)))
+    assert [len(snapshot.ids) for snapshot in snapshots] == [0, 12, 12, 12]
+    assert snapshots[0].positions.shape == (0, 3)
+
+
+def test_lines_of_any_form_are_read_as_those_of_one(tmp_path: Path) -> None:
+    text = dump_text(frames(), "id element x y z ix iy iz")
+    plain = list(read_dump(write(tmp_path, text)))
+    for number, other in enumerate(
+        (text.replace(" Li ", "   Li\t"), text.replace("\n", "\r\n"), text.replace(" \n", "\n"))
+    ):
+        for one, two in zip(plain, read_dump(write(tmp_path, other, f"{number}.dump")), strict=True):
+            assert (one.positions == two.positions).all()
+            assert (one.numbers == two.numbers).all()
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zstandard
 
 from aiida_seireact.formats.manifest import (
     ManifestError,
     chunk,
     compress,
+    copy_until,
     drop_broken_end,
     read_manifest,
     verify,
+    verify_copy,
     write_manifest,
 )
 
@@ -49,10 +54,11 @@ def test_chunk_tells_steps_columns_and_hash(dump: Path) -> None:
     }
 
 
-def test_compressed_chunk_tells_the_same_and_hashes_the_compressed_bytes(dump: Path) -> None:
+@pytest.mark.parametrize(("method", "suffix"), [("gzip", ".gz"), ("zstd", ".zst")])
+def test_compressed_chunk_tells_the_same_and_hashes_the_compressed_bytes(dump: Path, method: str, suffix: str) -> None:
     plain = chunk(dump)
-    packed = compress(dump)
-    assert packed.name == "traj.dump.gz"
+    packed = compress(dump, method)
+    assert packed.name == f"traj.dump{suffix}"
     assert not dump.exists()
     found = chunk(packed)
     assert found["sha256"] == hashlib.sha256(packed.read_bytes()).hexdigest()
@@ -60,12 +66,55 @@ def test_compressed_chunk_tells_the_same_and_hashes_the_compressed_bytes(dump: P
     assert [found[key] for key in keys] == [plain[key] for key in keys]
 
 
-def test_equal_dumps_compress_to_equal_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("method", "level"), [("gzip", None), ("gzip", 1), ("zstd", None), ("zstd", 1), ("zstd", 12)])
+def test_equal_dumps_compress_to_equal_bytes(tmp_path: Path, method: str, level: int | None) -> None:
     packed = []
+    text = "".join(frame(step, 500) for step in range(20))
     for name in ("one.dump", "two.dump"):
-        (tmp_path / name).write_text(frame(0))
-        packed.append(compress(tmp_path / name).read_bytes())
+        (tmp_path / name).write_text(text)
+        packed.append(compress(tmp_path / name, method, level=level).read_bytes())
     assert packed[0] == packed[1]
+    unpack = gzip.decompress if method == "gzip" else zstandard.decompress
+    assert unpack(packed[0]).decode() == text
+
+
+def test_gzip_is_the_default_and_other_methods_are_refused(dump: Path) -> None:
+    with pytest.raises(ValueError, match="no compression 'bzip2': gzip or zstd"):
+        compress(dump, "bzip2")
+    assert compress(dump).name == "traj.dump.gz"
+
+
+def test_a_dump_stays_if_it_could_not_be_compressed(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("aiida_seireact.formats.manifest.shutil.copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        compress(dump)
+    assert [path.name for path in dump.parent.iterdir()] == ["traj.dump"]
+
+
+def test_binary_dumps_are_described(tmp_path: Path) -> None:
+    def packed(kind: str, *values: float) -> bytes:
+        return np.array(values, dtype=kind).tobytes()
+
+    def binary(step: int) -> bytes:
+        columns = b"id type xu yu zu"
+        head = (
+            packed("<i8", -10) + b"DUMPCUSTOM" + packed("<i4", 1, 2) + packed("<i8", step, 1) + packed("<i4", *[0] * 7)
+        )
+        box = packed("<f8", 0, 5, 0, 5, 0, 5) + packed("<i4", 5, 0) + b"\0" + packed("<i4", len(columns)) + columns
+        return head + box + packed("<i4", 1, 5) + packed("<f8", 1, 1, 0.5, 1.5, 2.5)
+
+    path = tmp_path / "traj.bin"
+    path.write_bytes(binary(0) + binary(50))
+    found = chunk(path)
+    assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found["first_step"], found["last_step"], found["n_frames"], found["n_atoms"]) == (0, 50, 2, 1)
+    assert found["columns"] == ["id", "type", "xu", "yu", "zu"]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ManifestError, match="cut short after step 0"):
+        chunk(path)
 
 
 def test_manifest_is_verified_against_the_files(dump: Path, tmp_path: Path) -> None:
@@ -100,10 +149,11 @@ def test_dumps_that_are_not_whole_are_refused(tmp_path: Path, text: str, sentenc
         chunk(tmp_path / "traj.dump")
 
 
-def test_cut_gzip_is_refused(dump: Path) -> None:
-    packed = compress(dump)
+@pytest.mark.parametrize("method", ["gzip", "zstd"])
+def test_cut_compressed_dump_is_refused(dump: Path, method: str) -> None:
+    packed = compress(dump, method)
     packed.write_bytes(packed.read_bytes()[:-20])
-    with pytest.raises(ManifestError, match="not a whole gzip file"):
+    with pytest.raises(ManifestError, match=f"not a whole {method} file"):
         chunk(packed)
 
 
@@ -127,3 +177,71 @@ def test_a_dump_without_a_whole_frame_is_refused(tmp_path: Path) -> None:
     path.write_text(frame(10, 3)[:-20])
     with pytest.raises(ManifestError, match="no whole frame"):
         drop_broken_end(path)
+
+
+ENDS = {
+    "whole": "",
+    "cut in its atoms": frame(150, 3)[:-2],
+    "cut in its header": "ITEM: TIMESTEP\n15",
+    "zeros": "\0" * 9,
+}
+
+
+@pytest.mark.parametrize("end", list(ENDS))
+@pytest.mark.parametrize("method", [None, "gzip", "zstd"])
+@pytest.mark.parametrize(
+    ("step", "kept"), [(-1, []), (0, [0]), (99, [0, 50]), (100, [0, 50, 100]), (400, [0, 50, 100])]
+)
+def test_frames_up_to_a_step_are_copied_and_a_torn_end_is_not(
+    tmp_path: Path, end: str, method: str | None, step: int, kept: list[int]
+) -> None:
+    source = tmp_path / "traj.dump"
+    source.write_text(frame(0, 3) + frame(50, 3) + frame(100, 3) + ENDS[end])
+    if method is not None:
+        source = compress(source, method)
+    target = tmp_path / "copy.dump"
+    assert copy_until(source, target, step) == (len(kept), kept[-1] if kept else -1)
+    assert target.read_text() == "".join(frame(number, 3) for number in kept)
+    verify_copy(source, target, step)
+    if kept:
+        verify_copy(source, compress(target, "zstd"), step)
+
+
+def test_a_torn_stream_is_copied_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    source = tmp_path / "traj.dump"
+    source.write_text("".join(frame(step, 4000) for step in range(8)))
+    source = compress(source, "gzip")
+    source.write_bytes(source.read_bytes()[:-20])
+    n_frames, last = copy_until(source, tmp_path / "copy.dump", 100)
+    assert (n_frames, last) == (7, 6)
+    assert chunk(tmp_path / "copy.dump")["n_frames"] == 7
+
+
+def test_frames_after_the_step_are_left_out_wherever_they_are(tmp_path: Path) -> None:
+    (tmp_path / "traj.dump").write_text(frame(0) + frame(90) + frame(50) + frame(70))
+    assert copy_until(tmp_path / "traj.dump", tmp_path / "copy.dump", 60) == (2, 50)
+    assert (tmp_path / "copy.dump").read_text() == frame(0) + frame(50)
+
+
+def test_a_copy_that_differs_is_said(dump: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.dump"
+    copy_until(dump, copy, 50)
+    with pytest.raises(
+        ManifestError, match="holds 2 frames that are not the 3 whole frames of traj.dump up to step 100"
+    ):
+        verify_copy(dump, copy, 100)
+    copy.write_text(copy.read_text().replace("1.0", "1.1", 1))
+    with pytest.raises(ManifestError, match="copy it again"):
+        verify_copy(dump, copy, 50)
+    copy.write_text(copy.read_text()[:-3])
+    with pytest.raises(ManifestError, match="cut short after step 0"):
+        verify_copy(dump, copy, 50)
+
+
+@pytest.mark.parametrize(("text", "sentence"), [(None, "There is no dump"), ("hello\n", "not a text dump")])
+def test_what_is_no_dump_is_not_copied(tmp_path: Path, text: str | None, sentence: str) -> None:
+    if text is not None:
+        (tmp_path / "traj.dump").write_text(text)
+    with pytest.raises(ManifestError, match=sentence):
+        copy_until(tmp_path / "traj.dump", tmp_path / "copy.dump", 100)
+    assert not (tmp_path / "copy.dump").exists()
