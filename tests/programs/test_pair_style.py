@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shlex
 import subprocess
@@ -185,7 +186,7 @@ def test_a_second_build_is_none_and_another_torch_has_a_folder_of_its_own(
 ) -> None:
     root = Path(pair_style.folder).parent
     monkeypatch.setenv("CXX", "absent-compiler")
-    assert program.build(root, progress=pytest.fail) == pair_style
+    assert program.build(root, progress=pytest.fail) == dataclasses.replace(pair_style, is_new=False)
     version = program.importlib.metadata.version
     monkeypatch.setattr(
         program.importlib.metadata, "version", lambda name: "2.99.0" if name == "torch" else version(name)
@@ -222,8 +223,9 @@ def test_the_command_prints_what_a_shell_needs(monkeypatch: pytest.MonkeyPatch, 
     assert done.exit_code == 0
     assert all(line.startswith("export ") for line in done.output.splitlines())
     assert re.search(rf"^export LAMMPS_PLUGIN_PATH={tmp_path}/[0-9a-f]{{16}}$", done.output, re.MULTILINE)
-    style = program.describe(tmp_path)
-    assert dataclasses.asdict(style)["built"] is False
+    told = json.loads(CliRunner().invoke(program.main, ["--dry-run", "--json", "--into", str(tmp_path)]).output)
+    assert not told["built"]
+    assert told["folder"].startswith(str(tmp_path))
     monkeypatch.setenv("CXX", "absent-compiler")
     assert CliRunner().invoke(program.main, ["--into", str(tmp_path)]).exit_code == MissingPackage.exit_status
 
