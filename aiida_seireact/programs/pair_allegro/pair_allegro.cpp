@@ -70,7 +70,8 @@ void PairAllegro::map_types(int n_names, char **names)
   for (int i = 0; i < n_names; ++i) {
     const auto found = std::find(species.begin(), species.end(), names[i]);
     if (found == species.end())
-      error->all(FLERR, "pair_coeff names {}, but the model knows {} only: train a model that has seen it, or mend the line.",
+      error->all(FLERR,
+                 "pair_coeff names {}, but the model knows {} only: train a model that has seen it, or mend the line.",
                  names[i], known);
     model_type.push_back(found - species.begin());
     told += fmt::format(" {} = {} = {}{}", i + 1, names[i], model_type.back(), i + 1 < n_names ? "," : "\n");
@@ -133,14 +134,15 @@ void PairAllegro::compute(int eflag, int vflag)
   // LAMMPS itself sends the forces on ghosts back to the atoms they are images of.
   for (std::size_t i = 0; i < answer.forces.size(); ++i) atom->f[i / 3][i % 3] += answer.forces[i];
   if (eflag_global) eng_vdwl += energy;
-  if (eflag_atom && atom->nlocal) std::transform(eatom, eatom + atom->nlocal, answer.energies.begin(), eatom, std::plus<>());
+  if (eflag_atom)
+    for (int i = 0; i < atom->nlocal; ++i) eatom[i] += answer.energies[i];
   if (vflag_global) {
     constexpr int order[6][2] = {{0, 0}, {1, 1}, {2, 2}, {0, 1}, {0, 2}, {1, 2}};
     for (int k = 0; k < 6; ++k) virial[k] += answer.virial[order[k][0]][order[k][1]];
   }
 }
 
-/// Collects the atoms of this rank, its ghosts, and the pairs within the cutoff; LAMMPS lists those within its skin, too.
+/// Collects the atoms of this rank, its ghosts, and the pairs within the cutoff; LAMMPS's list holds its skin, too.
 void PairAllegro::look_around()
 {
   const double cutoff_squared = model->card.r_max_ang * model->card.r_max_ang;
