@@ -168,3 +168,11 @@ def compiled(trained: Any) -> dict[str, Any]:
 
     job = CompileJob(cache_dir=str(trained.folder / "inductor"))
     return compile_program.run(job, trained.folder, lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def pair_style(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Build ``pair_style allegro`` once a session, from scratch."""
+    from aiida_seireact.programs import pair_style
+
+    return pair_style.build(tmp_path_factory.mktemp("pair_style"), progress=lambda line: None)

@@ -50,3 +50,20 @@ def test_the_benchmark_of_dumps_reads_the_same_positions_as_ase() -> None:
     assert re.search(r"^MB/s = \d+$", done.stdout, re.MULTILINE)
     assert re.search(r"^memory = \d\.\d\d$", done.stdout, re.MULTILINE)
     assert re.fullmatch(r"ratio = \d+\.\d", done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_md_engines_gives_the_same_forces_by_all() -> None:
+    sizes = ["--cells", "1", "1", "1", "--steps", "6", "--paper-steps", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.md_engine", *sizes],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(re.search(rf"{name} +\d+\.\d{{4}} CPU-s a step", done.stdout) for name in ("ASE", "seireact-lmp", "lmp"))
+    assert "same energies and forces: True" in done.stdout
+    assert re.fullmatch(r"ratio = \d+\.\d\d", done.stdout.splitlines()[-2])
+    assert re.fullmatch(r"overhead = -?\d+\.\d %", done.stdout.splitlines()[-1])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_seireact import __version__
-from aiida_seireact.cli import cp2k, quantum_espresso
+from aiida_seireact.cli import cp2k, pair_style, quantum_espresso
 from aiida_seireact.cli._profile import use_this_environment
 from aiida_seireact.cli.machine import Environment, probe, shell_on
 from aiida_seireact.cli.programs import PROGRAMS, ProgramCard
@@ -69,6 +69,7 @@ def install(
     programs: Sequence[str] | None = None,
     with_qe: bool = False,
     with_cp2k: bool = False,
+    with_pair_style: bool = False,
     caching: bool = True,
     dry_run: bool = False,
     say: Say = lambda step: None,
@@ -83,6 +84,7 @@ def install(
     :param programs: names of the programs to look after, default all.
     :param with_qe: look after Quantum ESPRESSO too: a code of pw.x, and pseudopotentials.
     :param with_cp2k: look after CP2K too: a code of it.
+    :param with_pair_style: look after LAMMPS itself too: build its ``pair_style allegro``, and a code of it.
     :param caching: switch AiiDA's cache on for our calculations.
     :param dry_run: change nothing, only tell.
     :param say: called with each step as it is done.
@@ -111,6 +113,7 @@ def install(
             *(f"code {card.script}-{__version__}" for card in PROGRAMS),
             *(("code of pw.x", f"pseudopotentials {FAMILY}") if with_qe else ()),
             *(("code of CP2K",) if with_cp2k else ()),
+            *(("pair_style allegro", "code of LAMMPS") if with_pair_style else ()),
         ):
             tell(thing, "would make")
         return steps
@@ -155,6 +158,8 @@ def install(
         quantum_espresso.look_after(computer, dry_run=dry_run, tell=tell)
     if with_cp2k:
         cp2k.look_after(computer, dry_run=dry_run, tell=tell)
+    if with_pair_style:
+        pair_style.look_after(computer, environment.bin_dir, dry_run=dry_run, tell=tell)
     return steps
 
 

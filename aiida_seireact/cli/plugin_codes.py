@@ -36,11 +36,18 @@ class PluginProgram:
 
 
 def look_after_code(
-    program: PluginProgram, found: tuple[str, str] | None, computer: Computer | None, *, dry_run: bool, tell: Tell
+    program: PluginProgram,
+    found: tuple[str, str] | None,
+    computer: Computer | None,
+    *,
+    dry_run: bool,
+    tell: Tell,
+    preparation: str = "export OMP_NUM_THREADS=1",
 ) -> None:
     """Make, or reuse, the code of a program; hide those of its other versions at the same path.
 
     :param found: path and version on that computer, None if it is not there.
+    :param preparation: lines of a shell before the program starts; changed ones make another code, too.
     """
     if found is None:
         where = "this machine" if computer is None else computer.label
@@ -55,7 +62,7 @@ def look_after_code(
     content = {
         "filepath_executable": path,
         # An upgraded program keeps its path: the version makes another code of it, and so another cache.
-        "prepend_text": f"# versions: {program.name} {version}\nexport OMP_NUM_THREADS=1",
+        "prepend_text": f"# versions: {program.name} {version}\n{preparation}",
     }
     codes = [] if computer is None else _codes_on(computer, program)
     same = [code for code in codes if all(str(getattr(code, key)) == value for key, value in content.items())]

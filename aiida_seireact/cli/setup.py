@@ -36,6 +36,12 @@ COLOURS = {"made": "green", "changed": "green", "hidden": "yellow", "missing": "
 )
 @click.option("--with-cp2k", is_flag=True, help="Add CP2K: a code of the cp2k.psmp or cp2k on PATH.")
 @click.option(
+    "--pair-style",
+    "with_pair_style",
+    is_flag=True,
+    help="Build pair_style allegro for LAMMPS itself, once (half a minute, g++); add a code that runs on many ranks.",
+)
+@click.option(
     "--caching/--no-caching",
     default=True,
     help="Let AiiDA reuse finished calculations; on unless switched off here.",
@@ -50,6 +56,7 @@ def setup(
     programs: tuple[str, ...],
     with_qe: bool,
     with_cp2k: bool,
+    with_pair_style: bool,
     caching: bool,
     dry_run: bool,
 ) -> None:
@@ -64,6 +71,7 @@ def setup(
     Examples:
       aiida-seireact setup
       aiida-seireact setup --with-qe
+      aiida-seireact setup --pair-style
       aiida-seireact setup --profile mine --computer cluster --bin-dir /home/me/seireact/bin --program lmp
     """
     from aiida_seireact.cli.installation import DEFAULT_PROFILE, SetupError, Step, install
@@ -83,6 +91,7 @@ def setup(
             programs=programs or None,
             with_qe=with_qe,
             with_cp2k=with_cp2k,
+            with_pair_style=with_pair_style,
             caching=caching,
             dry_run=dry_run,
             say=say,

@@ -195,6 +195,8 @@ def _refuse_units(commands: list[Command]) -> None:
             raise _error(command, "newton off, which `pair_style allegro` refuses; write `newton on`")
         if words[0] == "atom_modify" and "id" in words and words[words.index("id") + 1 :][:1] == ["no"]:
             raise _error(command, "atoms without ids, which the model's neighbours need; remove `id no`")
+        if words[0] == "neigh_modify" and "exclude" in words:
+            raise _error(command, "neigh_modify exclude, which hides neighbours from the model; remove it")
         if words[0] == "run_style" and words[1:2] != ["verlet"]:
             raise _error(
                 command,

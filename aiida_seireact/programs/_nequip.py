@@ -15,7 +15,7 @@ from aiida_seireact.formats.jobs.base import MissingPackage, ProgramFailed
 from aiida_seireact.programs._workers import how_it_ended
 
 # Without them glibc gives the memory of each batch back and page faults cost more than the network.
-_MALLOC = {
+MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "268435456",
@@ -51,7 +51,7 @@ def run_script(
     :raises ProgramFailed: it ended with an error or was killed; the message holds the last error of the log.
     """
     command = [console_script(arguments[0]), *arguments[1:]]
-    settings = {**os.environ, **_MALLOC, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    settings = {**os.environ, **MALLOC, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     settings.update(environment or {})
     with log.open("wb") as stream:
         process = subprocess.Popen(command, cwd=folder, env=settings, stdout=stream, stderr=subprocess.STDOUT)

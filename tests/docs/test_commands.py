@@ -16,12 +16,27 @@ from aiida_seireact.cli.dataset import dataset
 from aiida_seireact.cli.main import cli
 from tests.docs._pages import PAGES, ROOT, all_blocks, prose
 
-PROGRAMS = ("label", "flare", "train", "compile", "lmp", "select", "curate", "sample", "classify", "analyse", "build")
+PROGRAMS = (
+    "label",
+    "flare",
+    "train",
+    "compile",
+    "lmp",
+    "pair-style",
+    "select",
+    "curate",
+    "sample",
+    "classify",
+    "analyse",
+    "build",
+)
 COMMANDS: dict[str, click.Command] = {
     "aiida-seireact": cli,
     "aiida-vasp": cmd_aiida_vasp,
     "verdi": verdi,
-    **{f"seireact-{name}": import_module(f"aiida_seireact.programs.{name}").main for name in PROGRAMS},
+    **{
+        f"seireact-{name}": import_module(f"aiida_seireact.programs.{name.replace('-', '_')}").main for name in PROGRAMS
+    },
 }
 
 

@@ -54,6 +54,7 @@ def test_good_input_names_its_two_lines() -> None:
         ("include more.in", "the command `include`"),
         ("suffix kk", "no accelerated styles"),
         ("rerun traj.dump dump x y z", "the command `rerun`"),
+        ("neigh_modify every 1 exclude type 1 1", "which hides neighbours from the model"),
         ("newton off", "Line 8 of the input has newton off"),
         ("atom_modify id no", "atoms without ids"),
         ("run_style respa 2 2", "run_style respa"),
