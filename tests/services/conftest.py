@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ def run_aiida_broker_service() -> None:
 def home(services: Services) -> Iterator[Path]:
     """Return the home folder of the tests, which knows the host `cluster`."""
     folder = services.folder / "home"
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         # What is fetched once stays in the cache of the true home.
         patch.setenv("SEIREACT_CACHE", str(cache_folder()))
@@ -52,10 +55,10 @@ def page(services: Services, home: Path, aiida_config: Any) -> Page:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def aiida_profile(aiida_config: Any, services: Services, page: Page) -> Any:
+def aiida_profile(aiida_config: Any, services: Services, page: Page) -> Iterator[Any]:
     """Return the profile of the how-to; take the place of aiida-core's fixture."""
     from aiida import load_profile
-    from aiida.manage import configuration
+    from aiida.manage import configuration, get_manager
 
     page.replace("5432", services.need("postgres")["POSTGRES_PORT"])
     page.replace("5672", services.need("rabbitmq")["RABBITMQ_PORT"])
@@ -65,7 +68,9 @@ def aiida_profile(aiida_config: Any, services: Services, page: Page) -> Any:
     configuration.reset_config()
     configuration.get_config()
     install(PROFILE, workers=2, work_dir=services.folder / "scratch")
-    return load_profile(PROFILE, allow_switch=True)
+    yield load_profile(PROFILE, allow_switch=True)
+    # Before the services go: connections that end without them say so at great length.
+    get_manager().unload_profile()
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +102,25 @@ def slurm_computer(services: Services, aiida_profile: Any) -> orm.Computer:
     computer.configure(safe_interval=0, use_login_shell=False)
     install(PROFILE, computer_label=computer.label)
     return computer
+
+
+@pytest.fixture(scope="session")
+def verdi(aiida_profile: Any) -> Callable[..., str]:
+    """Return a function that runs `verdi` as a person would and returns what it prints.
+
+    :raises AssertionError: it failed.
+    """
+
+    def run(*arguments: str) -> str:
+        command = [str(Path(sys.executable).parent / "verdi"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the test that waits for SLURM's limit, and then the one that kills the broker, last."""
+    last = ("test_out_of_time", "test_broker")
+    items.sort(key=lambda item: max((last.index(name) + 1 for name in last if name in item.nodeid), default=0))

@@ -1,4 +1,4 @@
-"""The how-to *From laptop to cluster* as something to run: its marked commands, and the YAML it hands to verdi."""
+"""The how-to *From laptop to cluster* as something to run: its marked commands, and the files it hands to verdi."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 from tests.docs._pages import DOCS, blocks
 
 HOWTO = DOCS / "howto" / "from_laptop_to_cluster.md"
-YAML = DOCS / "howto" / "cluster"
+FILES = DOCS / "howto" / "cluster"
 
 
 class Page:
-    """The page's commands, run in a folder that holds its YAML, with this machine in the cluster's place."""
+    """The page's commands, run in a folder that holds its files, with this machine in the cluster's place."""
 
     def __init__(self, folder: Path) -> None:
-        """:param folder: is made, with a copy of the YAML."""
+        """:param folder: is made, with a copy of the page's files."""
         self.folder = folder
-        shutil.copytree(YAML, folder / "cluster")
+        shutil.copytree(FILES, folder / "cluster")
         self._replaced: dict[str, str] = {}
         self.commands = {
             block.comment.removeprefix("run: "): [line.removeprefix("$ ") for line in block.text.splitlines()]
@@ -29,18 +29,18 @@ class Page:
         }
 
     def replace(self, written: str, meant: str) -> None:
-        """Put what holds on this machine in the place of what the page and its YAML say.
+        """Put what holds on this machine in the place of what the page and its files say.
 
         :raises AssertionError: they don't say it.
         """
-        files = list(self.folder.glob("cluster/*.yaml"))
+        files = list(self.folder.glob("cluster/*.*"))
         found = [line for lines in self.commands.values() for line in lines if written in line]
         for file in files:
             text = file.read_text(encoding="utf-8")
             if written in text:
                 found.append(file.name)
                 file.write_text(text.replace(written, meant), encoding="utf-8")
-        assert found, f"Neither {HOWTO.name} nor its YAML says {written!r}"
+        assert found, f"Neither {HOWTO.name} nor its files say {written!r}"
         self._replaced[written] = meant
 
     def run(self, name: str, **words: str) -> str:

@@ -34,7 +34,9 @@ SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0
 KillWait=5
 MinJobAge=60
 ReturnToService=2
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory
+# Four, whatever the machine has: a job that waits for its time limit must not hold the others up.
+SlurmdParameters=config_overrides
+NodeName=$host NodeAddr=127.0.0.1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=$memory
 PartitionName=debug Nodes=$host Default=YES MaxTime=60 State=UP
 END
 }
