@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def test_the_benchmark_of_datasets_reads_back_what_it_stored() -> None:
     sizes = ["--frames", "40", "--new", "10", "--shard", "10", "--peer-frames", "2"]
