@@ -12,7 +12,7 @@ import click
 from aiida_seireact import __version__
 from aiida_seireact.formats import files
 from aiida_seireact.formats.halt import read_halt
-from aiida_seireact.formats.jobs.base import InvalidInput, read_job
+from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed, read_job
 from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.lammps_script import AllegroScript, ScriptError, read_allegro_script
 from aiida_seireact.programs._fix_external import FlewApart
@@ -65,6 +65,11 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
         **conclude(segment.dumps, folder, log, past, compress_dumps=job.compress, mend=segment.flew_apart),
         "restart": restart_of(folder, outputs["last_step"]),
     }
+    if not outputs["steps_done"] and outputs["steps_asked"] and outputs["thermo"] is None:
+        raise ProgramFailed(
+            "LAMMPS made no step, since its time was up before the run began: give the job more walltime, or a larger "
+            "seconds_max."
+        )
     outputs["stopped_by"] = outputs["stopped_by"] or read_halt(folder, log)
     outputs["performance"]["seconds"] = round(time.monotonic() - begun, 3)
     return outputs

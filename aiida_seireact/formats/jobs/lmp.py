@@ -72,7 +72,7 @@ class SegmentSettings(Job):
     segment_steps: int | None = Field(None, ge=1, description="steps of a segment, a job each; null: one for the run")
     seconds_max: float | None = Field(
         None,
-        gt=0,
+        ge=1,
         description="end a segment cleanly after so many seconds of LAMMPS; null: shortly before the job's walltime",
     )
     retrieve_dump: bool = Field(
