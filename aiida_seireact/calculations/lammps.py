@@ -13,6 +13,14 @@ from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
+from aiida_seireact.calculations.native_lammps import (
+    add_native_codes,
+    asks_for_check,
+    define_native,
+    is_embedded,
+    native_job,
+    validate_native,
+)
 from aiida_seireact.calculations.remote_cell import define_cell, place_cell, validate_cell
 from aiida_seireact.calculations.restarts import place_restart
 from aiida_seireact.data.frames import FramesData
@@ -30,6 +38,7 @@ from aiida_seireact.formats.lammps_input import (
     FINAL_DATA_FILE,
     FINAL_RESTART_FILE,
     START_RESTART_FILE,
+    check_input,
     lammps_input,
     write_data,
 )
@@ -52,7 +61,7 @@ class LammpsCalculation(ProgramCalculation):
     RETRIEVE = (files.LAMMPS_INPUT, files.MANIFEST)
     RETRIEVE_TEMPORARY = (files.THERMO,)
     # Where the cell lies is not what it is: that is said by its report. A killed try only saves steps.
-    UNHASHED = ("cell__folder", "resume")
+    UNHASHED = ("cell__folder", "resume", "companion", "devices")
     CACHE_VERSION = 2
 
     @classmethod
@@ -88,6 +97,7 @@ class LammpsCalculation(ProgramCalculation):
             "bounds of volume, hole and distance that end the run) and `check_every`; `segment_steps`, "
             "`retrieve_dump`, `retrieve_restart`.",
         )
+        define_native(spec)
         spec.inputs.validator = validate_segment
         spec.output("trajectory", valid_type=TrajectoryData, help="Thermo table and manifest of the dump.")
         spec.output("restart", valid_type=RestartData, required=False, help="Where the next segment goes on.")
@@ -114,8 +124,15 @@ class LammpsCalculation(ProgramCalculation):
             seconds_max=self.seconds_max(settings),
         )
         data = "structure" in self.inputs or bool(self.inputs.get("cell"))
-        text = script() if data else script(start="restart", start_file=START_RESTART_FILE)
-        (folder / files.LAMMPS_INPUT).write_text(text, encoding="utf-8")
+        begins: dict[str, Any] = {"start": "data", "start_file": DATA_FILE}
+        if not data:
+            begins = {"start": "restart", "start_file": START_RESTART_FILE}
+        (folder / files.LAMMPS_INPUT).write_text(script(**begins), encoding="utf-8")
+        if not is_embedded(self.inputs.code):
+            job |= native_job(self.inputs, end_step=settings.end_step(first), timestep_fs=settings.md.timestep_fs)
+            job["dumps"] = {DUMP_FILE: settings.md.dump_every}
+            text = check_input(settings.md, species=species, model=files.COMPILED, **begins)
+            (folder / files.LAMMPS_CHECK_INPUT).write_text(text, encoding="utf-8")
         if "resume" in self.inputs:
             job |= {"resume": KILLED, "dumps": {DUMP_FILE: settings.md.dump_every}}
             killed = self.inputs.resume
@@ -164,6 +181,8 @@ class LammpsCalculation(ProgramCalculation):
             info.retrieve_list += [FINAL_DATA_FILE, (f"*{DUMP_FILE}{packed}", ".", 0)]
         if settings.retrieve_restart:
             info.retrieve_list.append(FINAL_RESTART_FILE)
+        if not is_embedded(self.inputs.code):
+            add_native_codes(info, self.inputs, check=asks_for_check(self.inputs, n_atoms_of(self.inputs)))
         return info
 
 
@@ -229,7 +248,21 @@ def validate_start(inputs: Any, context: Any) -> str | None:
         )
     computer = inputs["code"].computer if "code" in inputs else None
     complaint = validate_cell(inputs["cell"], computer, LAMMPS) if inputs.get("cell") else None
-    return complaint or validate_species(inputs, context) or validate_step(inputs)
+    return (
+        complaint
+        or validate_species(inputs, context)
+        or validate_step(inputs)
+        or validate_native(inputs, n_atoms_of(inputs))
+    )
+
+
+def n_atoms_of(inputs: Any) -> int:
+    """Return the number of atoms of a segment, wherever it begins."""
+    if "structure" in inputs:
+        return int(inputs["structure"].base.attributes.get("n_atoms"))
+    if "restart" in inputs:
+        return int(inputs["restart"].base.attributes.get("n_atoms"))
+    return sum(inputs["cell"]["report"]["counts"].values())
 
 
 def validate_species(inputs: Any, _: Any) -> str | None:

@@ -20,6 +20,9 @@ COMPILE_LOG = "compile.log"
 
 LAMMPS_INPUT = "in.lammps"
 LAMMPS_RESUME_INPUT = "in.resume.lammps"
+LAMMPS_CHECK_INPUT = "in.check.lammps"
+# Of one rank, and of all.
+CHECK_LOGS = ("log.check_one", "log.check_all")
 LAMMPS_LOG = "log.lammps"
 MANIFEST = "manifest.json"
 THERMO = "thermo.npz"

@@ -130,6 +130,19 @@ def lammps_input(
     return "\n".join(lines) + "\n"
 
 
+def check_input(
+    settings: MdSettings, *, species: Sequence[str], model: str, start: Literal["data", "restart"], start_file: str
+) -> str:
+    """Return the script that computes the first step alone, for the comparison of ranks."""
+    lines = opening(settings, start=start, start_file=start_file, model=model, species=species)
+    table = [
+        "thermo_style    custom step pe press",
+        "thermo_modify   line yaml format float %.12g",
+        "run             0",
+    ]
+    return "\n".join([*lines, "", *table]) + "\n"
+
+
 def clock(seconds: float) -> str:
     """Return a time as LAMMPS's timer takes it, rounded down: ``2:05:09``."""
     whole = int(seconds)

@@ -49,9 +49,11 @@ def execute(
     *,
     schema: str | None = None,
     leftovers: Sequence[str] = (),
+    passed: tuple[type[Exception], ...] = (),
 ) -> int:
     """Run ``work`` in ``folder``, write ``result.json`` whatever happens, and return the exit status.
 
+    :param passed: exceptions that are the caller's: no result is written.
     :param leftovers: files that only a run cut short leaves to the next; removed once the result is there.
 
     0: done; 2: the input can't be used; 3: a package is missing; 4: the run failed.
@@ -62,6 +64,8 @@ def execute(
     (folder / files.RESULT).unlink(missing_ok=True)
     try:
         outcome["outputs"] = work()
+    except passed:
+        raise
     except (InvalidInput, FramesError) as error:
         outcome.update(status="failed", error={"kind": InvalidInput.kind, "message": str(error)})
         status = InvalidInput.exit_status

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida_seireact.formats import files
-from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
+from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import CheckedFile, LmpJob
 from aiida_seireact.formats.killed_segment import Past, take_over
 from aiida_seireact.formats.lammps_input import FINAL_RESTART_FILE
@@ -39,7 +39,10 @@ def take_over_killed(job: LmpJob, folder: Path, progress: Progress) -> Past | No
 
 def unreadable(restart: Path) -> str:
     """Return why LAMMPS does not read a restart file, an empty string if it does."""
-    lmp = open_lammps("none")
+    try:
+        lmp = open_lammps("none")
+    except MissingPackage:
+        return ""  # the LAMMPS that runs it is another one: its marks must do
     try:
         lmp.command(f"read_restart {restart}")
     except Exception as error:  # the library raises a bare Exception

@@ -13,10 +13,11 @@ from aiida_seireact import __version__
 from aiida_seireact.formats import files
 from aiida_seireact.formats.halt import read_halt
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed, read_job
-from aiida_seireact.formats.jobs.lmp import LmpJob
+from aiida_seireact.formats.jobs.lmp import LmpJob, NativeJob
 from aiida_seireact.formats.lammps_script import AllegroScript, ScriptError, read_allegro_script
 from aiida_seireact.programs._fix_external import FlewApart
 from aiida_seireact.programs._lammps_run import Segment, keep_memory, refuse_ranks
+from aiida_seireact.programs._native import WasKilled, begin, check, end
 from aiida_seireact.programs._program import Progress, execute, say
 from aiida_seireact.programs._segment import (
     check_start,
@@ -91,11 +92,17 @@ def _script(input_file: Path) -> AllegroScript:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="\b\nExamples:" + EXAMPLE,
 )
-@click.option("-in", "-i", "input_file", type=click.Path(path_type=Path), required=True, help="LAMMPS input.")
+@click.option("-in", "-i", "input_file", type=click.Path(path_type=Path), help="LAMMPS input.")
 @click.option("-log", "-l", "log", default="log.lammps", show_default=True, help="LAMMPS log.")
 @click.option("-job", "job_file", type=click.Path(path_type=Path), help="Stop rule and compression, JSON.")
+@click.option(
+    "-around",
+    "part",
+    type=click.Choice(["begin", "check", "end"]),
+    help="Run nothing: do what comes before, between and after the runs of another LAMMPS in this folder.",
+)
 @click.version_option(__version__, prog_name="seireact-lmp")
-def main(input_file: Path, log: str, job_file: Path | None) -> None:
+def main(input_file: Path | None, log: str, job_file: Path | None, part: str | None) -> None:
     """Run an ordinary LAMMPS input with `pair_style allegro` on a core or a GPU, without a LAMMPS that knows it.
 
     The model runs where it was compiled for (cpu or cuda); its forces come in through `fix external`. Every other line
@@ -105,13 +112,41 @@ def main(input_file: Path, log: str, job_file: Path | None) -> None:
     Exit status: 0 done or stopped by the rule, 2 the input can't be used, 3 a package is missing, 4 the run
     failed.
     """
-    folder = Path.cwd()
+    if part is not None:
+        raise SystemExit(around(part, job_file))
+    if input_file is None:
+        raise click.UsageError("Missing option '-in': the LAMMPS input.")
+    folder, source = Path.cwd(), input_file
 
     def work() -> dict[str, Any]:
         job = LmpJob() if job_file is None else read_job(job_file, LmpJob)
-        return run(input_file, log, job, folder, say)
+        return run(source, log, job, folder, say)
 
     raise SystemExit(execute("seireact-lmp", folder, PACKAGES, work))
+
+
+def around(part: str, job_file: Path | None) -> int:
+    """Do a part of a segment that another LAMMPS runs; return the exit status."""
+    folder = Path.cwd()
+    result = folder / files.RESULT
+    if part != "begin" and result.exists():
+        return 0  # a part before refused, and its reason is the result
+    deed = {"begin": begin, "check": check, "end": end}[part]
+
+    def work() -> dict[str, Any]:
+        return deed(read_job(job_file or folder / files.JOB, NativeJob), folder, say)
+
+    killed = False
+    try:
+        status = execute("seireact-lmp", folder, PACKAGES, work, passed=(WasKilled,))
+    except WasKilled as error:
+        say(f"seireact-lmp: {error}")
+        status, killed = ProgramFailed.exit_status, True
+    if killed or (part != "end" and not status):
+        result.unlink(missing_ok=True)
+    elif part != "end":
+        (folder / files.LAMMPS_INPUT).rename(folder / f"{files.LAMMPS_INPUT}.refused")
+    return status
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.lammps_command import BYTES_AN_ATOM
 from aiida_seireact.formats.lammps_input import MdSettings
 from aiida_seireact.science.contacts import FACTOR, ContactLimits
 from aiida_seireact.science.health import StopRule
@@ -46,6 +47,35 @@ class LmpJob(Job):
     first_step: int = Field(0, ge=0, description="step at which the segment begins")
     resume: str | None = Field(None, description="folder of a killed try of the same segment, to go on from")
     dumps: dict[str, int] = Field({}, description="stride of each dump in steps, to count the frames of a killed try")
+
+
+class NativeJob(LmpJob):
+    """What seireact-lmp must know of a segment that another LAMMPS runs."""
+
+    end_step: int = Field(ge=0, description="step at which the segment ends")
+    timestep_fs: float = Field(gt=0, description="time step, fs")
+    ranks: int = Field(1, ge=1, description="MPI ranks")
+    gpus: int = Field(0, ge=0, description="GPUs of all nodes")
+
+
+class DeviceSettings(Job):
+    """What a LAMMPS that is not seireact-lmp computes on; nothing here changes a result."""
+
+    gpus_per_node: int = Field(0, ge=0, description="GPUs, or slices of GPUs, of each node; one rank each; 0: none")
+    sliced: bool = Field(False, description="they are slices of GPUs (MIG)")
+    kokkos: bool = Field(False, description="LAMMPS is one with Kokkos for GPUs: `-k on g … -sf kk` is added")
+    gpu_aware: bool = Field(True, description="the MPI library sends from GPU memory; no: `gpu/aware off` is added")
+    gpu_memory_gb: float | None = Field(
+        None, gt=0, description="memory of a GPU or slice: refuses a cell that will not fit; null: not looked at"
+    )
+    megabytes_per_atom: float = Field(
+        BYTES_AN_ATOM / 1e6, gt=0, description="GPU memory an atom takes by this model, as a run has shown"
+    )
+    check_ranks: bool = Field(
+        True, description="compare the first energy of one rank with that of all, up to `check_atoms_max` atoms"
+    )
+    check_atoms_max: int = Field(100_000, ge=1, description="atoms that one rank is trusted to hold")
+    arguments: list[str] = Field([], description="further arguments of `lmp`")
 
 
 class ContactSettings(Job):

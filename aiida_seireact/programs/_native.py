@@ -1,0 +1,144 @@
+"""A segment that a LAMMPS of its own runs, on one rank or many: what seireact-lmp does before and after it.
+
+``begin`` checks what the segment starts from and takes over what a killed try has done. ``check`` compares the energy
+of one rank with that of all. ``end`` makes of what LAMMPS left what it would have made of its own run. A step that
+refuses takes the input away, so that LAMMPS ends at once, and its reason stays the result.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_seireact.formats import files
+from aiida_seireact.formats.halt import read_halt
+from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
+from aiida_seireact.formats.jobs.lmp import NativeJob
+from aiida_seireact.formats.killed_segment import read_past
+from aiida_seireact.formats.lammps_log import LogFacts, read_log
+from aiida_seireact.formats.thermo import ThermoError, load_thermo, read_thermo
+from aiida_seireact.programs._program import Progress
+from aiida_seireact.programs._segment import check_start, conclude, counted, restart_of, take_over_killed
+
+LOST = re.compile(r"lost atoms|non-numeric|out of range atoms|too many neighbor|not numbers|\bnan\b", re.IGNORECASE)
+BEGUN = "begun"
+# Energies of one rank and of several are sums in another order: float32 noise is 2e-6 eV/Å of a force.
+ENERGY_DIFFERENCE_MAX_EV_PER_ATOM = 1e-5
+
+
+class WasKilled(RuntimeError):
+    """LAMMPS came to no end of its own; the next try goes on from its last restart file."""
+
+
+def begin(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Make the folder ready for LAMMPS.
+
+    :raises InvalidInput: it starts from another file than it should.
+    """
+    if job.start_file is not None:
+        check_start(job.start_file, folder)
+    if take_over_killed(job, folder, progress) is not None:
+        shutil.copyfile(folder / files.LAMMPS_RESUME_INPUT, folder / files.LAMMPS_INPUT)
+    (folder / BEGUN).write_text(f"{time.time():.3f}\n", encoding="utf-8")
+    return {}
+
+
+def check(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Compare the energy of the first step on one rank with that on all.
+
+    :raises ProgramFailed: they differ, or one of the two did not come to it.
+    """
+    energies = []
+    for log in files.CHECK_LOGS:
+        try:
+            table = read_thermo(folder / log)
+        except ThermoError as error:
+            reason = read_log(folder / log).error or str(error)
+            raise ProgramFailed(f"The first step could not be computed for the check of ranks: {reason}") from error
+        energies.append(float(table["PotEng"][0]))
+    n_atoms = read_log(folder / files.CHECK_LOGS[0]).n_atoms
+    difference = abs(energies[0] - energies[1]) / n_atoms
+    if not np.isfinite(difference) or difference > ENERGY_DIFFERENCE_MAX_EV_PER_ATOM:
+        raise ProgramFailed(
+            f"One rank gives {energies[0]:.6f} eV, {job.ranks} ranks give {energies[1]:.6f} eV for the same "
+            f"{n_atoms} atoms: ranks share a GPU, or this LAMMPS and this model don't fit. Run on one rank, or mend "
+            "the binding of ranks to GPUs (docs: Run LAMMPS itself)."
+        )
+    progress(f"one rank and {job.ranks} give the same energy, to {difference:.0e} eV/atom")
+    return {}
+
+
+def end(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Describe what LAMMPS left, as seireact-lmp does of its own runs.
+
+    :raises ProgramFailed: LAMMPS ended with an error.
+    :raises WasKilled: it did not end by itself.
+    """
+    facts = read_log(folder / files.LAMMPS_LOG)
+    past = read_past(folder)
+    begun = job.first_step if past is None else past.step
+    stopped = read_halt(folder, files.LAMMPS_LOG)
+    restart = None
+    if facts.error is not None:
+        stopped = _stopped_by(facts, job)
+    else:
+        restart = restart_of(folder, facts.last_step)
+        if restart is None or not facts.is_whole:
+            raise WasKilled(f"LAMMPS was killed after step {facts.last_step}, before its restart file was written")
+    left = conclude(
+        list(job.dumps), folder, files.LAMMPS_LOG, past, compress_dumps=job.compress, mend=facts.error is not None
+    )
+    steps = facts.last_step - begun
+    own = {
+        "first_step": begun,
+        "last_step": facts.last_step,
+        "n_atoms": facts.n_atoms,
+        "steps_done": steps,
+        "steps_asked": job.end_step - begun,
+        "done": stopped is None and facts.last_step == job.end_step,
+        "stopped_by": stopped,
+        "reference_volume_ang3": job.reference_volume_ang3 or _first_volume(folder),
+        "lammps_version": facts.version,
+        "gpu": None,
+        "performance": {
+            "steps": steps,
+            "ps": steps * job.timestep_fs * 1e-3,
+            "md_seconds": facts.loop_seconds,
+            "ranks": facts.ranks,
+            "threads": facts.threads,
+            "gpus": job.gpus,
+            "seconds": round(time.time() - float((folder / BEGUN).read_text(encoding="utf-8")), 3),
+        },
+    }
+    return {**counted(own, job, past), **left, "restart": restart}
+
+
+def _stopped_by(facts: LogFacts, job: NativeJob) -> dict[str, Any]:
+    """Take a structure that flew apart for stopped, if there is a stop rule at all.
+
+    :raises ProgramFailed: any other error, or no stop rule.
+    :raises InvalidInput: LAMMPS did not come to its first step.
+    """
+    if facts.last_step < 0:
+        raise InvalidInput(f"LAMMPS refuses the input: {facts.error}")
+    if LOST.search(str(facts.error)) is None:
+        raise ProgramFailed(f"LAMMPS stopped at step {facts.last_step}: {facts.error}")
+    message = (
+        f"The structure flew apart at step {facts.last_step} ({facts.error}): the model does not know where it went; "
+        "use a shorter time step, a stop rule, or train on such frames."
+    )
+    if job.stop is None:
+        raise ProgramFailed(message)
+    return {"reason": "blow-up", "step": facts.last_step, "message": f"blow-up: {message}"}
+
+
+def _first_volume(folder: Path) -> float | None:
+    try:
+        return float(load_thermo(folder / files.THERMO)["Volume"][0])
+    except (OSError, KeyError, IndexError):
+        return None
