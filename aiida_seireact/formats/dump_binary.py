@@ -37,6 +37,11 @@ class BinaryFrames:
         self._n_chunks = 0
         self._where = ""
 
+    @property
+    def offset(self) -> int:
+        """Place in the file, bytes."""
+        return self._file.tell()
+
     def header(self) -> Header | None:
         """Return what stands before the atoms of the next frame; None at the end.
 

@@ -28,6 +28,11 @@ class TextFrames:
         self.lines = ByteLines(path, watch=watch)
         self._index = -1
 
+    @property
+    def offset(self) -> int:
+        """Place in the plain content, bytes."""
+        return self.lines.offset
+
     def header(self) -> Header | None:
         """Return what stands before the atoms of the next frame; None at the end.
 

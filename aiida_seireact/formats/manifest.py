@@ -72,24 +72,28 @@ def chunk(path: str | Path) -> dict[str, Any]:
 
 
 def drop_broken_end(path: str | Path) -> None:
-    """Cut a plain dump before its first frame that is not whole or has lost atoms, as a run leaves it that flew apart.
+    """Cut a dump before its first frame that is not whole or has lost atoms, as a run leaves it that flew apart.
 
-    :raises ManifestError: not even its first frame is whole.
+    :raises ManifestError: not even its first frame is whole, or it is compressed, so that it can't be cut.
     """
+    source = Path(path)
+    if packing(source):
+        raise ManifestError(f"{source.name} is compressed, so its broken end can't be cut: unpack it first.")
     good, expected, is_whole = 0, None, False
-    with closing(TextFrames(Path(path))) as frames, suppress(DumpError):
+    frames = BinaryFrames(source) if is_binary(source) else TextFrames(source)
+    with closing(frames), suppress(DumpError):
         while (header := frames.header()) is not None:
             expected = header.n_atoms if expected is None else expected
             if header.n_atoms != expected:
                 break
             frames.pass_over(header)
-            good = frames.lines.offset
+            good = frames.offset
         else:
             is_whole = True
     if not good:
-        raise ManifestError(f"{Path(path).name} holds no whole frame.")
+        raise ManifestError(f"{source.name} holds no whole frame.")
     if not is_whole:
-        os.truncate(path, good)
+        os.truncate(source, good)
 
 
 def copy_until(source: str | Path, target: str | Path, step: int) -> tuple[int, int]:
@@ -171,6 +175,8 @@ def verify(folder: str | Path, chunks: Iterable[Mapping[str, Any]]) -> None:
 def compress(path: str | Path, method: str = "gzip", *, level: int | None = None) -> Path:
     """Compress a file and remove it; return the compressed one, which appears whole or not at all.
 
+    A file that is compressed already stays, and is returned.
+
     Equal content gives equal bytes with the same version of the library: no name or date is written.
 
     :param method: ``gzip`` (``.gz``, level 6) or ``zstd`` (``.zst``, level 1, with a checksum). On dumps, level 1 of
@@ -183,6 +189,8 @@ def compress(path: str | Path, method: str = "gzip", *, level: int | None = None
     if method not in SUFFIXES:
         raise ValueError(f"There is no compression {method!r}: {' or '.join(SUFFIXES)}.")
     source = Path(path)
+    if packing(source):
+        return source
     target = source.with_name(source.name + SUFFIXES[method])
     with write_atomically(target) as temporary, source.open("rb") as plain, temporary.open("wb") as packed:
         if method == "zstd":

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aiida_seireact.formats.dump import DumpError, Snapshot, TruncatedDumpError, read_dump, scan_dump
+from aiida_seireact.formats.frame_stream import FrameStream
 
 TYPES = {1: "Li", 2: "S"}
 COLUMNS = "id element xu yu zu"
@@ -81,6 +82,12 @@ def test_every_way_to_dump_a_run_gives_the_same_frames(run: Path, name: str) -> 
     assert [frame.step for frame in found] == [0, 10, 20, 30] == scan_dump(run / name)
     assert all(same(one, other) for one, other in zip(truth, found, strict=True))
     assert [frame.step for frame in read_dump(run / name, indices={1, 3}, types=TYPES)] == [10, 30]
+
+
+def test_several_files_of_a_run_are_one_of_a_stream(run: Path) -> None:
+    stream = FrameStream([run / "each.*.dump", run / "part.%.dump"], skip_first=1, one_run=False)
+    assert stream.steps == [10, 20, 30, 10, 20, 30]
+    assert [frame.step for frame in stream] == stream.steps
 
 
 def test_wrapped_positions_with_images_are_the_same_in_text_and_binary(run: Path) -> None:

@@ -94,18 +94,21 @@ def test_a_dump_stays_if_it_could_not_be_compressed(dump: Path, monkeypatch: pyt
     assert [path.name for path in dump.parent.iterdir()] == ["traj.dump"]
 
 
-def test_binary_dumps_are_described(tmp_path: Path) -> None:
+def binary(step: int, n_atoms: int = 1) -> bytes:
+    """One frame of a binary dump as LAMMPS writes it."""
+
     def packed(kind: str, *values: float) -> bytes:
         return np.array(values, dtype=kind).tobytes()
 
-    def binary(step: int) -> bytes:
-        columns = b"id type xu yu zu"
-        head = (
-            packed("<i8", -10) + b"DUMPCUSTOM" + packed("<i4", 1, 2) + packed("<i8", step, 1) + packed("<i4", *[0] * 7)
-        )
-        box = packed("<f8", 0, 5, 0, 5, 0, 5) + packed("<i4", 5, 0) + b"\0" + packed("<i4", len(columns)) + columns
-        return head + box + packed("<i4", 1, 5) + packed("<f8", 1, 1, 0.5, 1.5, 2.5)
+    columns = b"id type xu yu zu"
+    head = packed("<i8", -10) + b"DUMPCUSTOM" + packed("<i4", 1, 2) + packed("<i8", step, n_atoms)
+    box = packed("<i4", *[0] * 7) + packed("<f8", 0, 5, 0, 5, 0, 5)
+    head += box + packed("<i4", 5, 0) + b"\0" + packed("<i4", len(columns)) + columns
+    rows = [float(value) for index in range(n_atoms) for value in (index + 1, 1, 0.5, 1.5, 2.5)]
+    return head + packed("<i4", 1, 5 * n_atoms) + packed("<f8", *rows)
 
+
+def test_binary_dumps_are_described(tmp_path: Path) -> None:
     path = tmp_path / "traj.bin"
     path.write_bytes(binary(0) + binary(50))
     found = chunk(path)
@@ -115,6 +118,24 @@ def test_binary_dumps_are_described(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ManifestError, match="cut short after step 0"):
         chunk(path)
+
+
+@pytest.mark.parametrize("end", [b"", binary(30, 2), binary(30, 3)[:-2], binary(30, 3)[:20]])
+def test_a_broken_end_of_a_binary_dump_is_dropped(end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "traj.bin"
+    path.write_bytes(binary(10, 3) + binary(20, 3) + end)
+    drop_broken_end(path)
+    assert path.read_bytes() == binary(10, 3) + binary(20, 3)
+
+
+@pytest.mark.parametrize("method", ["gzip", "zstd"])
+def test_a_compressed_dump_is_neither_cut_nor_compressed_again(dump: Path, method: str) -> None:
+    packed = compress(dump, method)
+    content = packed.read_bytes()
+    assert compress(packed) == packed
+    with pytest.raises(ManifestError, match="is compressed"):
+        drop_broken_end(packed)
+    assert packed.read_bytes() == content
 
 
 def test_manifest_is_verified_against_the_files(dump: Path, tmp_path: Path) -> None:
