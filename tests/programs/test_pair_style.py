@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.jobs.base import MissingPackage, ProgramFailed
-from aiida_seireact.formats.lammps_input import write_data
+from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
 from aiida_seireact.formats.model import write_card_into_compiled
 from aiida_seireact.formats.thermo import read_thermo
 from aiida_seireact.programs import pair_style as program
@@ -102,6 +102,26 @@ def test_300_steps_of_npt_are_those_of_the_embedded_engine(pair_style: PairStyle
     np.testing.assert_allclose(theirs["Volume"], ours["Volume"], rtol=1e-5)
 
 
+def test_either_engine_goes_on_from_the_restart_of_the_other(pair_style: PairStyle, folder: Path) -> None:
+    write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
+    start = segment(steps=20)
+    run(folder, start)
+    whole = read_thermo(folder / "log.lammps")["TotEng"][-1]
+    settings = MdSettings(steps=10, timestep_fs=1.0, velocity_seed=None, thermo_every=5)
+    follow = lammps_input(settings, species=SPECIES, model=MODEL, start="restart", start_file="final.restart")
+    start, follow = (re.sub(r"^run .*$", "run 10", text, flags=re.MULTILINE) for text in (start, follow))
+    run(folder, start)
+    native(pair_style, folder, follow, 2)
+    ours_then_theirs = read_thermo(folder / "log.native")
+    native(pair_style, folder, start, 2)
+    run(folder, follow)
+    theirs_then_ours = read_thermo(folder / "log.lammps")
+    for thermo in (ours_then_theirs, theirs_then_ours):
+        assert thermo["Step"][-1] == 20
+        # float32 forces, and sums in another order after the restart
+        assert thermo["TotEng"][-1] == pytest.approx(whole, abs=1e-4)
+
+
 def test_a_rank_of_vacuum_and_a_rank_with_one_atom_do_no_harm(
     pair_style: PairStyle, trained: Trained, folder: Path
 ) -> None:
@@ -156,6 +176,20 @@ def test_what_it_cannot_run_is_refused(
         rewrite(trained.compiled, folder / new, *changed, torch="1.0" if "torch" in new else None)
     with pytest.raises(AssertionError, match=sentence):
         native(pair_style, folder, SINGLE.replace(old, new, 1) + "run 0\n")
+
+
+def test_a_library_for_another_lammps_is_refused_which_lammps_itself_would_not(
+    pair_style: PairStyle, folder: Path, tmp_path: Path
+) -> None:
+    date, other = program.lammps_date(pair_style.versions["lammps"]).encode(), b"11 Jan 2011"
+    content = (Path(pair_style.folder) / program.LIBRARY).read_bytes()
+    assert len(date) == len(other)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / program.LIBRARY).write_bytes(content.replace(date, other))
+    write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
+    exports = [line.replace(pair_style.folder, str(tmp_path / "other")) for line in pair_style.exports]
+    with pytest.raises(AssertionError, match="built for LAMMPS 11 Jan 2011, this is LAMMPS .*seireact-pair-style"):
+        native(dataclasses.replace(pair_style, exports=exports), folder, SINGLE + "run 0\n")
 
 
 def rewrite(source: Path, target: Path, old: str, new: str, *, torch: str | None) -> None:

