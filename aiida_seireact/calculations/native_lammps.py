@@ -90,6 +90,8 @@ def validate_native(inputs: Mapping[str, Any], n_atoms: int) -> str | None:
     devices = devices_of(inputs)
     # Of a WorkChain, the options are an input of their own.
     options = inputs.get("options") or (inputs.get("metadata") or {}).get("options") or {}
+    if options.get("withmpi"):
+        return "MPI is used where there is more than one rank, and not for the companion: leave `withmpi` out."
     try:
         resources = resources_of(options.get("resources") or {}, devices)
         lammps_arguments(resources, kokkos=devices.kokkos)
@@ -98,6 +100,11 @@ def validate_native(inputs: Mapping[str, Any], n_atoms: int) -> str | None:
             refuse_what_does_not_fit(n_atoms, resources, devices.gpu_memory_gb * 1e9, per_atom)
     except CommandError as error:
         return str(error)
+    if resources.n_ranks > 1 and not (code.computer.get_mpirun_command() or options.get("mpirun_extra_params")):
+        return (
+            f"Computer {code.computer.label} has no command that starts {resources.n_ranks} MPI ranks: give it one "
+            "(`mpirun_command` of `verdi computer setup`), or the option `mpirun_extra_params`."
+        )
     return None
 
 

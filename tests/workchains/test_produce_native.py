@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
 from tests.workchains.test_produce_chain import MD, steps_of
 
-TWO = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}, "withmpi": True}
+TWO = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +57,6 @@ def native(machine: orm.Computer, pair_style: Any) -> Callable[..., orm.Installe
 @pytest.fixture(scope="module")
 def companion(machine: orm.Computer) -> orm.InstalledCode:
     """Return seireact-lmp on the same computer."""
-    import sys
-
     path = str(Path(sys.executable).parent / "seireact-lmp")
     return orm.InstalledCode(label="companion", computer=machine, filepath_executable=path).store()
 
@@ -80,7 +79,10 @@ def produce(
         )
         builder.companion = companion
         for name, value in inputs.items():
-            setattr(builder, name, value)
+            if value is None:
+                delattr(builder, name)
+            else:
+                setattr(builder, name, value)
         with enable_caching():
             return run_get_node(builder).node
 
@@ -114,12 +116,16 @@ def test_one_rank_was_compared_with_two_first(run):
     assert "one rank and 2 give the same energy" in told
 
 
-def test_ranks_that_disagree_are_stopped_before_the_run(produce, native):
-    # Two ranks that read another cell than one does.
-    spoil = 'mpiexec_data() { sed -i "s/^1 \\([0-9]*\\) .*/1 \\1 0.5 0.5 0.5/" structure.data; }'
-    node = produce(native(f"{spoil}\n( while [ ! -s log.check_one ]; do sleep 0.01; done; mpiexec_data ) &"))
+def test_ranks_that_disagree_are_stopped_before_the_run(produce, native, tmp_path):
+    # Two ranks read another cell than one does: only rank 0 reads the file.
+    spoil = tmp_path / "spoil.sh"
+    moved = r"s/^( *1 +[0-9]+) +[^ ]+ +([^ ]+) +([^ ]+)/\1 0.9 \2 \3/"
+    spoil.write_text(f"""[ "$PMI_RANK" = 0 ] && sed -i -E '{moved}' structure.data\nexec "$@"\n""")
+    options = {"resources": TWO["resources"], "mpirun_extra_params": ["bash", str(spoil)]}
+    node = produce(native(), options=options)
     assert node.exit_status == 430
     assert "2 ranks give" in node.exit_message
+    assert "mend the binding of ranks" in node.exit_message
 
 
 def test_a_killed_rank_costs_no_step(produce, native, tmp_path):
