@@ -177,8 +177,7 @@ class LammpsCalculation(ProgramCalculation):
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
         if settings.retrieve_dump:
             # What was taken over from a killed try lies beside the dump under names of its own.
-            packed = ".gz" if settings.engine.compress else ""
-            info.retrieve_list += [FINAL_DATA_FILE, (f"*{DUMP_FILE}{packed}", ".", 0)]
+            info.retrieve_list += [FINAL_DATA_FILE, (f"*{DUMP_FILE}{settings.packed_suffix}", ".", 0)]
         if settings.retrieve_restart:
             info.retrieve_list.append(FINAL_RESTART_FILE)
         if not is_embedded(self.inputs.code):

@@ -149,14 +149,25 @@ def _piece(killed: Path, folder: Path, number: int, begun: int, step: int, dumps
 
 def _settled(killed: Path, folder: Path, restart: Path, pieces: Sequence[Piece]) -> Past:
     """Bring the rest, and write down what is there, last."""
+    brought = []
     for piece in pieces:
-        for name in (piece.thermo, *piece.dumps.values()):
-            if not (folder / name).exists():
-                _bring(killed / name, folder / name)
+        if not (folder / piece.thermo).exists():
+            _bring(killed / piece.thermo, folder / piece.thermo)
+        dumps = {name: _bring_dump(file, killed, folder) for name, file in piece.dumps.items()}
+        brought.append(Piece(piece.until_step, piece.thermo, dumps))
     _bring(restart, folder / RESUME_RESTART_FILE)
-    past = Past(tuple(pieces))
+    past = Past(tuple(brought))
     write_json(folder / NOTE, asdict(past))
     return past
+
+
+def _bring_dump(file: str, killed: Path, folder: Path) -> str:
+    """Bring the frames of an earlier try, and return their file: a kill while dumps are packed leaves some packed."""
+    if (folder / file).exists():
+        return file
+    found = next(name for name in (f"{file}{suffix}" for suffix in PACKED) if (killed / name).is_file())
+    _bring(killed / found, folder / found)
+    return found
 
 
 def _bring(source: Path, target: Path) -> None:

@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from aiida_seireact.formats import files
+from aiida_seireact.formats.dump_bytes import packing
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import CheckedFile, LmpJob
 from aiida_seireact.formats.killed_segment import Past, take_over
 from aiida_seireact.formats.lammps_input import FINAL_RESTART_FILE
-from aiida_seireact.formats.manifest import ManifestError, chunk, compress, drop_broken_end, verify, write_manifest
+from aiida_seireact.formats.manifest import (
+    ManifestError,
+    chunk,
+    compress,
+    drop_broken_end,
+    packing,
+    verify,
+    write_manifest,
+)
 from aiida_seireact.formats.restart_file import RestartError, restart_step
 from aiida_seireact.formats.thermo import ThermoError, joined, load_thermo, read_thermo, save_thermo
 from aiida_seireact.programs._lammps_run import open_lammps
@@ -74,17 +83,18 @@ def counted(outputs: dict[str, Any], job: LmpJob, past: Past | None) -> dict[str
 
 
 def conclude(
-    dumps: Sequence[str], folder: Path, log: str, past: Past | None, *, compress_dumps: bool, mend: bool
+    dumps: Sequence[str], folder: Path, log: str, past: Past | None, *, pack: str, mend: bool
 ) -> dict[str, Any]:
     """Bring the output of all tries into one table and one manifest.
 
     :param dumps: names of the dumps that this try wrote.
+    :param pack: `LmpJob.compress`.
     :param mend: frames at the end that are cut or have lost atoms are dropped.
     :raises ProgramFailed: a dump that is not whole.
     """
     earlier = [piece.dumps[name] for piece in (past.pieces if past else ()) for name in piece.dumps]
     return {
-        "manifest": manifest([*earlier, *dumps], folder, compress_dumps, mend=mend),
+        "manifest": manifest([*earlier, *dumps], folder, pack, mend=mend),
         "n_tries": 1 if past is None else 1 + len(past.pieces),
         "thermo": _thermo(folder, log, past),
     }
@@ -134,7 +144,7 @@ def check_start(start: CheckedFile, folder: Path) -> None:
         ) from error
 
 
-def manifest(dumps: list[str], folder: Path, pack: bool, *, mend: bool = False) -> list[dict[str, Any]]:
+def manifest(dumps: list[str], folder: Path, pack: str, *, mend: bool = False) -> list[dict[str, Any]]:
     """Compress and describe the dump files; `*` in a name stands for one file a frame.
 
     :param mend: frames at the end that are cut or have lost atoms are dropped.
@@ -144,10 +154,10 @@ def manifest(dumps: list[str], folder: Path, pack: bool, *, mend: bool = False) 
     for path in dumped:
         if not path.stat().st_size:
             continue  # a segment shorter than the dump's interval
-        if mend and path.suffix != ".gz":
-            drop_broken_end(path)
-        packed = compress(path) if pack and path.suffix != ".gz" else path
         try:
+            if mend and not packing(path):
+                drop_broken_end(path)
+            packed = path if pack == "none" else compress(path, pack)
             chunks.append(chunk(packed))
         except ManifestError as error:
             raise ProgramFailed(str(error)) from error

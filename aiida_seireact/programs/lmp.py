@@ -34,7 +34,7 @@ EXAMPLE = """
   seireact-lmp -in in.lammps
   seireact-lmp -in in.lammps -log log.lammps -job job.json
 job.json, all keys optional:
-  {"stop": {"volume_ratio_max": 1.35, "hole_radius_max_ang": 4.5}, "check_every": 50, "compress": true}
+  {"stop": {"volume_ratio_max": 1.35, "hole_radius_max_ang": 4.5}, "check_every": 50, "compress": "zstd"}
 """
 
 
@@ -63,7 +63,7 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
         segment.close()
     outputs = {
         **counted(outputs, job, past),
-        **conclude(segment.dumps, folder, log, past, compress_dumps=job.compress, mend=segment.flew_apart),
+        **conclude(segment.dumps, folder, log, past, pack=job.compress, mend=segment.flew_apart),
         "restart": restart_of(folder, outputs["last_step"]),
     }
     if not outputs["steps_done"] and outputs["steps_asked"] and outputs["thermo"] is None:

@@ -102,7 +102,7 @@ def test_forces_of_gpu_and_processor_agree(trained: Trained, compiled: dict[str,
         (folder / "in.lammps").write_text(text)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
-            outputs = lmp.run(folder / "in.lammps", "log.lammps", LmpJob(compress=False), folder, quiet)
+            outputs = lmp.run(folder / "in.lammps", "log.lammps", LmpJob(compress="none"), folder, quiet)
         assert (outputs["gpu"] is None) == (device == "cpu")
         image = read(folder / "f.dump", format="lammps-dump-text")
         found[device] = image.get_forces()

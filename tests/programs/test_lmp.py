@@ -283,7 +283,7 @@ def test_several_ranks_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_command_line_writes_the_result(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
     (folder / "in.lammps").write_text(segment(steps=5))
-    (folder / "job.json").write_text(json.dumps({"compress": False, "check_every": 5}))
+    (folder / "job.json").write_text(json.dumps({"compress": "none", "check_every": 5}))
     monkeypatch.chdir(folder)
     done = CliRunner().invoke(lmp.main, ["-in", "in.lammps", "-log", "my.log", "-job", "job.json"])
     assert done.exit_code == 0

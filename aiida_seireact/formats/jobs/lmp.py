@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.lammps_command import BYTES_AN_ATOM
 from aiida_seireact.formats.lammps_input import MdSettings
+from aiida_seireact.formats.manifest import SUFFIXES
 from aiida_seireact.science.contacts import FACTOR, ContactLimits
 from aiida_seireact.science.health import StopRule
 
@@ -40,7 +41,9 @@ class LmpJob(Job):
     stop: StopSettings | None = Field(None, description="end the segment when the run leaves these bounds; null: never")
     check_every: int = Field(50, ge=1, description="steps between checks; a multiple of the dump's interval is best")
     reference_volume_ang3: float | None = Field(None, gt=0, description="volume of ratio 1; default: at the first step")
-    compress: bool = Field(True, description="gzip the dump after the run")
+    compress: Literal["gzip", "zstd", "none"] = Field(
+        "gzip", description="how the dump is packed after the run; zstd is thirty times as fast, and as small"
+    )
     start_file: CheckedFile | None = Field(
         None, description="data or restart file that must be this one before anything runs; null: whatever is read"
     )
@@ -112,6 +115,11 @@ class SegmentSettings(Job):
         True, description="bring the restart file into the repository; no: it stays on the computer, or is stashed"
     )
     contacts: ContactSettings = Field(ContactSettings(), description="how near atoms may be at the first step")
+
+    @property
+    def packed_suffix(self) -> str:
+        """What the name of a packed dump ends in."""
+        return SUFFIXES.get(self.engine.compress, "")
 
     def end_step(self, first_step: int) -> int:
         """Return the step at which the segment that begins at ``first_step`` ends."""
