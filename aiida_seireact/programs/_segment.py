@@ -19,7 +19,6 @@ from aiida_seireact.formats.manifest import (
     chunk,
     compress,
     drop_broken_end,
-    packing,
     verify,
     write_manifest,
 )

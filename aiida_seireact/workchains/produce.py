@@ -29,7 +29,9 @@ from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.produce_chain import (
     builder_to_extend,
     define_previous,
+    define_verdict,
     validate_previous,
+    validate_verdict,
     whole_run,
     with_restart_of_previous,
 )
@@ -59,6 +61,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         for name in ("restart", "resume"):
             del spec.inputs[name]
         define_previous(spec)
+        define_verdict(spec)
         spec.expose_inputs(
             StartWorkChain,
             namespace="start",
@@ -81,6 +84,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         spec.inputs.validator = lambda inputs, port: (
             validate_start(inputs)
             or validate_previous(inputs)
+            or validate_verdict(inputs)
             or (of_job and of_job(with_restart_of_previous(inputs), port))
         )
         spec.outline(

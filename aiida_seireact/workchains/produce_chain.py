@@ -12,10 +12,16 @@ from aiida_seireact.calculations.functions.production import join_segments, keep
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.halt import ASKED, DISK
+from aiida_seireact.formats.verdict import VerdictError, read_verdict
 
 # Links of one process cost as their square (stack/aiida.md).
 AT_ONCE = 100
 OPTIONAL = ("ledger", "seams")
+# Of a run, what its extension has again.
+KEPT = (
+    *("code", "companion", "devices", "potential", "verdict", "accept_rejected"),
+    *("monitors", "max_iterations", "clean_workdir", "handler_overrides"),
+)
 
 
 def define_previous(spec: ProcessSpec) -> None:
@@ -29,6 +35,33 @@ def define_previous(spec: ProcessSpec) -> None:
     spec.input("previous.restart", valid_type=RestartData, required=False, help="Its `restart`.")
     spec.input("previous.ledger", valid_type=orm.Dict, required=False, help="Its `ledger`: costs are added to it.")
     spec.input("previous.seams", valid_type=orm.Dict, required=False, help="Its `seams`, if it had several segments.")
+
+
+def define_verdict(spec: ProcessSpec) -> None:
+    """Define the optional ports of the verdict on the model."""
+    spec.input(
+        "verdict",
+        valid_type=orm.Dict,
+        required=False,
+        help="What validation found of this model (`seireact-verdict/1`); a rejected one is refused.",
+    )
+    spec.input(
+        "accept_rejected", valid_type=orm.Bool, required=False, help="Run a model that was rejected all the same."
+    )
+
+
+def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
+    """Refuse a model that was rejected, and a verdict on another one."""
+    if "verdict" not in inputs or "potential" not in inputs:
+        return None
+    try:
+        verdict = read_verdict(inputs["verdict"].get_dict(), inputs["potential"].card["model_hash"])
+    except VerdictError as error:
+        return str(error)
+    if verdict.decision == "accepted" or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
+        return None
+    why = f": {verdict.lines[0]}" if verdict.lines else ""
+    return f"This model was rejected{why} Train it further, or set `accept_rejected` if you know why it may run."
 
 
 def with_restart_of_previous(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +148,7 @@ def builder_to_extend(
     if stopped and stopped["reason"] not in (ASKED, DISK):
         raise ValueError(f"Run <{run.pk}> was stopped, so there is nothing sound to go on from: {stopped['message']}")
     builder = process.get_builder()
-    for name in ("code", "potential", "max_iterations", "clean_workdir", "handler_overrides"):
+    for name in KEPT:
         if name in run.inputs:
             setattr(builder, name, run.inputs[name])
     parameters = run.inputs.parameters.get_dict()

@@ -1,0 +1,307 @@
+"""``aiida-seireact produce`` and ``extend``: long MD of a trained model, segment by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_seireact.cli._profile import load, load_node, load_process, profile_option
+from aiida_seireact.cli._submission import checked, scheduler_options, submit
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+    from aiida.orm import InstalledCode
+
+    from aiida_seireact.data.potential import PotentialData
+
+FS_PER_NS = 1e6
+GIVEN = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of jobs: walltime, ranks, queue."""
+    for option in reversed(
+        (
+            click.option("--walltime", type=click.FloatRange(min=0, min_open=True), metavar="HOURS",
+                         help="Of each job; LAMMPS ends by itself a little before, and the next job goes on."),
+            click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines of a job."),
+            click.option("--ranks", type=click.IntRange(1), default=1, show_default=True,
+                         help="MPI ranks on each; several need a LAMMPS of its own."),
+            click.option("--queue", metavar="NAME", help="Queue, or partition, of the scheduler."),
+            click.option("--account", metavar="NAME", help="Account that the scheduler charges."),
+            click.option("--dry-run", is_flag=True, help="Say what would run, and check it; submit nothing."),
+            click.option("--wait", is_flag=True, help="Stay until it is done, and say how it went."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command("produce", context_settings={"help_option_names": ["-h", "--help"]})
+@profile_option
+@click.argument("structure", metavar="FILE|PK")
+@click.argument("potential", metavar="MODEL_PK")
+@click.option("--protocol", metavar="NAME", help="fast, careful or long; `--protocols` tells. Default: fast.")
+@click.option("--protocols", is_flag=True, is_eager=True, callback=lambda *args: _list(*args), expose_value=False,
+              help="List the protocols and leave.")  # fmt: skip
+@click.option("--ns", type=click.FloatRange(min=0, min_open=True), help="Length of the run, ns; default: that of the "
+              "protocol.")  # fmt: skip
+@click.option("--segment-ns", type=click.FloatRange(min=0, min_open=True), help="Length of a segment, a job each.")
+@click.option("--temperature", type=click.FloatRange(min=0, min_open=True), metavar="K", help="Temperature, K.")
+@click.option("--pressure", type=float, metavar="GPA", help="Pressure, GPa.")
+@click.option("--code", metavar="LABEL@COMPUTER", help="seireact-lmp, or a LAMMPS of its own; default: the newest "
+              "seireact-lmp that setup made.")  # fmt: skip
+@click.option("--companion", metavar="LABEL@COMPUTER", help="With a LAMMPS of its own: seireact-lmp on its computer; "
+              "default: the newest there.")  # fmt: skip
+@click.option("--gpus", type=click.IntRange(0), default=0, help="GPUs of each node, for a LAMMPS of its own; a rank "
+              "each.")  # fmt: skip
+@click.option("--kokkos", is_flag=True, help="That LAMMPS has Kokkos: `-k on g N -sf kk` is added.")
+@click.option("--gpu-memory", type=click.FloatRange(min=0, min_open=True), metavar="GB", help="Memory of one GPU: a "
+              "cell that will not fit is refused, and how many would do is told.")  # fmt: skip
+@click.option("--overrides", type=GIVEN, metavar="FILE.yaml", help="Other values than those of the protocol, nested as "
+              "in it: `parameters: {md: {dump_every: 500}}`.")  # fmt: skip
+@job_options
+def produce(
+    profile: str | None,
+    structure: str,
+    potential: str,
+    protocol: str | None,
+    ns: float | None,
+    segment_ns: float | None,
+    temperature: float | None,
+    pressure: float | None,
+    code: str | None,
+    companion: str | None,
+    gpus: int,
+    kokkos: bool,
+    gpu_memory: float | None,
+    overrides: Path | None,
+    walltime: float | None,
+    nodes: int,
+    ranks: int,
+    queue: str | None,
+    account: str | None,
+    dry_run: bool,
+    wait: bool,
+) -> None:
+    """Run MD of STRUCTURE with a compiled model, over as many jobs as it takes, and lose no step.
+
+    STRUCTURE is a file that ASE reads, or a frame of the profile; MODEL_PK a compiled model (`seireact.compile`). A job
+    ends at its segment's end or shortly before its walltime, and the next one goes on from its restart file; one that
+    is killed goes on from its last good restart file.
+
+    \b
+    Examples:
+      aiida-seireact produce cell.extxyz 1234 --dry-run             what would run?
+      aiida-seireact produce cell.extxyz 1234 --ns 0.01 --wait
+      aiida-seireact produce 1200 1234 --protocol long --ns 35 --segment-ns 0.5 --walltime 24 --queue gpu
+      aiida-seireact watch 1300                                     is it still healthy, what will it cost?
+      aiida-seireact extend 1300 --ns 50
+    """
+    from aiida_seireact.cli.demo_overrides import read_overrides
+
+    options = scheduler_options(walltime, nodes, ranks, queue, account)
+    devices = {"gpus_per_node": gpus, "kokkos": kokkos, "gpu_memory_gb": gpu_memory}
+    values = read_overrides(overrides)
+    load(profile)
+    changes = {"temperature_k": temperature, "pressure_gpa": pressure}
+    md = {name: value for name, value in changes.items() if value is not None}
+    builder = build(structure, potential, protocol, values, md, ns, segment_ns, code, options)
+    surround(builder, companion, devices)
+    tell_plan(checked(builder))
+    if dry_run:
+        click.echo("Nothing was submitted (--dry-run).")
+        return
+    submit(builder, wait=wait)
+
+
+@click.command("extend", context_settings={"help_option_names": ["-h", "--help"]})
+@profile_option
+@click.argument("run", metavar="PK|UUID")
+@click.option("--ns", type=click.FloatRange(min=0, min_open=True), help="Length of the whole run then, ns.")
+@click.option("--steps", type=click.IntRange(1), help="The same in steps.")
+@job_options
+def extend(
+    profile: str | None,
+    run: str,
+    ns: float | None,
+    steps: int | None,
+    walltime: float | None,
+    nodes: int,
+    ranks: int,
+    queue: str | None,
+    account: str | None,
+    dry_run: bool,
+    wait: bool,
+) -> None:
+    """Go on with RUN, a ProduceWorkChain that has ended, with all but its length as it was.
+
+    It may have come to its end, been stopped on request, or failed on the way: what is sound of it is kept, and the new
+    run holds old and new steps as one trajectory. A run that its stop rule or its monitor has ended is refused. Without
+    --ns and --steps the run is brought to the end that it was asked for.
+
+    \b
+    Examples:
+      aiida-seireact extend 1300 --ns 50 --walltime 24
+      aiida-seireact extend 1300                    stopped on request: on to its end
+    """
+    from aiida_seireact.formats.jobs.lmp import SegmentSettings
+    from aiida_seireact.workchains.produce import ProduceWorkChain
+
+    if ns is not None and steps is not None:
+        raise click.UsageError("--ns and --steps say the same: give one of them.")
+    load(profile)
+    node = load_process(run)
+    if node.process_label != ProduceWorkChain.__name__:
+        raise click.ClickException(
+            f"<{node.pk}> is a {node.process_label}; give the ProduceWorkChain under it, which "
+            f"`verdi process status {node.pk}` shows."
+        )
+    if not node.is_terminated:
+        raise click.ClickException(
+            f"Run <{node.pk}> has not ended: `aiida-seireact watch {node.pk}` shows how far it is."
+        )
+    md = SegmentSettings.model_validate(node.inputs.parameters.get_dict()).md
+    wanted = steps or (md.steps if ns is None else round(ns * FS_PER_NS / md.timestep_fs))
+    try:
+        builder = ProduceWorkChain.get_builder_to_extend(
+            node, wanted, scheduler_options(walltime, nodes, ranks, queue, account)
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    tell_plan(checked(builder))
+    if dry_run:
+        click.echo("Nothing was submitted (--dry-run).")
+        return
+    submit(builder, wait=wait)
+
+
+def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from aiida_seireact.workchains.produce import ProduceWorkChain
+
+    default = ProduceWorkChain.get_default_protocol()
+    for name, description in ProduceWorkChain.get_available_protocols().items():
+        click.echo(f"{name}{' (default)' if name == default else ''}: {description}")
+    context.exit()
+
+
+def build(
+    structure: str,
+    potential: str,
+    protocol: str | None,
+    values: dict[str, Any],
+    md: dict[str, Any],
+    ns: float | None,
+    segment_ns: float | None,
+    code: str | None,
+    options: dict[str, Any],
+) -> ProcessBuilder:
+    """Return the builder of a run.
+
+    :raises click.ClickException: the first thing that does not fit.
+    """
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_seireact.cli.label import find, read_frames
+    from aiida_seireact.workchains.produce import ProduceWorkChain
+    from aiida_seireact.workchains.protocol import merge
+
+    try:
+        timestep = merge(ProduceWorkChain.get_protocol_inputs(protocol, values)["parameters"], {"md": md})["md"]
+        changes: dict[str, Any] = {"md": dict(md)}
+        if ns is not None:
+            changes["md"]["steps"] = max(1, round(ns * FS_PER_NS / timestep["timestep_fs"]))
+        if segment_ns is not None:
+            changes["segment_steps"] = max(1, round(segment_ns * FS_PER_NS / timestep["timestep_fs"]))
+        return ProduceWorkChain.get_builder_from_protocol(
+            read_frames(structure),
+            model_of(potential),
+            find(code),
+            protocol,
+            merge(values, {"parameters": changes}),
+            options,
+        )
+    except (ValueError, NotExistent) as error:
+        raise click.ClickException(" ".join(str(error).split())) from None
+
+
+def model_of(name: str) -> PotentialData:
+    """Return a model of the profile.
+
+    :raises click.ClickException: it is something else.
+    """
+    from aiida_seireact.data.potential import PotentialData
+
+    node = load_node(name)
+    if not isinstance(node, PotentialData):
+        raise click.ClickException(f"Node {node.pk} is a {type(node).__name__}; a model is a PotentialData.")
+    return node
+
+
+def surround(builder: ProcessBuilder, companion: str | None, devices: dict[str, Any]) -> None:
+    """Give a LAMMPS of its own its companion and its devices.
+
+    :raises click.ClickException: there is no seireact-lmp on its computer.
+    """
+    from aiida import orm
+
+    from aiida_seireact.calculations.native_lammps import is_embedded
+    from aiida_seireact.cli.label import find
+
+    if is_embedded(builder.code):
+        asked = [name for name, value in devices.items() if value]
+        if asked:
+            raise click.ClickException(
+                f"{builder.code.full_label} is seireact-lmp, which takes one GPU if the model was compiled for it: "
+                f"{', '.join(asked)} are of a LAMMPS of its own, give its --code."
+            )
+        return
+    builder.companion = find(companion) if companion else _newest_companion(builder.code)
+    builder.devices = orm.Dict({name: value for name, value in devices.items() if value is not None})
+
+
+def _newest_companion(code: InstalledCode) -> InstalledCode:
+    from aiida.orm import Computer, InstalledCode, QueryBuilder
+
+    query = QueryBuilder().append(Computer, filters={"uuid": code.computer.uuid}, tag="computer")
+    query.append(InstalledCode, filters={"label": {"like": "seireact-lmp-%"}}, with_computer="computer", project="*")
+    found = [node for node in query.order_by({InstalledCode: {"id": "desc"}}).all(flat=True) if not node.is_hidden]
+    if not found:
+        raise click.ClickException(
+            f"There is no seireact-lmp on {code.computer.label}, which goes with {code.full_label}: "
+            f"`aiida-seireact setup --computer {code.computer.label} --bin-dir … --program lmp`."
+        )
+    return found[0]
+
+
+def tell_plan(builder: ProcessBuilder) -> None:
+    """Say what would run."""
+    from aiida_seireact.formats.jobs.lmp import SegmentSettings
+
+    settings = SegmentSettings.model_validate(builder.parameters.get_dict())
+    md = settings.md
+    done = builder.previous.restart.step if builder.previous.get("restart") else 0
+    left = md.steps - done
+    segments = 1 if settings.segment_steps is None else -(-left // settings.segment_steps)
+    where = f", on from step {done:,}" if done else ""
+    what = f"{left:,} steps of {md.timestep_fs:g} fs, {left * md.timestep_fs / FS_PER_NS:g} ns{where}"
+    target = f"{md.ensemble.upper()} at {md.temperature_k:g} K"
+    target += f" and {md.pressure_gpa:g} GPa" if md.ensemble == "npt" else ""
+    click.echo(f"{what}, {target}, by {builder.code.full_label}")
+    start = "after a safe start" if builder.get("start") else "at once"
+    jobs = "one job" if segments == 1 else f"{segments:,} jobs or more"
+    frames = left // md.dump_every
+    click.echo(f"{jobs}, {start}; {frames:,} frames; a kill costs {kill_cost(settings)}")
+
+
+def kill_cost(settings: Any) -> str:
+    """Return what is lost at most when a job is killed, in words."""
+    every = settings.md.restart_every
+    if every is None:
+        return "its segment, since md.restart_every is not set"
+    return f"{every:,} steps at most"
