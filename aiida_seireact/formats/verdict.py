@@ -8,8 +8,6 @@ from pydantic import Field, ValidationError
 
 from aiida_seireact.formats.jobs.base import Job, readable
 
-SCHEMA = "seireact-verdict/1"
-
 
 class VerdictError(ValueError):
     """A verdict that can't be understood, or is none on this model; the message says why."""
@@ -18,7 +16,7 @@ class VerdictError(ValueError):
 class Verdict(Job):
     """What validation has found."""
 
-    schema_name: Literal["seireact-verdict/1"] = Field(SCHEMA, alias="schema", description="of this content")
+    schema_name: Literal["seireact-verdict/1"] = Field(alias="schema", description="of this content")
     model_hash: str = Field(min_length=1, description="of the model that was judged")
     decision: Literal["accepted", "rejected"] = Field(description="may it be used")
     lines: list[str] = Field([], description="what was found, a sentence each")

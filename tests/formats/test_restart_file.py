@@ -17,7 +17,8 @@ def restart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lmp = open_lammps("none")
     lmp.commands_string(
         "units metal\natom_style atomic\nlattice bcc 3.4\nregion r block 0 2 0 2 0 2\ncreate_box 1 r\n"
-        f"create_atoms 1 box\nmass 1 6.94\npair_style zero 3\npair_coeff * *\nfix f all nve\nrun 7\nwrite_restart {path}"
+        "create_atoms 1 box\nmass 1 6.94\npair_style zero 3\npair_coeff * *\nfix f all nve\nrun 7\n"
+        f"write_restart {path}"
     )
     lmp.close()
     return path
