@@ -59,9 +59,19 @@ def resources_of(asked: Mapping[str, Any], devices: DeviceSettings) -> Resources
 
     :raises CommandError: not one rank for each GPU.
     """
-    nodes = int(asked.get("num_machines") or 1)
-    ranks = int(asked.get("num_mpiprocs_per_machine") or int(asked.get("tot_num_mpiprocs") or nodes) // nodes)
+    nodes, ranks = _nodes_and_ranks(asked)
     return Resources(nodes, ranks, devices.gpus_per_node, devices.sliced)
+
+
+def n_ranks_of(options: Mapping[str, Any]) -> int:
+    """Return the number of MPI ranks that AiiDA's options ask for."""
+    nodes, ranks = _nodes_and_ranks(options.get("resources") or {})
+    return nodes * ranks
+
+
+def _nodes_and_ranks(asked: Mapping[str, Any]) -> tuple[int, int]:
+    nodes = int(asked.get("num_machines") or 1)
+    return nodes, int(asked.get("num_mpiprocs_per_machine") or int(asked.get("tot_num_mpiprocs") or nodes) // nodes)
 
 
 def validate_devices(devices: orm.Dict, _: Any) -> str | None:

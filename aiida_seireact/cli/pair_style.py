@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from aiida_seireact.cli.machine import shell_on
 from aiida_seireact.cli.plugin_codes import PluginProgram, Tell, look_after_code
+from aiida_seireact.formats.lammps_command import NATIVE_CODE
+
 
 if TYPE_CHECKING:
     from aiida.orm import Computer
@@ -16,7 +18,7 @@ SCRIPT = "seireact-pair-style"
 INSTALL = "pip install 'aiida-seireact[md]'"
 LMP = PluginProgram(
     name="LAMMPS with pair_style allegro",
-    prefix="lmp-allegro",
+    prefix=NATIVE_CODE,
     plugin="seireact.lammps",
     install=INSTALL,
     option="--pair-style",
@@ -28,9 +30,9 @@ def look_after(computer: Computer | None, bin_dir: str, *, dry_run: bool, tell: 
 
     What is missing, a compiler for one, is told as ``missing``.
     """
-    command = f"{shlex.quote(f'{bin_dir}/{SCRIPT}')} --json" + " --dry-run" * dry_run
+    script = f"{shlex.quote(f'{bin_dir}/{SCRIPT}')} --json" + " --dry-run" * dry_run
     with shell_on(computer) as shell:
-        answer = shell(command)
+        answer = shell(script)
     if answer.status:
         absent = answer.status in (126, 127)
         reason = f"{SCRIPT} is not in {bin_dir}: install it there with `{INSTALL}`." if absent else answer.last_words
@@ -51,3 +53,10 @@ def look_after(computer: Computer | None, bin_dir: str, *, dry_run: bool, tell: 
         tell=tell,
         preparation="\n".join([f"# built with: {others}", *found["exports"]]),
     )
+    if computer is not None and not computer.get_mpirun_command():
+        # Programs of ours never use it; without it several ranks would be one.
+        command = [found["mpiexec"], "-n", "{tot_num_mpiprocs}"]
+        if not dry_run:
+            computer.set_mpirun_command(command)
+            computer.store()
+        tell(f"MPI of {computer.label}", "would change" if dry_run else "changed", f"to {' '.join(command)}")

@@ -13,7 +13,6 @@ from aiida_seireact.cli._submission import checked, scheduler_options, submit
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import InstalledCode
 
     from aiida_seireact.data.potential import PotentialData
 
@@ -109,8 +108,9 @@ def produce(
     load(profile)
     changes = {"temperature_k": temperature, "pressure_gpa": pressure}
     md = {name: value for name, value in changes.items() if value is not None}
-    builder = build(structure, potential, protocol, values, md, ns, segment_ns, code, options)
-    surround(builder, companion, devices)
+    codes = (code, companion)
+    builder = build(structure, potential, protocol, values, md, ns, segment_ns, codes, options)
+    give_devices(builder, devices)
     tell_plan(checked(builder))
     if dry_run:
         click.echo("Nothing was submitted (--dry-run).")
@@ -198,10 +198,12 @@ def build(
     md: dict[str, Any],
     ns: float | None,
     segment_ns: float | None,
-    code: str | None,
+    codes: tuple[str | None, str | None],
     options: dict[str, Any],
 ) -> ProcessBuilder:
     """Return the builder of a run.
+
+    :param codes: of what runs MD, and its companion.
 
     :raises click.ClickException: the first thing that does not fit.
     """
@@ -221,10 +223,11 @@ def build(
         return ProduceWorkChain.get_builder_from_protocol(
             read_frames(structure),
             model_of(potential),
-            find(code),
+            find(codes[0]),
             protocol,
             merge(values, {"parameters": changes}),
             options,
+            find(codes[1]),
         )
     except (ValueError, NotExistent) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
@@ -243,40 +246,23 @@ def model_of(name: str) -> PotentialData:
     return node
 
 
-def surround(builder: ProcessBuilder, companion: str | None, devices: dict[str, Any]) -> None:
-    """Give a LAMMPS of its own its companion and its devices.
+def give_devices(builder: ProcessBuilder, devices: dict[str, Any]) -> None:
+    """Tell a LAMMPS of its own what it computes on.
 
-    :raises click.ClickException: there is no seireact-lmp on its computer.
+    :raises click.ClickException: it is seireact-lmp.
     """
     from aiida import orm
 
     from aiida_seireact.calculations.native_lammps import is_embedded
-    from aiida_seireact.cli.label import find
 
-    if is_embedded(builder.code):
-        asked = [name for name, value in devices.items() if value]
-        if asked:
-            raise click.ClickException(
-                f"{builder.code.full_label} is seireact-lmp, which takes one GPU if the model was compiled for it: "
-                f"{', '.join(asked)} are of a LAMMPS of its own, give its --code."
-            )
-        return
-    builder.companion = find(companion) if companion else _newest_companion(builder.code)
-    builder.devices = orm.Dict({name: value for name, value in devices.items() if value is not None})
-
-
-def _newest_companion(code: InstalledCode) -> InstalledCode:
-    from aiida.orm import Computer, InstalledCode, QueryBuilder
-
-    query = QueryBuilder().append(Computer, filters={"uuid": code.computer.uuid}, tag="computer")
-    query.append(InstalledCode, filters={"label": {"like": "seireact-lmp-%"}}, with_computer="computer", project="*")
-    found = [node for node in query.order_by({InstalledCode: {"id": "desc"}}).all(flat=True) if not node.is_hidden]
-    if not found:
+    given = {name: value for name, value in devices.items() if value}
+    if is_embedded(builder.code) and given:
         raise click.ClickException(
-            f"There is no seireact-lmp on {code.computer.label}, which goes with {code.full_label}: "
-            f"`aiida-seireact setup --computer {code.computer.label} --bin-dir … --program lmp`."
+            f"{builder.code.full_label} is seireact-lmp, which takes one GPU if the model was compiled for it: "
+            f"{', '.join(given)} are of a LAMMPS of its own, give its --code."
         )
-    return found[0]
+    if given:
+        builder.devices = orm.Dict(given)
 
 
 def tell_plan(builder: ProcessBuilder) -> None:

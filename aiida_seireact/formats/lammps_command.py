@@ -10,6 +10,8 @@ import math
 import re
 from dataclasses import dataclass
 
+NATIVE_CODE = "lmp-allegro"
+"""Labels of codes of LAMMPS itself, with our pair style, begin so."""
 BYTES_AN_ATOM = 0.56e6
 """Memory of a GPU an atom takes, by a network of the size of arXiv:2506.10944 in float32 with 67 to 72 neighbours.
 

@@ -7,6 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 
+from aiida_seireact.formats.lammps_command import NATIVE_CODE
+
 # Those of a study; the other programs are found by name where they are used.
 PROGRAMS = ("sample", "label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
 
@@ -36,6 +38,25 @@ def find_plugin_code(plugin: str, computer: str = "localhost") -> orm.AbstractCo
             f"There is no code of plugin {plugin!r} on computer {computer!r} in this profile: make one by "
             f"`verdi code create core.code.installed -P {plugin}`; those of pw.x and CP2K by "
             "`aiida-seireact setup --with-qe` and `--with-cp2k`."
+        )
+    return code
+
+
+def find_lammps(n_ranks: int = 1, computer: str = "localhost") -> orm.AbstractCode:
+    """Return the newest code of what runs MD: seireact-lmp on one rank, LAMMPS itself on several.
+
+    On one rank seireact-lmp is as fast to a few percent, and looks for holes and collisions while it runs, which LAMMPS
+    leaves to the monitor.
+
+    :raises NotExistent: there is none; the message names the command that makes it.
+    """
+    if n_ranks == 1:
+        return find_code("lmp", computer)
+    code = _newest({"label": {"like": f"{NATIVE_CODE}-%"}}, computer)
+    if code is None:
+        raise NotExistent(
+            f"There is no LAMMPS for {n_ranks} ranks on computer {computer!r} in this profile: run `aiida-seireact "
+            "setup --pair-style`, or make a code of your own LAMMPS (docs: Run LAMMPS itself)."
         )
     return code
 

@@ -19,13 +19,14 @@ from aiida.engine import (
 )
 
 from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.calculations.native_lammps import is_embedded, n_ranks_of
 from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.science.segments import complaint_of
 from aiida_seireact.workchains.base import ProgramWorkChain
-from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.codes import find_code, find_lammps
 from aiida_seireact.workchains.produce_chain import (
     builder_to_extend,
     define_previous,
@@ -118,17 +119,23 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        companion: orm.AbstractCode | None = None,
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` runs 4 ps at 300 K and zero pressure at once, ``careful`` after a safe start.
 
         ``long`` runs 10 ns after a safe start, in segments. ``overrides["start"]`` is null, or a protocol of
         `seireact.start` by ``protocol`` and changes to it.
+
+        :param code: seireact-lmp, or a LAMMPS of its own; default: on this machine, by the number of ranks.
+        :param companion: of a LAMMPS of its own; default: the newest seireact-lmp on its computer.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         builder.structure = structure
         builder.potential = potential
-        builder.code = code or find_code("lmp")
+        builder.code = code or find_lammps(n_ranks_of(options or {}))
+        if not is_embedded(builder.code):
+            builder.companion = companion or find_code("lmp", builder.code.computer.label)
         builder.parameters = orm.Dict(inputs["parameters"])
         if inputs["start"] is not None:
             builder.start = start_inputs(inputs["start"])

