@@ -10,7 +10,6 @@ from aiida_seireact.cli.machine import shell_on
 from aiida_seireact.cli.plugin_codes import PluginProgram, Tell, look_after_code
 from aiida_seireact.formats.lammps_command import NATIVE_CODE
 
-
 if TYPE_CHECKING:
     from aiida.orm import Computer
 
