@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 import re
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from aiida import orm
+from aiida.plugins import TransportFactory
 
 from aiida_seireact.cli.programs import PROGRAMS
 from aiida_seireact.workchains.codes import find_code, find_plugin_code
@@ -107,11 +107,13 @@ def test_a_finished_study_comes_along(first_job, page):
     assert "Success" in page.run("import")
 
 
-@pytest.mark.skipif(shutil.which("scp") is None, reason="scp is not on PATH")
-def test_the_backend_for_2fa_connects(cluster, page, verdi):
+def test_the_backend_for_2fa_connects(cluster, tmp_path):
     """Whether `ssh` itself asked for a second factor before is its own business."""
-    verdi("computer", "configure", "core.ssh_async", CLUSTER, "--non-interactive", "--backend", "openssh")
-    try:
-        assert "Success" in verdi("computer", "test", CLUSTER)
-    finally:
-        verdi("computer", "configure", "core.ssh_async", CLUSTER, "--non-interactive", "--backend", "asyncssh")
+    transport = TransportFactory("core.ssh_async")(machine="cluster", backend="openssh", use_login_shell=False)
+    (tmp_path / "sent").write_text("there and back")
+    with transport:
+        status, answer, _ = transport.exec_command_wait("sinfo --noheader --format=%P")
+        transport.putfile(str(tmp_path / "sent"), str(tmp_path / "there"))
+        transport.getfile(str(tmp_path / "there"), str(tmp_path / "back"))
+    assert (status, answer.strip()) == (0, "debug*")
+    assert (tmp_path / "back").read_text() == "there and back"
