@@ -11,9 +11,10 @@ from aiida import orm
 from aiida.engine import submit
 from aiida.manage import get_manager
 
+from aiida_seireact.cli.daemon_parts import daemon_processes, end
 from aiida_seireact.cli.demo_daemon import await_broker
 from aiida_seireact.cli.doubled import doubled_processes
-from aiida_seireact.cli.mending import clear_up
+from aiida_seireact.cli.mending import clear_up, forget_dead_daemon
 from aiida_seireact.workchains.react import ReactWorkChain
 from tests.services.jobs import small_cell
 from tests.workflow.conftest import describe, wait_for, wait_until
@@ -34,7 +35,9 @@ def kill_broker(services) -> None:
 def kill_broker_with_the_daemon(services, daemon) -> None:
     """Do as systemd does where the daemon's unit is bound to that of RabbitMQ: end it, and start both again."""
     os.kill(services.pid("rabbitmq"), signal.SIGKILL)
-    daemon.stop_daemon(wait=True)
+    # Workers that have lost their broker may not end when they are asked to: systemd kills what is left after a while.
+    end((process.pid for process in daemon_processes()), seconds=5)
+    forget_dead_daemon(daemon)
     time.sleep(GONE_SECONDS)
     services.start("rabbitmq")
     daemon.start_daemon(number_workers=2)
