@@ -122,5 +122,5 @@ def verdi(aiida_profile: Any) -> Callable[..., str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests that wait for SLURM's limit, and then those that kill the broker, last."""
-    last = ("test_out_of_time", "test_chain", "test_broker")
+    last = ("test_chain", "test_slurm.py::test_out_of_time", "test_broker")
     items.sort(key=lambda item: max((last.index(name) + 1 for name in last if name in item.nodeid), default=0))
