@@ -8,7 +8,7 @@ export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-workflow test-slow chaos lint docs clean
+.PHONY: help install demo test test-unit test-workflow test-services test-slow chaos lint docs clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -20,18 +20,23 @@ install:  ## make .venv with everything in it; instant when nothing has changed
 demo: install  ## run the whole workflow on a small system
 	$(BIN)/aiida-seireact demo
 
-test: lint  ## lint, unit tests, and the workflows with a real daemon, on two cores
-	@$(MAKE) --no-print-directory -j2 test-unit test-workflow
+test: lint  ## lint, unit tests, the workflows with a real daemon, and on real services, on two cores
+	@$(MAKE) --no-print-directory -j2 test-unit test-workflow test-services
 
 # A profile of its own with a daemon, hence a process of its own.
 test-workflow: install
 	$(BIN)/python -m pytest tests/workflow -m "not slow"
 
+# SLURM, OpenSSH, PostgreSQL and RabbitMQ of its own; it begins when one of the other two is done.
+test-services: install
+	$(BIN)/python -m pytest tests/services -m "not slow"
+
 test-unit: install
-	$(BIN)/python -m pytest tests --ignore=tests/workflow -m "not slow"
+	$(BIN)/python -m pytest tests --ignore=tests/workflow --ignore=tests/services -m "not slow"
 
 test-slow: install  ## the tests that take minutes
-	$(BIN)/python -m pytest tests -m slow
+	$(BIN)/python -m pytest tests --ignore=tests/services -m slow
+	$(BIN)/python -m pytest tests/services -m slow
 
 SEED ?= 1
 chaos: install  ## kill parts of a running demo ten times at random (SEED=1), and compare with a run in peace

@@ -20,6 +20,7 @@ from plumpy.process_states import ProcessState
 
 from aiida_seireact.cli._profile import use_this_environment
 from aiida_seireact.cli.daemon_parts import TaskQueue, daemon_processes, end, loaded_profile, strays
+from aiida_seireact.cli.doubled import doubled_processes, tell_its_end
 from aiida_seireact.cli.watchdog import was_paused_by_transport
 
 UNSEALED_SECONDS = 30.0
@@ -101,6 +102,9 @@ def clear_up(say: Say = lambda line: None, *, daemon_stopped: bool) -> None:
     :param say: called with a line about each.
     :param daemon_stopped: no worker is alive.
     """
+    for node in doubled_processes():
+        state = tell_its_end(node)
+        say(f"{node.process_label} <{node.pk}> had ended in two workers at once: {state.value}.")
     for node in dead_processes(daemon_stopped=daemon_stopped):
         close(node)
         say(f"Closed {node.process_label} <{node.pk}>: a crash ended it.")

@@ -19,6 +19,7 @@ from aiida.manage import get_config, get_manager
 from aiida.orm import Computer, ProcessNode, QueryBuilder
 
 from aiida_seireact.cli.daemon_parts import DaemonProcess, TaskQueue, daemon_processes, programs
+from aiida_seireact.cli.doubled import doubled_processes
 
 PATIENCE_SECONDS = 300.0
 STILL_SECONDS = 40.0
@@ -54,7 +55,7 @@ def signs_of_trouble(*, patience_seconds: float = PATIENCE_SECONDS, all_submitte
     """
     active: list[ProcessNode] = get_active_processes()
     paused = [node for node in active if node.paused]
-    signs = list(_paused_signs(paused))
+    signs = [*_paused_signs(paused), *_doubled_signs()]
     if len(active) > len(paused):
         parts = daemon_processes()
         signs += [*_daemon_signs(parts), *_broker_signs(parts, patience_seconds), *_log_signs(parts)]
@@ -125,6 +126,15 @@ def _paused_signs(paused: list[ProcessNode]) -> Iterator[Sign]:
         yield Sign(
             f"{node.process_label} <{node.pk}> is paused ({reason}): `verdi process play {node.pk}` goes on.",
             curable=was_paused_by_transport(node),
+        )
+
+
+def _doubled_signs() -> Iterator[Sign]:
+    for node in doubled_processes():
+        yield Sign(
+            f"{node.process_label} <{node.pk}> has ended, in two workers at once, but its state does not say so.",
+            curable=True,
+            lasting=True,
         )
 
 

@@ -64,20 +64,20 @@ def aiida_profile(aiida_config: Any, services: Services, page: Page) -> Iterator
     page.replace("5672", services.need("rabbitmq")["RABBITMQ_PORT"])
     page.replace("/home/me/aiida-repository", str(services.folder / "repository"))
     page.run("profile")
+    page.run("setup")
     # The commands of the page have written it.
     configuration.reset_config()
     configuration.get_config()
-    install(PROFILE, workers=2, work_dir=services.folder / "scratch")
     yield load_profile(PROFILE, allow_switch=True)
     # Before the services go: connections that end without them say so at great length.
     get_manager().unload_profile()
 
 
 @pytest.fixture(scope="session")
-def daemon(aiida_profile: Any) -> Iterator[DaemonClient]:
-    """Return the client of a running daemon with two workers."""
+def daemon(aiida_profile: Any, page: Page) -> Iterator[DaemonClient]:
+    """Return the client of a running daemon with two workers, the default of our setup."""
+    page.run("daemon")
     client = get_daemon_client(PROFILE)
-    client.start_daemon(number_workers=2)
     await_broker()
     yield client
     client.stop_daemon(wait=True)
@@ -121,6 +121,6 @@ def verdi(aiida_profile: Any) -> Callable[..., str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the test that waits for SLURM's limit, and then the one that kills the broker, last."""
-    last = ("test_out_of_time", "test_broker")
+    """Put the tests that wait for SLURM's limit, and then those that kill the broker, last."""
+    last = ("test_chain", "test_slurm.py::test_out_of_time", "test_broker")
     items.sort(key=lambda item: max((last.index(name) + 1 for name in last if name in item.nodeid), default=0))

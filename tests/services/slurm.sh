@@ -36,9 +36,12 @@ MinJobAge=60
 ReturnToService=2
 # Four, whatever the machine has: a job that waits for its time limit must not hold the others up.
 SlurmdParameters=config_overrides
-NodeName=$host NodeAddr=127.0.0.1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=$memory
+GresTypes=gpu
+NodeName=$host NodeAddr=127.0.0.1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=$memory Gres=gpu:h100:2
 PartitionName=debug Nodes=$host Default=YES MaxTime=60 State=UP
 END
+    # Made-up GPUs: SLURM counts them and gives their numbers out, by CUDA_VISIBLE_DEVICES; any device will do.
+    printf 'Name=gpu Type=h100 File=%s\n' /dev/null /dev/zero >"$HERE/gres.conf"
 }
 
 take_lock() { # held by a process of its own for as long as the service runs
@@ -70,8 +73,8 @@ start() {
     # --force: munged would rather have folders of its own user, in /run.
     is_alive "$HERE/munged.pid" || munged --force --key-file="$HERE/munge.key" --socket="$HERE/munge.socket" \
         --pid-file="$HERE/munged.pid" --log-file="$HERE/munged.log" --seed-file="$HERE/munge.seed" 2>"$HERE/munged.err"
-    is_alive "$HERE/slurmctld.pid" || slurmctld -c
-    is_alive "$HERE/slurmd.pid" || slurmd
+    is_alive "$HERE/slurmctld.pid" || slurmctld -c -f "$HERE/slurm.conf"
+    is_alive "$HERE/slurmd.pid" || slurmd -f "$HERE/slurm.conf"
     await 60 is_idle
     echo "SLURM_CONF=$HERE/slurm.conf" >"$FOLDER/slurm.env"
     end_with_owner

@@ -45,6 +45,14 @@ def test_a_program_runs(slurm_computer, daemon, over_its_time):
     assert slurm_states()[node.get_job_id()] == "COMPLETED"
 
 
+def test_a_kind_of_gpu_is_asked_for(slurm_computer, daemon, over_its_time):
+    """SLURM has two made-up GPUs to give away."""
+    asked = {"custom_scheduler_commands": "#SBATCH --gpus=h100:1", "prepend_text": "echo GPU $CUDA_VISIBLE_DEVICES"}
+    node = wait_for(submit(small_cell("slurm", seed=1, **asked)), 120)
+    assert node.is_finished_ok, describe(node)
+    assert node.get_scheduler_stdout().splitlines()[0] in ("GPU 0", "GPU 1")
+
+
 def test_a_job_cancelled_by_hand_is_told(slurm_computer, daemon, over_its_time):
     node = submit(endless_md("slurm"))
     wait_until(lambda: is_at_work(node), 120, lambda: describe(node))
