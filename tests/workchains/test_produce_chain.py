@@ -54,10 +54,12 @@ def produce(potential: PotentialData, cell: FramesData, program_code: Any) -> Ca
 
     def make(code: orm.AbstractCode | None = None, **parameters: Any) -> orm.WorkChainNode:
         md = {**MD, **parameters.pop("md", {})}
+        stash = parameters.pop("stash", None)
         builder = ProduceWorkChain.get_builder_from_protocol(
             cell, potential, code or program_code("lmp"), "fast", {"parameters": {"engine": {"stop": None}}}
         )
         builder.parameters = orm.Dict({**builder.parameters.get_dict(), "md": md, **parameters})
+        builder.options = {} if stash is None else {"stash": stash}
         with enable_caching():
             return run_get_node(builder).node
 
@@ -232,3 +234,21 @@ def test_a_run_that_is_asked_to_stop_is_whole_so_far_and_can_be_extended(produce
     rest = run_get_node(builder).node
     assert rest.is_finished_ok, rest.exit_message
     assert steps_of(rest.outputs.trajectory) == list(range(0, 51, 10))
+
+
+def test_what_is_stashed_outlives_scratch(produce, tmp_path):
+    stash = {"stash_mode": "copy", "target_base": str(tmp_path), "fail_on_missing": False}
+    stash["source_list"] = ["final.restart", "traj.dump.gz", "past_*"]
+    node = produce(md={"steps": 40, "dump_every": 8}, retrieve_dump=False, retrieve_restart=False, stash=stash)
+    assert node.is_finished_ok, node.exit_message
+    for job in node.called:
+        if isinstance(job, orm.CalcJobNode):
+            shutil.rmtree(job.get_remote_workdir())
+    copy = node.outputs.restart.live_copy()
+    assert not copy.is_retrieved
+    assert Path(copy.path).is_file()
+    (chunk,) = node.outputs.trajectory.manifest
+    assert Path(node.outputs.trajectory.live_copy(chunk["sha256"]).path).is_file()
+    rest = run_get_node(ProduceWorkChain.get_builder_to_extend(node, 48)).node
+    assert rest.is_finished_ok, rest.exit_message
+    assert rest.outputs.trajectory.base.attributes.get("steps") == 48
