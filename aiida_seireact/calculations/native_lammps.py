@@ -85,8 +85,15 @@ def validate_devices(devices: orm.Dict, _: Any) -> str | None:
 
 def validate_native(inputs: Mapping[str, Any], n_atoms: int) -> str | None:
     """Refuse a LAMMPS of its own without companion, other ranks than GPUs, and a cell that will not fit."""
+    # Of a WorkChain, the options are an input of their own.
+    options = inputs.get("options") or (inputs.get("metadata") or {}).get("options") or {}
     if "code" not in inputs or is_embedded(inputs["code"]):
-        return None
+        if (ranks := n_ranks_of(options)) == 1:
+            return None
+        return (
+            f"seireact-lmp runs on one MPI rank, not on {ranks}: ask for one, or take a LAMMPS of its own, which "
+            "`aiida-seireact setup --pair-style` makes."
+        )
     code = inputs["code"]
     if "companion" not in inputs:
         return (
@@ -98,8 +105,6 @@ def validate_native(inputs: Mapping[str, Any], n_atoms: int) -> str | None:
             f"`companion` is on {inputs['companion'].computer.label}, `code` on {code.computer.label}: take one there."
         )
     devices = devices_of(inputs)
-    # Of a WorkChain, the options are an input of their own.
-    options = inputs.get("options") or (inputs.get("metadata") or {}).get("options") or {}
     if options.get("withmpi"):
         return "MPI is used where there is more than one rank, and not for the companion: leave `withmpi` out."
     try:
