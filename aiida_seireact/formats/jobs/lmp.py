@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.lammps_command import BYTES_AN_ATOM
-from aiida_seireact.formats.lammps_input import MdSettings
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.manifest import SUFFIXES
 from aiida_seireact.science.contacts import FACTOR, ContactLimits
 from aiida_seireact.science.health import StopRule
