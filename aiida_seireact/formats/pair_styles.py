@@ -5,7 +5,7 @@ Allegro runs in seireact-lmp and in a LAMMPS of its own; every other one needs a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -39,8 +39,8 @@ SECOND_ZBL = (
 class PairSettings(BaseModel):
     """Which pair style computes the forces.
 
-    ``flare`` takes no elements: the atom types are those of its file, in its order. The others name the element of each
-    type.
+    ``flare`` takes no elements, and ``user`` names them itself: the atom types are all species of the potential, in its
+    order. The others name the element of each type, and have those types that occur.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,10 +76,16 @@ class PairSettings(BaseModel):
         """Name of the potential's file beside the input."""
         return self.file or MODEL_FILES[self.kind]
 
-    @property
-    def all_species(self) -> bool:
-        """Whether every species of the model must be an atom type, in the model's order."""
-        return self.kind == "flare"
+    def types_of(self, known: Sequence[str], present: Iterable[str]) -> list[str]:
+        """Return the element of each atom type of a structure, in order.
+
+        :param known: species of the model, in its order.
+        :param present: species of the structure.
+        """
+        if self.kind in ("flare", "user"):
+            return list(known)  # the file, or somebody, has counted the types
+        there = set(present)
+        return [symbol for symbol in known if symbol in there]
 
     def before_the_box(self) -> list[str]:
         """Return the lines that must come before the cell is read."""

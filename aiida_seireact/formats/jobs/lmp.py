@@ -50,6 +50,10 @@ class LmpJob(Job):
     first_step: int = Field(0, ge=0, description="step at which the segment begins")
     resume: str | None = Field(None, description="folder of a killed try of the same segment, to go on from")
     dumps: dict[str, int] = Field({}, description="stride of each dump in steps, to count the frames of a killed try")
+    further: dict[str, str] = Field(
+        {}, description="by name, dumps that get a manifest of their own beside the main one"
+    )
+    tables: dict[str, int] = Field({}, description="stride in steps of each file that `fix ave/time` writes")
 
 
 class NativeJob(LmpJob):
