@@ -10,6 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
+import numpy as np
+from ase import Atoms
+from ase.geometry import cellpar_to_cell
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ALL = "all"
@@ -138,6 +142,36 @@ def _made(name: str, group: GroupSettings, species: Sequence[str]) -> list[str]:
         f"group           {name} intersect {' '.join(names)}",
         *(f"group           {each} delete" for each in names),
     ]
+
+
+def members(
+    name: str, groups: Mapping[str, GroupSettings], regions: Mapping[str, RegionSettings], atoms: Atoms
+) -> NDArray[np.bool_]:
+    """Return which atoms LAMMPS puts into a group at the first step, ``(n_atoms,)``.
+
+    :param name: of a group, or the symbol of an element.
+    :param atoms: periodic, in any orientation: regions are those of LAMMPS's, a along x, b in the xy plane.
+    """
+    group = groups.get(name) or GroupSettings(species=[name])
+    inside = np.ones(len(atoms), dtype=bool)
+    if group.species:
+        inside &= np.isin(np.array(atoms.get_chemical_symbols()), group.species)
+    if group.ids:
+        numbers = np.arange(1, len(atoms) + 1)
+        spans = [item if isinstance(item, tuple) else (item, item) for item in group.ids]
+        inside &= np.any([(numbers >= low) & (numbers <= high) for low, high in spans], axis=0)
+    if group.region is not None:
+        region = regions[group.region]
+        scaled = atoms.get_scaled_positions(wrap=True)
+        places = scaled @ cellpar_to_cell(atoms.cell.cellpar())
+        for axis, span in enumerate((region.x_ang, region.y_ang, region.z_ang)):
+            low, high = span or (None, None)
+            inside &= (places[:, axis] >= (-np.inf if low is None else low)) & (
+                places[:, axis] <= (np.inf if high is None else high)
+            )
+        if region.z_fraction is not None:
+            inside &= (scaled[:, 2] >= region.z_fraction[0]) & (scaled[:, 2] <= region.z_fraction[1])
+    return inside
 
 
 def moving_lines(fixed: str, *, start: Start) -> list[str]:
