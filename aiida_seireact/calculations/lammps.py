@@ -13,6 +13,7 @@ from aiida.engine import CalcJobProcessSpec
 from pydantic import ValidationError
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
+from aiida_seireact.calculations.md_checks import validate_loadable, validate_md
 from aiida_seireact.calculations.native_lammps import (
     add_native_codes,
     asks_for_check,
@@ -42,6 +43,8 @@ from aiida_seireact.formats.lammps_input import (
     lammps_input,
     write_data,
 )
+from aiida_seireact.formats.lammps_settings import MdSettings
+from aiida_seireact.formats.md_outputs import DUMP_SUFFIX
 from aiida_seireact.science.contacts import refusal, too_close
 
 KILLED = "killed"
@@ -88,7 +91,12 @@ class LammpsCalculation(ProgramCalculation):
             help="Folder of a killed try of this same segment: what it has done is kept, up to its last good restart "
             "file. With or without it the segment is the same to the cache.",
         )
-        spec.input("potential", valid_type=PotentialData, validator=validate_potential, help="The compiled model.")
+        spec.input(
+            "potential",
+            valid_type=PotentialData,
+            validator=validate_loadable,
+            help="The compiled model; of another pair style than allegro, its file.",
+        )
         spec.input(
             "parameters",
             valid_type=orm.Dict,
@@ -112,14 +120,14 @@ class LammpsCalculation(ProgramCalculation):
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
         job: dict[str, Any] = settings.engine.model_dump(mode="json")
-        species = self._place_start(folder, links, job)
+        species = self._place_start(folder, links, job, settings.md)
         first = self.inputs.restart.step if "restart" in self.inputs else 0
-        job["first_step"] = first
+        job |= {"first_step": first, **settings.md.written()}
         script = partial(
             lammps_input,
             settings.md,
             species=species,
-            model=files.COMPILED,
+            model=settings.md.pair.model_file,
             end_step=settings.end_step(first),
             seconds_max=self.seconds_max(settings),
         )
@@ -130,20 +138,20 @@ class LammpsCalculation(ProgramCalculation):
         (folder / files.LAMMPS_INPUT).write_text(script(**begins), encoding="utf-8")
         if not is_embedded(self.inputs.code):
             job |= native_job(self.inputs, end_step=settings.end_step(first), timestep_fs=settings.md.timestep_fs)
-            job["dumps"] = {DUMP_FILE: settings.md.dump_every}
-            text = check_input(settings.md, species=species, model=files.COMPILED, **begins)
+            job["dumps"] = settings.md.strides
+            text = check_input(settings.md, species=species, model=settings.md.pair.model_file, **begins)
             (folder / files.LAMMPS_CHECK_INPUT).write_text(text, encoding="utf-8")
         if "resume" in self.inputs:
-            job |= {"resume": KILLED, "dumps": {DUMP_FILE: settings.md.dump_every}}
+            job |= {"resume": KILLED, "dumps": settings.md.strides}
             killed = self.inputs.resume
             links.remote_symlink.append((killed.computer.uuid, killed.get_remote_path(), KILLED))
             text = script(start="restart", start_file=RESUME_RESTART_FILE)
             (folder / files.LAMMPS_RESUME_INPUT).write_text(text, encoding="utf-8")
         with self.inputs.potential.open(mode="rb") as source:
-            (folder / files.COMPILED).write_bytes(source.read())
+            (folder / settings.md.pair.model_file).write_bytes(source.read())
         return job
 
-    def _place_start(self, folder: Path, links: Links, job: dict[str, Any]) -> list[str]:
+    def _place_start(self, folder: Path, links: Links, job: dict[str, Any], md: MdSettings) -> list[str]:
         """Bring what the segment begins with; return the element of each atom type."""
         if "restart" in self.inputs:
             restart = self.inputs.restart
@@ -153,8 +161,7 @@ class LammpsCalculation(ProgramCalculation):
             return restart.species
         if "structure" in self.inputs:
             atoms = self.inputs.structure.to_ase()
-            present = set(atoms.get_chemical_symbols())
-            species = [symbol for symbol in self.inputs.potential.species if symbol in present]
+            species = md.pair.types_of(self.inputs.potential.species, atoms.get_chemical_symbols())
             write_data(folder / DATA_FILE, atoms, species)
             return species
         job["start_file"] = place_cell(self.inputs.cell, self.inputs.code.computer, LAMMPS, DATA_FILE, links)
@@ -175,9 +182,12 @@ class LammpsCalculation(ProgramCalculation):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         info = super().prepare_for_submission(folder)
         settings = SegmentSettings.model_validate(self.inputs.parameters.get_dict())
+        if settings.md.computes:
+            info.retrieve_temporary_list.append(files.COMPUTED)
         if settings.retrieve_dump:
             # What was taken over from a killed try lies beside the dump under names of its own.
-            info.retrieve_list += [FINAL_DATA_FILE, (f"*{DUMP_FILE}{settings.packed_suffix}", ".", 0)]
+            names = [DUMP_FILE, *([DUMP_SUFFIX] if settings.md.dumps else [])]
+            info.retrieve_list += [FINAL_DATA_FILE, *((f"*{name}{settings.packed_suffix}", ".", 0) for name in names)]
         if settings.retrieve_restart:
             info.retrieve_list.append(FINAL_RESTART_FILE)
         if not is_embedded(self.inputs.code):
@@ -191,7 +201,7 @@ def validate_parameters(parameters: orm.Dict, _: Any) -> str | None:
         settings = SegmentSettings.model_validate(parameters.get_dict())
     except ValidationError as error:
         return f"These parameters don't fit: {readable(error)}."
-    for name in ("start_file", "first_step", "resume", "dumps"):
+    for name in ("start_file", "first_step", "resume", "dumps", "further", "tables"):
         if getattr(settings.engine, name):
             return f"engine.{name} is filled in by the calculation: remove it from the parameters."
     return None
@@ -250,6 +260,7 @@ def validate_start(inputs: Any, context: Any) -> str | None:
     return (
         complaint
         or validate_species(inputs, context)
+        or validate_md(inputs)
         or validate_step(inputs)
         or validate_native(inputs, n_atoms_of(inputs))
     )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import ValidationError
 from aiida.orm.nodes.caching import NodeCaching
 
-KINDS = ("allegro-package", "allegro-compiled", "sgp")
+from aiida_seireact.formats.pair_files import FOREIGN_KINDS, read_pair_file
+
+# The last ones are files for pair styles of LAMMPS, see `pair_files`.
+KINDS = ("allegro-package", "allegro-compiled", "sgp", *FOREIGN_KINDS)
 HASHED = ("kind", "model_hash", "target", "device", "torch_version", "cpu_isa")
 CARD = ("kind", "species", "cutoff_ang", "model_hash", "dataset_hash", "versions", "metrics")
 
@@ -53,9 +58,30 @@ class PotentialData(orm.SinglefileData):
             raise ValidationError("A compiled model needs `torch_version` and `device` on its card.")
         return True
 
+    @classmethod
+    def of_pair_style(
+        cls, file: str | Path, kind: str, *, species: Sequence[str] = (), cutoff_ang: float | None = None
+    ) -> PotentialData:
+        """Return the potential of a file for a pair style of LAMMPS, its card read from the file.
+
+        :param kind: ``nequip-mliap``, ``flare-coefficients``, ``pace``, ``deepmd`` or ``lammps-file``.
+        :param species: elements in the order of the model's types; needed where the file does not tell them.
+        :param cutoff_ang: Å; only told, never used.
+        :raises ModelFileError: a file that is not whole or of another kind, or species that are not its own.
+        """
+        card = read_pair_file(file, kind, species)
+        told: dict[str, Any] = {
+            "kind": kind,
+            "cutoff_ang": cutoff_ang,
+            "dataset_hash": "",
+            "versions": {},
+            "metrics": {},
+        }
+        return cls(file, card={**told, "species": card.species, "model_hash": card.sha256})
+
     @property
     def kind(self) -> str:
-        """``allegro-package``, ``allegro-compiled``, or ``sgp``."""
+        """``allegro-package``, ``allegro-compiled``, ``sgp``, or one of ``FOREIGN_KINDS``."""
         return str(self.base.attributes.get("kind"))
 
     @property

@@ -12,6 +12,7 @@ from aiida.common.exceptions import NotExistent, ValidationError
 from numpy.typing import NDArray
 
 from aiida_seireact.data.copies import LiveCopy, copies_of
+from aiida_seireact.formats.compute_tables import Table
 
 
 class TrajectoryData(orm.ArrayData):
@@ -20,7 +21,12 @@ class TrajectoryData(orm.ArrayData):
     Arrays: one for each thermo column (``step``, ``temp``, ``pe``, ``press``, ``vol`` …; LAMMPS metal units), named
     ``thermo_<column>``. Attributes to query: ``manifest`` (a list of chunks with file, sha256, bytes, steps),
     ``content_hash``, ``n_atoms``, ``species``, ``timestep_fs``, ``dump_every``, ``first_step``, ``last_step``,
-    ``steps``, ``steps_asked``, ``done``, ``stopped_by``. A run of several segments is one such node too.
+    ``steps``, ``steps_asked``, ``done``, ``stopped_by``; of a run that wrote more than the main dump, ``dumps`` (by
+    name, chunks like those of ``manifest``) and ``computed`` (by name, the columns). A run of several segments is one
+    such node too.
+
+    What was computed on the way: arrays ``computed_<name>_steps`` ``(n,)`` and ``computed_<name>`` ``(n, n_columns)``,
+    of tables ``(n, n_rows, n_columns)``.
     """
 
     def __init__(
@@ -29,18 +35,27 @@ class TrajectoryData(orm.ArrayData):
         *,
         manifest: list[dict[str, Any]] | None = None,
         facts: dict[str, Any] | None = None,
+        computed: dict[str, Table] | None = None,
         **kwargs: Any,
     ) -> None:
         """:param thermo: columns of equal length.
 
         :param manifest: the chunks, in order.
         :param facts: ``n_atoms``, ``species``, ``timestep_fs``, ``dump_every``, ``first_step``, ``last_step``,
-            ``steps``, ``steps_asked``, ``done``, ``stopped_by``.
+            ``steps``, ``steps_asked``, ``done``, ``stopped_by``, and ``dumps`` where there are.
+        :param computed: by name, what was computed on the way.
         """
         super().__init__(**kwargs)
         for name, column in (thermo or {}).items():
             self.set_array(f"thermo_{name}", np.asarray(column, dtype=np.float64))
-        hashes = [chunk.get("sha256", "") for chunk in manifest or []]
+        for name, table in (computed or {}).items():
+            self.set_array(f"computed_{name}_steps", table.steps)
+            self.set_array(f"computed_{name}", table.values)
+        if computed:
+            columns = {name: list(table.columns) for name, table in computed.items()}
+            self.base.attributes.set("computed", columns)
+        further = [chunk for chunks in (facts or {}).get("dumps", {}).values() for chunk in chunks]
+        hashes = [chunk.get("sha256", "") for chunk in [*(manifest or []), *further]]
         content_hash = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
         self.base.attributes.set_many({"manifest": manifest or [], "content_hash": content_hash, **(facts or {})})
 
@@ -50,7 +65,7 @@ class TrajectoryData(orm.ArrayData):
         # A segment that was stopped before its first frame has none.
         if not manifest and not len(self.get_arraynames()):
             raise ValidationError("A trajectory needs the manifest of its chunks, or a thermo table.")
-        for chunk in manifest:
+        for chunk in [*manifest, *(one for chunks in self.dumps.values() for one in chunks)]:
             if not {"file", "sha256", "bytes", "first_step", "last_step"} <= set(chunk):
                 raise ValidationError(f"The chunk {chunk.get('file')} lacks its sha256, size or steps.")
         missing = [key for key in ("n_atoms", "species", "timestep_fs", "steps") if key not in self.base.attributes.all]
@@ -69,6 +84,20 @@ class TrajectoryData(orm.ArrayData):
         return list(self.base.attributes.get("manifest"))
 
     @property
+    def dumps(self) -> dict[str, list[dict[str, Any]]]:
+        """The chunks of each further dump by its name, in order."""
+        return dict(self.base.attributes.get("dumps", {}))
+
+    @property
+    def computed(self) -> dict[str, Table]:
+        """What was computed on the way, by its name in `computes`."""
+        columns = self.base.attributes.get("computed", {})
+        return {
+            name: Table(self.get_array(f"computed_{name}_steps"), self.get_array(f"computed_{name}"), list(heads))
+            for name, heads in columns.items()
+        }
+
+    @property
     def thermo(self) -> dict[str, NDArray[np.float64]]:
         """Thermo columns by LAMMPS keyword, each ``(n_rows,)``."""
         prefix = "thermo_"
@@ -85,7 +114,8 @@ class TrajectoryData(orm.ArrayData):
         of several segments, the segment that wrote the chunk.
         """
         for segment in self._segments():
-            names = [chunk["file"] for chunk in segment.manifest if chunk["sha256"] == sha256]
+            chunks = [*segment.manifest, *(one for chunks in segment.dumps.values() for one in chunks)]
+            names = [chunk["file"] for chunk in chunks if chunk["sha256"] == sha256]
             if not names:
                 continue
             query = orm.QueryBuilder(backend=self.backend)

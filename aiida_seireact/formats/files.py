@@ -26,6 +26,7 @@ CHECK_LOGS = ("log.check_one", "log.check_all")
 LAMMPS_LOG = "log.lammps"
 MANIFEST = "manifest.json"
 THERMO = "thermo.npz"
+COMPUTED = "computed.npz"
 
 PHASES = "phases.npz"
 LABELS = "labels.npz"

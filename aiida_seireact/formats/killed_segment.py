@@ -11,11 +11,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
+from aiida_seireact.formats.compute_tables import TableError, missing_steps, read_table, save_tables
 from aiida_seireact.formats.lammps_input import FINAL_RESTART_FILE, TURN_RESTART_FILES
 from aiida_seireact.formats.manifest import ManifestError, copy_until
 from aiida_seireact.formats.restart_file import RestartError, restart_step
@@ -35,11 +36,13 @@ class Piece:
     :param until_step: the step of that restart file.
     :param thermo: file of its thermo table, see `save_thermo`.
     :param dumps: by the name of the dump, the file that holds its frames; without those that have none.
+    :param tables: by the file of a computed quantity, the one that holds its rows, see `save_tables`.
     """
 
     until_step: int
     thermo: str
     dumps: dict[str, str]
+    tables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,14 @@ def read_past(folder: Path) -> Past | None:
 
 
 def take_over(
-    killed: Path, folder: Path, *, first_step: int, dumps: Mapping[str, int], refusal: Callable[[Path], str], say: Say
+    killed: Path,
+    folder: Path,
+    *,
+    first_step: int,
+    dumps: Mapping[str, int],
+    refusal: Callable[[Path], str],
+    say: Say,
+    tables: Mapping[str, int] | None = None,
 ) -> Past | None:
     """Bring what a killed try has done to ``folder``, and the newest restart file that can be used.
 
@@ -78,6 +88,7 @@ def take_over(
     :param dumps: steps from frame to frame of each dump.
     :param refusal: returns why LAMMPS does not read a restart file; an empty string if it does.
     :param say: told which files are passed over, and why.
+    :param tables: steps from row to row of each file of computed quantities.
     :returns: None if there is nothing to go on from: the segment then starts over.
     :raises OSError: the disk is full.
     """
@@ -92,8 +103,8 @@ def take_over(
             say(f"{source.name} of the killed try is passed over: {reason}")
             continue
         try:
-            newest = _piece(killed, folder, len(pieces), begun, step, dumps)
-        except (ManifestError, ThermoError) as error:
+            newest = _piece(killed, folder, len(pieces), begun, step, dumps, tables or {})
+        except (ManifestError, TableError, ThermoError) as error:
             say(f"{source.name} of the killed try is passed over: {error}")
             continue
         return _settled(killed, folder, source, (*pieces, newest))
@@ -120,11 +131,19 @@ def _restarts(killed: Path, begun: int, say: Say) -> list[tuple[int, Path]]:
     return sorted(found, key=lambda pair: -pair[0])
 
 
-def _piece(killed: Path, folder: Path, number: int, begun: int, step: int, dumps: Mapping[str, int]) -> Piece:
+def _piece(
+    killed: Path,
+    folder: Path,
+    number: int,
+    begun: int,
+    step: int,
+    dumps: Mapping[str, int],
+    tables: Mapping[str, int],
+) -> Piece:
     """Copy what the try has written up to ``step``.
 
-    :raises ManifestError, ThermoError: frames or rows up to there are missing: the machine died before they were on
-        disk.
+    :raises ManifestError, TableError, ThermoError: frames or rows up to there are missing: the machine died before
+        they were on disk.
     """
     table = up_to(read_thermo(killed / files.LAMMPS_LOG), step)
     if not len(table["Step"]) or table["Step"][-1] < step:
@@ -144,17 +163,28 @@ def _piece(killed: Path, folder: Path, number: int, begun: int, step: int, dumps
             target.unlink(missing_ok=True)
     thermo = f"past_{number:02d}_{files.THERMO}"
     save_thermo(folder / thermo, table)
-    return Piece(step, thermo, taken)
+    computed = {name: _table(killed, folder, name, number, begun, step, every) for name, every in tables.items()}
+    return Piece(step, thermo, taken, computed)
+
+
+def _table(killed: Path, folder: Path, name: str, number: int, begun: int, step: int, every: int) -> str:
+    table = read_table(killed / name).up_to(step)
+    if lacking := missing_steps(table, begun=begun, until=step, every=every):
+        raise TableError(f"{name} lacks step {lacking[0]}.")
+    target = f"past_{number:02d}_{name}.npz"
+    save_tables(folder / target, {name: table})
+    return target
 
 
 def _settled(killed: Path, folder: Path, restart: Path, pieces: Sequence[Piece]) -> Past:
     """Bring the rest, and write down what is there, last."""
     brought = []
     for piece in pieces:
-        if not (folder / piece.thermo).exists():
-            _bring(killed / piece.thermo, folder / piece.thermo)
+        for name in (piece.thermo, *piece.tables.values()):
+            if not (folder / name).exists():
+                _bring(killed / name, folder / name)
         dumps = {name: _bring_dump(file, killed, folder) for name, file in piece.dumps.items()}
-        brought.append(Piece(piece.until_step, piece.thermo, dumps))
+        brought.append(Piece(piece.until_step, piece.thermo, dumps, piece.tables))
     _bring(restart, folder / RESUME_RESTART_FILE)
     past = Past(tuple(brought))
     write_json(folder / NOTE, asdict(past))

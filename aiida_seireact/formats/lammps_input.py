@@ -8,66 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
 from ase.io.lammpsdata import write_lammps_data
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.halt import halt_lines
+from aiida_seireact.formats.lammps_settings import DUMP_FILE as DUMP_FILE
+from aiida_seireact.formats.lammps_settings import FS_PER_PS
+from aiida_seireact.formats.lammps_settings import MdSettings as MdSettings
+from aiida_seireact.formats.md_groups import ALL, MOVING, MOVING_TEMPERATURE, group_lines, moving_lines
+from aiida_seireact.formats.md_outputs import COLUMNS, compute_lines, dump_file, dump_lines
 
 DATA_FILE = "structure.data"
 START_RESTART_FILE = "start.restart"
-DUMP_FILE = "traj.dump"
 FINAL_DATA_FILE = "final.data"
 FINAL_RESTART_FILE = "final.restart"
 # LAMMPS writes them in turn, so that one is whole while the other is being written.
 TURN_RESTART_FILES = ("restart.1", "restart.2")
 BAR_PER_GPA = 1e4
-FS_PER_PS = 1e3
 THERMO_KEYWORDS = (
     *("step", "temp", "pe", "ke", "etotal", "econserve", "press", "vol"),
     *("lx", "ly", "lz", "xy", "xz", "yz", "pxx", "pyy", "pzz", "pxy", "pxz", "pyz"),
 )
-
-PositiveFloat = Annotated[float, Field(gt=0)]
-Positive = Annotated[int, Field(gt=0)]
-
-
-class MdSettings(BaseModel):
-    """A run of molecular dynamics, which several segments may make up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ensemble: Literal["nve", "nvt", "npt"] = "nvt"
-    steps: Positive = Field(2000, description="the step at which the run ends, whatever it continues from")
-    timestep_fs: PositiveFloat = 2.0
-    temperature_k: PositiveFloat = 300.0
-    temperature_end_k: PositiveFloat | None = Field(None, description="end of a ramp; null: constant")
-    pressure_gpa: float = Field(0.0, description="target pressure, npt only")
-    barostat: Literal["iso", "aniso", "tri"] = Field("aniso", description="which cell parameters may change, npt only")
-    tau_t_ps: PositiveFloat = Field(0.1, description="Nosé-Hoover damping time of the temperature")
-    tau_p_ps: PositiveFloat = Field(1.0, description="Nosé-Hoover damping time of the pressure")
-    velocity_seed: int | None = Field(
-        1, gt=0, description="seed of new Maxwell velocities; null: those of the data or restart file"
-    )
-    dump_every: Positive = 50
-    dump_velocities: bool = False
-    thermo_every: Positive = 10
-    restart_every: Positive | None = Field(
-        None, description="steps between restart files, two in turn: what a kill costs at most; null: only at the end"
-    )
-    neighbor_skin_ang: PositiveFloat = 1.0
-
-    @model_validator(mode="after")
-    def _damping_is_resolved(self) -> MdSettings:
-        if self.tau_t_ps * FS_PER_PS < 5 * self.timestep_fs:
-            raise ValueError(f"tau_t_ps {self.tau_t_ps} is shorter than 5 time steps of {self.timestep_fs} fs")
-        if self.tau_p_ps < self.tau_t_ps:
-            raise ValueError("tau_p_ps must not be shorter than tau_t_ps")
-        return self
 
 
 def lammps_input(
@@ -91,6 +56,7 @@ def lammps_input(
         velocities.
     :param end_step: where this segment ends; default: where the run does.
     :param seconds_max: end the segment cleanly after so many seconds; None: never.
+    :raises ValueError: a group or an rdf of an element that is no type.
     """
     names = " ".join(species)
     first = settings.temperature_k
@@ -99,35 +65,72 @@ def lammps_input(
     lines = opening(settings, start=start, start_file=start_file, model=model, species=species, triclinic=triclinic)
     if seconds_max is not None:
         lines.insert(0, f"timer           timeout {clock(seconds_max)} every 10")
+    lines += _groups(settings, species, start)
+    only = "" if settings.fixed is None else f" temp {MOVING_TEMPERATURE}"
     lines += [
         "",
         f"thermo          {settings.thermo_every}",
         f"thermo_style    custom {' '.join(THERMO_KEYWORDS)}",
-        "thermo_modify   line yaml format float %.12g flush yes",
+        f"thermo_modify   line yaml format float %.12g flush yes{only}",
+        *_dumps(settings, names, start),
+        *compute_lines(settings.computes, species=species, skin_ang=settings.neighbor_skin_ang),
     ]
-    columns = "id element xu yu zu" + (" vx vy vz" if settings.dump_velocities else "")
-    lines += [
-        f"dump            traj all custom {settings.dump_every} {DUMP_FILE} {columns}",
-        f"dump_modify     traj sort id element {names} format float %.6f flush yes",
-    ]
-    if start == "restart":
-        # The frame of the first step is the last one of the segment before.
-        lines += ["variable        seam equal step<=$(step)", "dump_modify     traj skip v_seam"]
     if settings.restart_every is not None:
         lines.append(f"restart         {settings.restart_every} {' '.join(TURN_RESTART_FILES)}")
     lines.append("")
+    if settings.fixed is not None:
+        lines.append(f"velocity        {settings.fixed} set 0 0 0")
+    mobile = ALL if settings.fixed is None else MOVING
     if start == "data" and settings.velocity_seed is not None:
-        lines.append(f"velocity        all create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian")
+        lines.append(f"velocity        {mobile} create {first:g} {settings.velocity_seed} mom yes rot no dist gaussian")
     # The fix has the same name in every segment, so that a restart gives it its state back.
     lines += [
-        f"fix             md all {integrator(settings, first, last)}",
+        f"fix             md {mobile} {integrator(settings, first, last)}",
+        *_hold(settings),
         *halt_lines(),
+        *settings.user_block.splitlines(),
         f"run             {end_step or settings.steps} upto start 0 stop {settings.steps}",
         "",
         f"write_restart   {FINAL_RESTART_FILE}",
         f"write_data      {FINAL_DATA_FILE} nocoeff",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _groups(settings: MdSettings, species: Sequence[str], start: Literal["data", "restart"]) -> list[str]:
+    lines = group_lines(
+        settings.groups,
+        settings.regions,
+        used=settings.groups_used,
+        species=species,
+        start=start,
+        box_changes=settings.ensemble == "npt",
+    )
+    if settings.fixed is not None:
+        lines += moving_lines(settings.fixed, start=start)
+    return ["", *lines] if lines else []
+
+
+def _dumps(settings: MdSettings, names: str, start: Literal["data", "restart"]) -> list[str]:
+    columns = " ".join(COLUMNS) + (" vx vy vz" if settings.dump_velocities else "")
+    seam = start == "restart"
+    lines = dump_lines("traj", ALL, settings.dump_every, DUMP_FILE, columns, species=names, seam=seam)
+    for name, one in settings.dumps.items():
+        columns = " ".join(one.columns)
+        lines += dump_lines(name, one.group, one.every, dump_file(name), columns, species=names, seam=seam)
+    return lines
+
+
+def _hold(settings: MdSettings) -> list[str]:
+    """Return the lines that hold atoms still, and keep them out of the temperature that the thermostat sees.
+
+    With npt all atoms are scaled with the cell, held ones too: the virial is then the derivative that drives it, and
+    the conserved quantity is one. Atoms that stayed where they are in Å would be overrun by their images.
+    """
+    if settings.fixed is None:
+        return []
+    own = [] if settings.ensemble == "nve" else [f"fix_modify      md temp {MOVING_TEMPERATURE}"]
+    return [*own, f"fix             hold {settings.fixed} setforce 0 0 0"]
 
 
 def check_input(
@@ -164,6 +167,7 @@ def opening(
         "atom_style      atomic",
         "newton          on",
         "boundary        p p p",
+        *settings.pair.before_the_box(),
     ]
     if start == "data":
         lines += ["box             tilt large", f"read_data       {start_file}"]
@@ -174,8 +178,7 @@ def opening(
     return [
         *lines,
         "",
-        "pair_style      allegro",
-        f"pair_coeff      * * {model} {' '.join(species)}",
+        *settings.pair.lines(model, species),
         f"neighbor        {settings.neighbor_skin_ang:g} bin",
         "neigh_modify    every 1 delay 0 check yes",
         f"timestep        {settings.timestep_fs / FS_PER_PS:g}",

@@ -156,6 +156,19 @@ def read_allegro_script(text: str) -> AllegroScript:
     return AllegroScript(commands, styles[0], coefficients[0], per_atom, not thermo)
 
 
+def refuse_command(command: Command, *, where: str = "the input") -> None:
+    """Refuse a single command that the embedded engine can't run as a native LAMMPS would, whatever is around it.
+
+    :raises ScriptError: the message names the line of ``where``.
+    """
+    try:
+        _refuse_flow(command)
+        _refuse_modes(command)
+        _refuse_pair_output(command)
+    except ScriptError as error:
+        raise ScriptError(str(error).replace("of the input has", f"of {where} has")) from None
+
+
 def model_and_species(command: Command, expanded: str) -> tuple[str, list[str]]:
     """Return the model file and the species of a ``pair_coeff`` line.
 
@@ -188,20 +201,24 @@ def _refuse_units(commands: list[Command]) -> None:
     if not units:
         raise ScriptError("This input does not say `units metal`, which the model's eV and Å need: add the line.")
     for command in commands:
-        words = command.words
-        if words[0] == "units" and words[1:] != ["metal"]:
-            raise _error(command, f"units {' '.join(words[1:])}; the model gives eV and Å, write `units metal`")
-        if words[0] == "newton" and words[1:2] != ["on"]:
-            raise _error(command, "newton off, which `pair_style allegro` refuses; write `newton on`")
-        if words[0] == "atom_modify" and "id" in words and words[words.index("id") + 1 :][:1] == ["no"]:
-            raise _error(command, "atoms without ids, which the model's neighbours need; remove `id no`")
-        if words[0] == "neigh_modify" and "exclude" in words:
-            raise _error(command, "neigh_modify exclude, which hides neighbours from the model; remove it")
-        if words[0] == "run_style" and words[1:2] != ["verlet"]:
-            raise _error(
-                command,
-                f"run_style {' '.join(words[1:])}; seireact-lmp runs `run_style verlet` only, use `lmp`",
-            )
+        _refuse_modes(command)
+
+
+def _refuse_modes(command: Command) -> None:
+    words = command.words
+    if words[0] == "units" and words[1:] != ["metal"]:
+        raise _error(command, f"units {' '.join(words[1:])}; the model gives eV and Å, write `units metal`")
+    if words[0] == "newton" and words[1:2] != ["on"]:
+        raise _error(command, "newton off, which `pair_style allegro` refuses; write `newton on`")
+    if words[0] == "atom_modify" and "id" in words and words[words.index("id") + 1 :][:1] == ["no"]:
+        raise _error(command, "atoms without ids, which the model's neighbours need; remove `id no`")
+    if words[0] == "neigh_modify" and "exclude" in words:
+        raise _error(command, "neigh_modify exclude, which hides neighbours from the model; remove it")
+    if words[0] == "run_style" and words[1:2] != ["verlet"]:
+        raise _error(
+            command,
+            f"run_style {' '.join(words[1:])}; seireact-lmp runs `run_style verlet` only, use `lmp`",
+        )
 
 
 def _refuse_pair_output(command: Command) -> None:

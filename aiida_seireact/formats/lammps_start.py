@@ -12,7 +12,8 @@ import numpy as np
 from ase import Atoms
 
 from aiida_seireact.formats.jobs.start import GapSettings, HeightSettings, RelaxSettings, StartSettings
-from aiida_seireact.formats.lammps_input import BAR_PER_GPA, DATA_FILE, MdSettings, integrator, opening
+from aiida_seireact.formats.lammps_input import BAR_PER_GPA, DATA_FILE, integrator, opening
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.science.start import safe_shifts
 
 GIVEN, GAP, HEIGHT, MINIMISE, LIMITED, RAMP, HOLD = "given", "gap", "height", "minimise", "limited", "ramp", "hold"

@@ -132,9 +132,18 @@ def verify_copy(source: str | Path, target: str | Path, step: int) -> None:
         )
 
 
-def write_manifest(path: str | Path, chunks: Iterable[Mapping[str, Any]]) -> None:
-    """Write chunks as a manifest file."""
-    write_json(path, {"schema": SCHEMA, "chunks": [dict(item) for item in chunks]})
+def write_manifest(
+    path: str | Path,
+    chunks: Iterable[Mapping[str, Any]],
+    further: Mapping[str, Iterable[Mapping[str, Any]]] | None = None,
+) -> None:
+    """Write chunks as a manifest file.
+
+    :param further: chunks of other dumps of the same run, by the name of the dump.
+    """
+    others = {name: [dict(item) for item in items] for name, items in (further or {}).items()}
+    content = {"schema": SCHEMA, "chunks": [dict(item) for item in chunks]}
+    write_json(path, {**content, "dumps": others} if others else content)
 
 
 def read_manifest(path: str | Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot, read_dump
 from aiida_seireact.formats.jobs.start import StartSettings
-from aiida_seireact.formats.lammps_input import MdSettings
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.lammps_start import GAP, GIVEN, HEIGHT, HOLD, MINIMISE, stage_file, stages_of
 from aiida_seireact.formats.thermo import ThermoError, in_our_units, read_runs
 from aiida_seireact.science.start import largest_move

@@ -12,6 +12,7 @@ from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.cell_files import species_of
+from aiida_seireact.formats.compute_tables import load_tables
 from aiida_seireact.formats.halt import ASKED, DISK
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.manifest_rows import in_order
@@ -46,7 +47,11 @@ class LammpsParser(ProgramParser):
         }
         thermo = load_thermo(folder / files.THERMO)
         columns = {KEYWORDS.get(name, name.lower()): column for name, column in thermo.items()}
-        self.out("trajectory", TrajectoryData(columns, manifest=result["manifest"], facts=facts))
+        if result.get("dumps"):
+            facts["dumps"] = result["dumps"]
+        computed = load_tables(folder / files.COMPUTED) if result.get("computed") else None
+        trajectory = TrajectoryData(columns, manifest=result["manifest"], facts=facts, computed=computed)
+        self.out("trajectory", trajectory)
         if result["restart"] is not None:
             where = {
                 "n_atoms": result["n_atoms"],
@@ -80,6 +85,6 @@ class LammpsParser(ProgramParser):
         """Return the element of each atom type, as the input was written."""
         inputs = self.node.inputs
         if "structure" in inputs:
-            present = inputs.structure.base.attributes.get("species")
-            return [symbol for symbol in inputs.potential.species if symbol in present]
+            pair = SegmentSettings.model_validate(inputs.parameters.get_dict()).md.pair
+            return pair.types_of(inputs.potential.species, inputs.structure.base.attributes.get("species"))
         return list(inputs.restart.species if "restart" in inputs else inputs.cell.report["species"])

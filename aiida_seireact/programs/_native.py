@@ -90,7 +90,7 @@ def end(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
         restart = restart_of(folder, facts.last_step)
         if restart is None or not facts.is_whole:
             raise WasKilled(f"LAMMPS was killed after step {facts.last_step}, before its restart file was written")
-    left = conclude(list(job.dumps), folder, files.LAMMPS_LOG, past, pack=job.compress, mend=facts.error is not None)
+    left = conclude(list(job.dumps), folder, files.LAMMPS_LOG, past, job, mend=facts.error is not None)
     steps = facts.last_step - begun
     own = {
         "first_step": begun,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiida_seireact.formats import files
+from aiida_seireact.formats.compute_tables import TableError, joined_tables, load_tables, read_table, save_tables
 from aiida_seireact.formats.dump_bytes import packing
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import CheckedFile, LmpJob
@@ -37,6 +38,7 @@ def take_over_killed(job: LmpJob, folder: Path, progress: Progress) -> Past | No
         folder,
         first_step=job.first_step,
         dumps=job.dumps,
+        tables=job.tables,
         refusal=unreadable,
         say=progress,
     )
@@ -82,18 +84,29 @@ def counted(outputs: dict[str, Any], job: LmpJob, past: Past | None) -> dict[str
 
 
 def conclude(
-    dumps: Sequence[str], folder: Path, log: str, past: Past | None, *, pack: str, mend: bool
+    dumps: Sequence[str], folder: Path, log: str, past: Past | None, job: LmpJob, *, mend: bool
 ) -> dict[str, Any]:
     """Bring the output of all tries into one table and one manifest.
 
     :param dumps: names of the dumps that this try wrote.
-    :param pack: `LmpJob.compress`.
     :param mend: frames at the end that are cut or have lost atoms are dropped.
-    :raises ProgramFailed: a dump that is not whole.
+    :raises ProgramFailed: a dump or a table that is not whole.
     """
-    earlier = [piece.dumps[name] for piece in (past.pieces if past else ()) for name in piece.dumps]
+    pieces = past.pieces if past else ()
+    own = set(job.further.values())
+
+    def chunks_of(names: Sequence[str], *, of: Callable[[str], bool]) -> list[dict[str, Any]]:
+        earlier = [piece.dumps[name] for piece in pieces for name in piece.dumps if of(name)]
+        return manifest([*earlier, *names], folder, job.compress, mend=mend)
+
+    main = chunks_of([name for name in dumps if name not in own], of=lambda name: name not in own)
+    further = {key: chunks_of([file] if file in dumps else [], of=file.__eq__) for key, file in job.further.items()}
+    if main or any(further.values()):
+        write_manifest(folder / files.MANIFEST, main, further)
     return {
-        "manifest": manifest([*earlier, *dumps], folder, pack, mend=mend),
+        "manifest": main,
+        **({"dumps": further} if further else {}),
+        "computed": _computed(folder, past, job.tables),
         "n_tries": 1 if past is None else 1 + len(past.pieces),
         "thermo": _thermo(folder, log, past),
     }
@@ -129,6 +142,24 @@ def _thermo(folder: Path, log: str, past: Past | None) -> str | None:
     return files.THERMO
 
 
+def _computed(folder: Path, past: Past | None, names: Iterable[str]) -> str | None:
+    """Write what was computed in all tries by the name of the quantity; None where nothing was asked for.
+
+    :raises ProgramFailed: a file is missing or damaged.
+    """
+    tables = {}
+    try:
+        for name in names:
+            earlier = [load_tables(folder / piece.tables[name])[name] for piece in past.pieces] if past else []
+            tables[Path(name).stem] = joined_tables([*earlier, read_table(folder / name)])
+    except TableError as error:
+        raise ProgramFailed(str(error)) from error
+    if not tables:
+        return None
+    save_tables(folder / files.COMPUTED, tables)
+    return files.COMPUTED
+
+
 def check_start(start: CheckedFile, folder: Path) -> None:
     """Refuse a cell that is not the one that was built: MD of another would be taken for MD of this one.
 
@@ -160,8 +191,6 @@ def manifest(dumps: list[str], folder: Path, pack: str, *, mend: bool = False) -
             chunks.append(chunk(packed))
         except ManifestError as error:
             raise ProgramFailed(str(error)) from error
-    if chunks:
-        write_manifest(folder / files.MANIFEST, chunks)
     return chunks
 
 

@@ -63,7 +63,7 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
         segment.close()
     outputs = {
         **counted(outputs, job, past),
-        **conclude(segment.dumps, folder, log, past, pack=job.compress, mend=segment.flew_apart),
+        **conclude(segment.dumps, folder, log, past, job, mend=segment.flew_apart),
         "restart": restart_of(folder, outputs["last_step"]),
     }
     if not outputs["steps_done"] and outputs["steps_asked"] and outputs["thermo"] is None:

@@ -44,6 +44,13 @@ def in_order_of_steps(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
                     f"These segments are not one run: {name} is {one['facts'][name]}, after step {ended} "
                     f"{next_one['facts'][name]}."
                 )
+        for name in ("dumps", "computed"):
+            before, after = (sorted(run["facts"].get(name, {})) for run in (one, next_one))
+            if before != after:
+                raise SegmentError(
+                    f"These segments are not one run: {name} are {', '.join(before) or 'none'}, after step {ended} "
+                    f"{', '.join(after) or 'none'}."
+                )
     return ordered
 
 

@@ -19,6 +19,7 @@ from aiida.engine import (
 )
 
 from aiida_seireact.calculations.lammps import LammpsCalculation
+from aiida_seireact.calculations.md_checks import validate_start_of
 from aiida_seireact.calculations.native_lammps import is_embedded, n_ranks_of
 from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
@@ -290,4 +291,5 @@ def validate_start(inputs: Mapping[str, Any]) -> str | None:
         )
     if "structure" not in inputs or "parameters" not in inputs["start"]:
         return None
-    return contacts_of_start(inputs["structure"], inputs["start"]["parameters"])
+    refused = validate_start_of(inputs["parameters"]) if "parameters" in inputs else None
+    return refused or contacts_of_start(inputs["structure"], inputs["start"]["parameters"])

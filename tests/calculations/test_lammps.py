@@ -112,7 +112,7 @@ def test_a_cell_on_another_computer_is_refused(potential, aiida_localhost, aiida
 
 def test_a_cell_is_linked_and_its_sha256_passed_on(potential, aiida_localhost, tmp_path):
     process = LammpsCalculation.__new__(LammpsCalculation)
-    code = orm.InstalledCode(label="lmp", computer=aiida_localhost, filepath_executable="/bin/true")
+    code = orm.InstalledCode(label="lmp", computer=aiida_localhost, filepath_executable="/bin/seireact-lmp")
     folder = orm.RemoteData(remote_path="/scratch/build", computer=aiida_localhost)
     process._parsed_inputs = AttributeDict(
         {

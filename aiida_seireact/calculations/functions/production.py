@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.compute_tables import joined_tables
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.science.segments import in_order_of_steps, joined_columns, ledger_of, seams_of
 
@@ -20,7 +21,7 @@ def join_segments(parameters: orm.Dict, **segments: orm.Data) -> dict[str, Any]:
 
     :param parameters: of the run: ``md.steps`` tells whether it is done.
     :param segments: trajectories, and the seams that are known of those that were joined before.
-    :raises ValueError: a step is missing or was run twice.
+    :raises ValueError: a step is missing or was run twice, or segments wrote other things.
     """
     known = [seam for node in segments.values() if isinstance(node, orm.Dict) for seam in node["seams"]]
     trajectories = [node for node in segments.values() if isinstance(node, TrajectoryData)]
@@ -35,7 +36,12 @@ def join_segments(parameters: orm.Dict, **segments: orm.Data) -> dict[str, Any]:
         "steps_asked": steps - runs[0]["facts"]["first_step"],
         "done": last["last_step"] == steps,
     }
-    trajectory = TrajectoryData(joined_columns([run["thermo"] for run in runs]), manifest=manifest, facts=facts)
+    names = list(last.get("dumps", {}))
+    if names:
+        facts["dumps"] = {name: [one for run in runs for one in run["facts"]["dumps"][name]] for name in names}
+    computed = {name: joined_tables([run["computed"][name] for run in runs]) for name in runs[-1]["computed"]}
+    thermo = joined_columns([run["thermo"] for run in runs])
+    trajectory = TrajectoryData(thermo, manifest=manifest, facts=facts, computed=computed)
     seams = sorted([*known, *seams_of(runs)], key=lambda seam: seam["step"])
     return {"trajectory": trajectory, "seams": orm.Dict({"seams": seams})}
 
@@ -55,4 +61,4 @@ def keep_ledger(parameters: orm.Dict, **performances: orm.Dict) -> orm.Dict:
 
 
 def _described(node: TrajectoryData) -> dict[str, Any]:
-    return {"facts": node.base.attributes.all, "thermo": node.thermo}
+    return {"facts": node.base.attributes.all, "thermo": node.thermo, "computed": node.computed}

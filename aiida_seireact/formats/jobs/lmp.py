@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.lammps_command import BYTES_AN_ATOM
-from aiida_seireact.formats.lammps_input import MdSettings
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.manifest import SUFFIXES
 from aiida_seireact.science.contacts import FACTOR, ContactLimits
 from aiida_seireact.science.health import StopRule
@@ -50,6 +50,10 @@ class LmpJob(Job):
     first_step: int = Field(0, ge=0, description="step at which the segment begins")
     resume: str | None = Field(None, description="folder of a killed try of the same segment, to go on from")
     dumps: dict[str, int] = Field({}, description="stride of each dump in steps, to count the frames of a killed try")
+    further: dict[str, str] = Field(
+        {}, description="by name, dumps that get a manifest of their own beside the main one"
+    )
+    tables: dict[str, int] = Field({}, description="stride in steps of each file that `fix ave/time` writes")
 
 
 class NativeJob(LmpJob):
