@@ -323,3 +323,22 @@ def test_a_start_that_is_gone_is_told_before_lammps_begins(tmp_path: Path) -> No
     told = {"file": "structure.data", "sha256": "0" * 64, "bytes": 9}
     with pytest.raises(InvalidInput, match="structure.data of the manifest is not in .* build it again"):
         run(tmp_path, SINGLE, start_file=told)
+
+
+def test_a_disk_that_fills_ends_the_run_before_it_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
+    # More than any disk has free, asked of the real one by LAMMPS.
+    monkeypatch.setattr("aiida_seireact.formats.halt.DISK_FREE_MIN_MB", 10**9)
+    outputs = run(folder, segment(steps=100))
+    assert outputs["stopped_by"]["reason"] == "disk"
+    assert outputs["stopped_by"]["step"] == outputs["last_step"] == outputs["restart"]["step"] == 10
+    assert not outputs["done"]
+    assert outputs["manifest"][0]["last_step"] == 10
+
+
+def test_a_file_ends_the_run_softly(folder: Path) -> None:
+    write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
+    (folder / "STOP").write_text("asked: enough")
+    outputs = run(folder, segment(steps=100))
+    assert outputs["stopped_by"] == {"reason": "asked", "step": 10, "message": "asked: enough"}
+    assert outputs["restart"]["step"] == 10
