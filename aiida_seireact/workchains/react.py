@@ -42,8 +42,11 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
         spec.output("summary", valid_type=orm.Dict, help="Every number of the report.")
         spec.output("reference_plan", valid_type=orm.Dict)
         for namespace in (None, FIRST):
-            for stage in (TrainWorkChain, ProduceWorkChain, ClassifyWorkChain, AnalyseWorkChain):
+            for stage in (TrainWorkChain, ClassifyWorkChain, AnalyseWorkChain):
                 spec.expose_outputs(stage, namespace=namespace)
+        spec.expose_outputs(ProduceWorkChain)
+        # All that the augmentation hands up of its run; a required `ledger` there would fail every study.
+        spec.expose_outputs(ProduceWorkChain, namespace=FIRST, include=("trajectory",))
         spec.expose_outputs(AugmentWorkChain, include=OF_AUGMENTATION)
         for port in (FIRST, *OF_AUGMENTATION):
             spec.outputs[port].required = False
