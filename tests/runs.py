@@ -18,7 +18,7 @@ data:
 """
 
 
-def log_of(rows: int, every: int = 10, **last: float) -> str:
+def log_of(rows: int, every: int = 10, first: int = 0, **last: float) -> str:
     """Return a log of a sound run of 108 atoms that is running.
 
     :param last: values of the last three rows by their keyword, where they are other ones.
@@ -28,7 +28,7 @@ def log_of(rows: int, every: int = 10, **last: float) -> str:
         row = {"Temp": 300.0 + index % 7, "PotEng": -400.0, "KinEng": 4.0, "TotEng": -396.0, "Econserve": -395.5}
         row |= {"Press": 100.0 * (-1) ** index, "Volume": 5000.0 + index % 5}
         row |= last if index >= rows - 3 else {}
-        lines.append(f"  - [{index * every}, {', '.join(f'{value:.12g}' for value in row.values())}, ]")
+        lines.append(f"  - [{first + index * every}, {', '.join(f'{value:.12g}' for value in row.values())}, ]")
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -28,6 +28,7 @@ from aiida_seireact.science.run_health import (
 HEALTH_MONITOR = "seireact.health"
 FRAMES_ATOMS_MAX = 5_000
 HUNG_MINUTES = 60.0
+NO_LIMITS = ("frames_atoms_max", "hung_minutes")
 
 
 def monitor(
@@ -122,13 +123,21 @@ def limits_of(given: Mapping[str, float | None], stop: StopSettings | None) -> H
         raise ValueError(str(error)) from error
 
 
+def kwargs_of(job: orm.CalcJobNode) -> dict[str, Any]:
+    """Return what a job's own monitor was given, nothing where it has none."""
+    for link in job.base.links.get_incoming(node_class=orm.Dict).all():
+        if link.link_label.startswith("monitors__") and link.node.get("entry_point") == HEALTH_MONITOR:
+            return dict(link.node.get("kwargs", {}))
+    return {}
+
+
 def validate_monitors(inputs: Mapping[str, Any]) -> str | None:
     """Refuse limits that can't be; inside a running job nobody would read the sentence."""
     for name, node in (inputs.get("monitors") or {}).items():
         if node.get_dict().get("entry_point") != HEALTH_MONITOR:
             continue
         given = dict(node.get_dict().get("kwargs", {}))
-        for key in ("frames_atoms_max", "hung_minutes"):
+        for key in NO_LIMITS:
             if given.pop(key, 0) < 0:
                 return f"monitors.{name}: {key} must not be negative."
         try:

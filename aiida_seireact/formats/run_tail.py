@@ -40,8 +40,10 @@ class RunTail:
         LAMMPS's metal units; empty before the first one.
     :param frames: its last whole frames, at most two; without those that were not asked for.
     :param is_broken: positions of the last frames are not numbers any more; there are no frames then.
-    :param quiet_seconds: since its log was last written to; None without a log.
-    :param running_seconds: since it began; None where it can't be told.
+    :param first_step: of the first row of its log; -1 without one.
+    :param now: by the clock of its computer, seconds.
+    :param written: when its log was last written to; None without a log.
+    :param begun: when it began; None where it can't be told.
     :param is_stopping: somebody has asked it to end.
     :param has_ended: LAMMPS came to the end of its input.
     """
@@ -49,10 +51,22 @@ class RunTail:
     rows: Columns = field(default_factory=dict)
     frames: tuple[Snapshot, ...] = ()
     is_broken: bool = False
-    quiet_seconds: float | None = None
-    running_seconds: float | None = None
+    first_step: int = -1
+    now: float = 0.0
+    written: float | None = None
+    begun: float | None = None
     is_stopping: bool = False
     has_ended: bool = False
+
+    @property
+    def quiet_seconds(self) -> float | None:
+        """Since its log was last written to; None without a log."""
+        return None if self.written is None else max(self.now - self.written, 0.0)
+
+    @property
+    def last_step(self) -> int:
+        """Of the last row, -1 without one."""
+        return int(self.rows["step"][-1]) if self.rows else -1
 
 
 def tail_command(folder: str, *, frames_of: int = 0, log_bytes: int = LOG_BYTES) -> str:
@@ -69,6 +83,7 @@ def tail_command(folder: str, *, frames_of: int = 0, log_bytes: int = LOG_BYTES)
         f"echo '{_PART}clock'; date +%s; stat -c '%Y %W' {log} || echo '- -'",
         "stat -c %Y _scheduler-stdout.txt || echo -",
         f"test -e {STOP_FILE} && echo '{_PART}stopping'",
+        f"echo '{_PART}head'; grep -m 1 -A 2 '^keywords:' {log}",
         f"echo '{_PART}log'; grep -m 1 '^keywords:' {log}; tail -c {log_bytes} {log}",
     ]
     if frames_of:
@@ -104,13 +119,18 @@ def read_tail(output: str) -> RunTail | None:
         is_broken = True
     except DumpError:
         pass
-    quiet, running = _seconds(parts["clock"].split())
+    # What is not there is a dash; a file system that keeps no birth of a file says 0.
+    words = [float(word) if word.isdigit() else None for word in (*parts["clock"].split(), *"----")[:4]]
+    now, written, born, scheduled = words
+    head = last_rows(parts.get("head", ""))
     return RunTail(
         rows=last_rows(log),
         frames=frames,
         is_broken=is_broken,
-        quiet_seconds=quiet,
-        running_seconds=running,
+        first_step=int(head["step"][0]) if head else -1,
+        now=now or 0.0,
+        written=written,
+        begun=None if written is None else born or scheduled,
         is_stopping="stopping" in parts,
         has_ended="\nTotal wall time:" in log,
     )
@@ -157,12 +177,3 @@ def _numbers(text: str, count: int) -> list[float]:
     except ValueError:
         return []
     return row if len(row) == count else []
-
-
-def _seconds(words: list[str]) -> tuple[float | None, float | None]:
-    """Return how long ago the log was written to, and begun."""
-    now, written, born, scheduled = [float(word) if word.isdigit() else None for word in (*words, *"----")[:4]]
-    if now is None or written is None:
-        return None, None
-    begun = born or scheduled
-    return max(now - written, 0.0), None if begun is None else max(now - begun, 0.0)

@@ -39,7 +39,8 @@ def test_last_rows_and_frames_of_a_running_segment(tmp_path):
     np.testing.assert_allclose(tail.frames[1].positions, FRAMES[19], atol=1e-6)
     assert tail.frames[1].unwrapped
     assert tail.quiet_seconds < 60
-    assert tail.running_seconds < 60
+    assert tail.now - 60 < tail.begun <= tail.now
+    assert (tail.first_step, tail.last_step) == (0, 19990)
     assert (tail.is_stopping, tail.has_ended, tail.is_broken) == (False, False, False)
 
 
@@ -95,7 +96,8 @@ def test_letters_that_no_transport_decodes_are_dropped(tmp_path):
 
 def test_a_segment_that_has_not_begun_or_is_gone(tmp_path):
     tail = look(tmp_path)
-    assert (tail.rows, tail.quiet_seconds, tail.running_seconds) == ({}, None, None)
+    assert (tail.rows, tail.quiet_seconds, tail.begun) == ({}, None, None)
+    assert (tail.first_step, tail.last_step) == (-1, -1)
     missing = subprocess.run(["bash", "-c", tail_command(str(tmp_path / "gone"))], capture_output=True, check=False)
     assert read_tail(missing.stdout.decode()) is None
 
