@@ -24,6 +24,7 @@ COMMANDS = {
     "produce": ("produce:produce", "Run long MD of a trained model, over as many jobs as it takes."),
     "extend": ("produce:extend", "Go on with a run of MD that has ended."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
+    "watch": ("watch:watch", "Look at long MD runs: how far, how fast, how healthy, at what cost; or stop one softly."),
     "status": (
         "status:status",
         "Say how far a process is, stage by stage, and what to do if it waits or failed.",

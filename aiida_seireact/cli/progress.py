@@ -23,6 +23,8 @@ from aiida_seireact.cli.family import (
     stage_name,
     stages_of,
 )
+from aiida_seireact.cli.looking import productions_now
+from aiida_seireact.cli.production import Production
 from aiida_seireact.data.frames import FramesData
 
 LABEL_STAGES = ("label", "explore", "augment")
@@ -69,6 +71,8 @@ class Progress:
     stages: tuple[Stage, ...]
     conditions: tuple[ConditionNow, ...]
     """On-the-fly learning, condition by condition."""
+    productions: tuple[Production, ...]
+    """Long runs of MD."""
     jobs: tuple[JobNow, ...]
     n_processes: int
     n_failed: int
@@ -114,6 +118,7 @@ def progress_of(node: ProcessNode) -> Progress:
         seconds=_seconds([top], now),
         stages=_stages(top, children, stage_of, stages_of(node), now),
         conditions=conditions_now(members),
+        productions=productions_now(members),
         jobs=jobs,
         n_processes=len(members),
         n_failed=sum(member.is_failed for member in members),

@@ -77,6 +77,8 @@ def render(progress: Progress) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
+    from aiida_seireact.cli.production import sentence
+
     head = Text.assemble(
         (f"{progress.process} <{progress.pk}>", "bold"),
         " is ",
@@ -103,6 +105,7 @@ def render(progress: Progress) -> RenderableType:
         parts.append(table)
     for condition in progress.conditions:
         parts.append(Text(f"learning {condition_text(condition)}"))
+    parts += [Text(f"{run.name} <{run.pk}>: {sentence(run)}") for run in progress.productions]
     for job in progress.jobs:
         line = f": {job.last_line}" if job.last_line else ""
         parts.append(Text(f"now: {job.process} <{job.pk}> {job.state}, {duration(job.seconds)}{line}"))

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_seireact.formats.dump_header import DumpError, FloatArray, Header, TruncatedDumpError
+from aiida_seireact.formats.dump_header import DumpError, FloatArray, Header, NotFiniteError, TruncatedDumpError
 from aiida_seireact.formats.dump_parts import FrameSource, open_dump
 from aiida_seireact.formats.dump_plan import ELEMENT, numbers_of_types, plan_of, positions_of
 
-__all__ = ["DumpError", "Snapshot", "TruncatedDumpError", "read_dump", "scan_dump"]
+__all__ = ["DumpError", "NotFiniteError", "Snapshot", "TruncatedDumpError", "read_dump", "scan_dump"]
 # Ids up to this many times the number of atoms are put in order by a table, which is faster than sorting.
 _SPARSE = 4
 
@@ -107,7 +107,7 @@ def _snapshot(path: Path, header: Header, frames: FrameSource, types: Mapping[in
     if order is not None:
         ids, numbers, positions = ids[order], numbers[order], positions[order]
     if not (np.isfinite(positions).all() and np.isfinite(header.cell).all()):
-        raise DumpError(f"{where}: positions or box hold NaN or infinity, so the run broke before this step.")
+        raise NotFiniteError(f"{where}: positions or box hold NaN or infinity, so the run broke before this step.")
     return Snapshot(
         step=header.step,
         ids=ids,

@@ -21,6 +21,10 @@ class TruncatedDumpError(DumpError):
     """The last frame of the dump is not whole."""
 
 
+class NotFiniteError(DumpError):
+    """Positions or box of a frame hold NaN or infinity."""
+
+
 class ForeignFileError(DumpError):
     """No text dump of LAMMPS at all."""
 

@@ -17,7 +17,8 @@ Value = TypeVar("Value", bound=Any)
 _KEYWORDS = re.compile(r"^keywords:\s*\[(.*)\]\s*$")
 _ROW = re.compile(r"^\s*-\s*\[(.*)\]\s*$")
 
-
+# LAMMPS heads its tables with other words than its input takes; trajectories keep those of the input.
+INPUT_WORDS = {"PotEng": "pe", "KinEng": "ke", "TotEng": "etotal", "Volume": "vol"}
 # LAMMPS keyword -> our name and the factor from units metal.
 _UNITS = {
     "Step": ("step", 1.0),

@@ -16,11 +16,8 @@ from aiida_seireact.formats.compute_tables import load_tables
 from aiida_seireact.formats.halt import ASKED, DISK
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.manifest_rows import in_order
-from aiida_seireact.formats.thermo import load_thermo
+from aiida_seireact.formats.thermo import INPUT_WORDS, load_thermo
 from aiida_seireact.parsers.base import ProgramParser
-
-# LAMMPS heads its tables with other words than its input takes; we keep those of the input.
-KEYWORDS = {"PotEng": "pe", "KinEng": "ke", "TotEng": "etotal", "Volume": "vol"}
 
 
 class LammpsParser(ProgramParser):
@@ -46,7 +43,7 @@ class LammpsParser(ProgramParser):
             "stopped_by": result["stopped_by"],
         }
         thermo = load_thermo(folder / files.THERMO)
-        columns = {KEYWORDS.get(name, name.lower()): column for name, column in thermo.items()}
+        columns = {INPUT_WORDS.get(name, name.lower()): column for name, column in thermo.items()}
         if result.get("dumps"):
             facts["dumps"] = result["dumps"]
         computed = load_tables(folder / files.COMPUTED) if result.get("computed") else None

@@ -132,10 +132,8 @@ class StopRule:
         """
         if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
             return "nan: positions or cell are not finite"
-        ratio = _volume(np.asarray(cell, dtype=float)) / reference_volume
-        if not self.volume_ratio_min <= ratio <= self.volume_ratio_max:
-            allowed = f"{self.volume_ratio_min:g}-{self.volume_ratio_max:g}"
-            return f"volume: {ratio:.3f} of the reference volume, allowed {allowed}"
+        if message := self.check_volume(_volume(np.asarray(cell, dtype=float)) / reference_volume):
+            return message
         distance, (first, second) = smallest_distance(positions, cell, pbc)
         if distance < self.distance_min_ang:
             limit = f"{self.distance_min_ang:g}"
@@ -144,6 +142,13 @@ class StopRule:
         if radius > self.hole_radius_max_ang:
             return f"hole: radius {radius:.2f} Å, allowed up to {self.hole_radius_max_ang:g} Å"
         return None
+
+    def check_volume(self, ratio: float) -> str | None:
+        """Return why to stop at this volume over the reference volume, None to go on."""
+        if self.volume_ratio_min <= ratio <= self.volume_ratio_max:
+            return None
+        allowed = f"{self.volume_ratio_min:g}-{self.volume_ratio_max:g}"
+        return f"volume: {ratio:.3f} of the reference volume, allowed {allowed}"
 
 
 def checked(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:

@@ -20,6 +20,7 @@ from aiida.engine import (
 
 from aiida_seireact.calculations.lammps import LammpsCalculation
 from aiida_seireact.calculations.md_checks import validate_start_of
+from aiida_seireact.calculations.monitors import validate_monitors
 from aiida_seireact.calculations.native_lammps import is_embedded, n_ranks_of
 from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
@@ -87,6 +88,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
             validate_start(inputs)
             or validate_previous(inputs)
             or validate_verdict(inputs)
+            or validate_monitors(inputs)
             or (of_job and of_job(with_restart_of_previous(inputs), port))
         )
         spec.outline(
@@ -124,8 +126,9 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` runs 4 ps at 300 K and zero pressure at once, ``careful`` after a safe start.
 
-        ``long`` runs 10 ns after a safe start, in segments. ``overrides["start"]`` is null, or a protocol of
-        `seireact.start` by ``protocol`` and changes to it.
+        ``long`` runs 10 ns after a safe start, in segments that are monitored. ``overrides["start"]`` is null, or a
+        protocol of `seireact.start` by ``protocol`` and changes to it; ``overrides["monitors"]`` holds monitors of the
+        jobs by name, each as AiiDA takes them; null: none.
 
         :param code: seireact-lmp, or a LAMMPS of its own; default: on this machine, by the number of ranks.
         :param companion: of a LAMMPS of its own; default: the newest seireact-lmp on its computer.
@@ -140,6 +143,9 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         builder.parameters = orm.Dict(inputs["parameters"])
         if inputs["start"] is not None:
             builder.start = start_inputs(inputs["start"])
+        for name, monitor in (inputs["monitors"] or {}).items():
+            if monitor is not None:
+                builder.monitors[name] = orm.Dict(monitor)
         builder.options = dict(options or {})
         return builder
 

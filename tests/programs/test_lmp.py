@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.cell_files import write_cell
+from aiida_seireact.formats.dump import read_dump
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
@@ -239,6 +240,18 @@ def test_a_blow_up_between_two_checks_counts_as_stopped(folder: Path) -> None:
     assert outputs["steps_done"] == stop["step"] < 400
     assert not outputs["done"]
     assert outputs["manifest"][0]["n_frames"] >= 1
+
+
+def test_the_frames_before_a_blow_up_are_kept_for_labelling(folder: Path) -> None:
+    write_data(folder / "structure.data", triclinic(), SPECIES)
+    text = segment(ensemble="nve", steps=500, timestep_fs=10.0, dump_every=1)
+    text = text.replace("run  ", "fix heat all langevin 1e4 1e7 0.05 1\nrun  ")
+    outputs = run(folder, text, stop={}, check_every=400)
+    assert "Lost atoms" in outputs["stopped_by"]["message"]
+    frames = list(read_dump(folder / outputs["manifest"][0]["file"]))
+    assert len(frames) > 1
+    assert [frame.step for frame in frames] == list(range(len(frames)))
+    assert all(len(frame.ids) == len(triclinic()) for frame in frames)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""A run that is watched by the monitor, with the real program and AiiDA's own engine, in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.dump import scan_dump
+from aiida_seireact.workchains.produce import ProduceWorkChain
+from tests.models import compiled_card
+from tests.programs.conftest import SPECIES, crystal
+
+MD = {
+    "ensemble": "npt",
+    "timestep_fs": 1.0,
+    "steps": 1_000_000,
+    "thermo_every": 2,
+    "dump_every": 10,
+    "restart_every": 50,
+}
+
+
+@pytest.fixture(scope="module")
+def ended(aiida_profile: Any, trained: Any, compiled: dict[str, Any], program_code: Any) -> orm.WorkChainNode:
+    """Return a run of a million steps with a limit that no run keeps."""
+    atoms = crystal((3, 3, 3))
+    atoms.rattle(0.05, seed=1)
+    atoms.info.update(config_type="interface", group="built")
+    cell = FramesData.from_ase([atoms])
+    potential = PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
+    health = {"entry_point": "seireact.health", "kwargs": {"temperature_ratio_max": 0.01, "pressure_max_gpa": 1e3}}
+    overrides = {"parameters": {"engine": {"stop": None}}, "monitors": {"health": health}}
+    builder = ProduceWorkChain.get_builder_from_protocol(cell, potential, program_code("lmp"), "fast", overrides)
+    builder.parameters = orm.Dict({**builder.parameters.get_dict(), "md": MD, "segment_steps": 500_000})
+    return run_get_node(builder).node
+
+
+def test_a_run_that_is_ill_ends_softly_and_its_end_is_a_result(ended):
+    assert ended.is_finished_ok, ended.exit_message
+    assert sum(isinstance(node, orm.CalcJobNode) for node in ended.called) == 1
+    facts = ended.outputs.trajectory.base.attributes.all
+    stopped = facts["stopped_by"]
+    assert stopped["reason"] == "health"
+    assert "health: temperature:" in stopped["message"]
+    assert "allowed up to 3 K, 0.01 times what is asked for" in stopped["message"]
+    assert not facts["done"]
+    assert ended.outputs.restart.step == facts["last_step"] < MD["steps"]
+    with pytest.raises(ValueError, match="was stopped, so there is nothing sound to go on from"):
+        ProduceWorkChain.get_builder_to_extend(ended, MD["steps"])
+
+
+def test_its_frames_are_whole_up_to_the_end(ended):
+    (chunk,) = ended.outputs.trajectory.manifest
+    copy = ended.outputs.trajectory.live_copy(chunk["sha256"])
+    with copy.node.base.repository.as_path(copy.file) as path:
+        steps = scan_dump(path)
+    last = ended.outputs.trajectory.base.attributes.get("last_step")
+    assert steps == list(range(0, last + 1, 10))
+
+
+def test_the_job_tells_why_once(ended):
+    job = next(node for node in ended.called if isinstance(node, orm.CalcJobNode))
+    told = [log.message for log in orm.Log.collection.get_logs_for(job)]
+    assert len([message for message in told if message.startswith("it is ended softly, health:")]) == 1
+
+
+def test_protocols_say_who_is_monitored(ended):
+    inputs = ended.inputs
+    given = (inputs.structure, inputs.potential, inputs.code)
+    builder = ProduceWorkChain.get_builder_from_protocol(*given, protocol="long")
+    assert builder.monitors["health"]["entry_point"] == "seireact.health"
+    for off in ({"monitors": None}, {"monitors": {"health": None}}):
+        assert not ProduceWorkChain.get_builder_from_protocol(*given, protocol="long", overrides=off).monitors
+    assert not ProduceWorkChain.get_builder_from_protocol(*given, protocol="fast").monitors
+
+
+def test_limits_that_can_not_be_are_refused_on_submission(ended):
+    builder = ended.get_builder_restart()
+    builder.monitors["health"] = orm.Dict({"entry_point": "seireact.health", "kwargs": {"temperature_ratio_max": -1.0}})
+    with pytest.raises(ValueError, match="temperature_ratio_max must be a positive number"):
+        run_get_node(builder)
