@@ -31,6 +31,14 @@ MD = {
     "dump_every": 10,
     "restart_every": 10,
 }
+# Written beside the main dump, at strides of its own.
+BESIDE = {
+    "dumps": {"lithium": {"group": "Li", "every": 4}},
+    "computes": {
+        "moved": {"kind": "msd", "group": "Li", "every": 4},
+        "g": {"kind": "rdf", "pairs": [["Li", "S"]], "every": 20, "bins": 20},
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +74,19 @@ def produce(potential: PotentialData, cell: FramesData, program_code: Any) -> Ca
     return make
 
 
-def steps_of(trajectory: Any) -> list[int]:
-    """Return the step of each frame of all chunks, read from where they lie."""
-    found: list[int] = []
-    for chunk in trajectory.manifest:
+def steps_of(trajectory: Any, dump: str | None = None) -> list[int]:
+    """Return the step of each frame of all chunks, of the main dump or another one, read from where they lie."""
+    return [frame.step for frame in frames_of(trajectory, dump)]
+
+
+def frames_of(trajectory: Any, dump: str | None = None) -> list[Any]:
+    """Return each frame of all chunks, of the main dump or another one, read from where they lie."""
+    found: list[Any] = []
+    for chunk in trajectory.manifest if dump is None else trajectory.dumps[dump]:
         copy = trajectory.live_copy(chunk["sha256"])
         assert copy.is_retrieved
         with copy.node.base.repository.as_path(copy.file) as path:
-            found += [frame.step for frame in read_dump(path)]
+            found += list(read_dump(path))
     return found
 
 
@@ -89,7 +102,9 @@ def battered(produce: Any, program_code: Any, tmp_path_factory: pytest.TempPathF
     killer = Path(__file__).parent / "killer.sh"
     deeds = {"kill": (145, "kill"), "freeze": (210, "freeze 21"), "tear": (345, "tear")}
     lines = [f"{killer} $$ {marks / name} {step} {deed} &" for name, (step, deed) in deeds.items()]
-    node = produce(program_code("lmp", "\n".join(lines)), md={"steps": 500}, segment_steps=100, seconds_max=20.0)
+    node = produce(
+        program_code("lmp", "\n".join(lines)), md={"steps": 500, **BESIDE}, segment_steps=100, seconds_max=20.0
+    )
     assert node.is_finished_ok, node.exit_message
     assert sorted(mark.name for mark in marks.iterdir()) == sorted(deeds)
     return node
@@ -102,6 +117,21 @@ def test_whatever_happened_every_step_is_there_once(battered):
     assert steps == sorted(set(steps))
     assert set(range(0, 501, 2)) <= set(steps)
     assert whole.base.attributes.get("done")
+
+
+def test_further_dumps_and_computed_quantities_have_every_step_once(battered):
+    whole = battered.outputs.trajectory
+    assert steps_of(whole, "lithium") == list(range(0, 501, 4))
+    assert {chunk["n_atoms"] for chunk in whole.dumps["lithium"]} == {27}
+    moved, pairs = whole.computed["moved"], whole.computed["g"]
+    assert moved.steps.tolist() == list(range(0, 501, 4))
+    assert pairs.steps.tolist() == list(range(0, 501, 20))
+    assert pairs.values.shape == (26, 20, 3)
+    # Where the atoms were at the first step goes on in the restart files: no kill and no seam sets it to zero.
+    places = np.array([frame.positions for frame in frames_of(whole, "lithium")])
+    expected = ((places - places[0]) ** 2).sum(axis=2).mean(axis=1)
+    np.testing.assert_allclose(moved.values[:, 3], expected, atol=1e-5)
+    assert expected[-1] > 1e-3
 
 
 def test_a_killed_segment_is_one_segment(battered):
