@@ -35,7 +35,6 @@ from aiida_seireact.formats.jobs.lmp import ContactSettings, SegmentSettings
 from aiida_seireact.formats.killed_segment import RESUME_RESTART_FILE
 from aiida_seireact.formats.lammps_input import (
     DATA_FILE,
-    DUMP_FILE,
     FINAL_DATA_FILE,
     FINAL_RESTART_FILE,
     START_RESTART_FILE,
@@ -44,7 +43,6 @@ from aiida_seireact.formats.lammps_input import (
     write_data,
 )
 from aiida_seireact.formats.lammps_settings import MdSettings
-from aiida_seireact.formats.md_outputs import DUMP_SUFFIX
 from aiida_seireact.science.contacts import refusal, too_close
 
 KILLED = "killed"
@@ -185,9 +183,10 @@ class LammpsCalculation(ProgramCalculation):
         if settings.md.computes:
             info.retrieve_temporary_list.append(files.COMPUTED)
         if settings.retrieve_dump:
-            # What was taken over from a killed try lies beside the dump under names of its own.
-            names = [DUMP_FILE, *([DUMP_SUFFIX] if settings.md.dumps else [])]
-            info.retrieve_list += [FINAL_DATA_FILE, *((f"*{name}{settings.packed_suffix}", ".", 0) for name in names)]
+            info.retrieve_list.append(FINAL_DATA_FILE)
+        # What was taken over from a killed try lies beside the dump under names of its own.
+        names = settings.retrieved_dumps()
+        info.retrieve_list += [(f"*{name}{settings.packed_suffix}", ".", 0) for name in names]
         if settings.retrieve_restart:
             info.retrieve_list.append(FINAL_RESTART_FILE)
         if not is_embedded(self.inputs.code):

@@ -127,7 +127,8 @@ def native_job(inputs: Any, *, end_step: int, timestep_fs: float) -> dict[str, A
     """Return what the companion must know."""
     resources = resources_of(inputs.metadata.options.resources, devices_of(inputs))
     gpus = resources.nodes * resources.devices_per_node
-    return {"end_step": end_step, "timestep_fs": timestep_fs, "ranks": resources.n_ranks, "gpus": gpus}
+    counts = {"nodes": resources.nodes, "ranks": resources.n_ranks, "gpus": gpus, "sliced": resources.sliced}
+    return {"end_step": end_step, "timestep_fs": timestep_fs, **counts}
 
 
 def asks_for_check(inputs: Any, n_atoms: int) -> bool:

@@ -121,6 +121,27 @@ class Resources:
         return cls(nodes, ranks_per_node, len(devices), sliced=kinds.pop())
 
 
+def refuse_other_devices(listing: str, *, ranks_per_node: int, sliced: bool) -> None:
+    """Refuse a node whose GPUs are not those that the job counts on.
+
+    :param listing: text of ``nvidia-smi -L`` there.
+    :raises CommandError: no GPU, fewer than ranks, or a partitioned one where whole ones are counted on.
+    """
+    devices = devices_of(listing)
+    parts = [device for device in devices if device.profile]
+    if parts and not sliced:
+        raise CommandError(
+            f"GPU {parts[0].gpu} of this node is partitioned into slices ({parts[0].profile}): set `sliced` in "
+            "`devices` and ask for one rank a slice, or ask the scheduler for whole GPUs."
+        )
+    if len(devices) < ranks_per_node:
+        what = "slices of GPUs" if parts else "GPUs"
+        raise CommandError(
+            f"This node has {len(devices)} {what} for {ranks_per_node} ranks: one rank computes on one of them, ask "
+            f"the scheduler for {ranks_per_node}, or for fewer ranks."
+        )
+
+
 def lammps_arguments(
     resources: Resources,
     *,

@@ -33,6 +33,9 @@ class DumpSettings(BaseModel):
     group: str = Field(ALL, description="a name of `groups`, an element's symbol, or all")
     every: Positive = Field(50, description="steps from frame to frame")
     columns: list[str] = Field(list(COLUMNS), description="of LAMMPS's `dump custom`; `id` and `element` among them")
+    retrieve: bool | None = Field(
+        None, description="bring it into the repository: a thinned copy to look at; null: as `retrieve_dump`"
+    )
 
     @field_validator("columns")
     @classmethod

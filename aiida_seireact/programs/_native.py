@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from aiida_seireact.formats.halt import read_halt
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import NativeJob
 from aiida_seireact.formats.killed_segment import read_past
+from aiida_seireact.formats.lammps_command import CommandError, refuse_other_devices
 from aiida_seireact.formats.lammps_log import LogFacts, read_log
 from aiida_seireact.formats.thermo import ThermoError, load_thermo, read_thermo
 from aiida_seireact.programs._program import Progress
@@ -38,14 +40,33 @@ class WasKilled(RuntimeError):
 def begin(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Make the folder ready for LAMMPS.
 
-    :raises InvalidInput: it starts from another file than it should.
+    :raises InvalidInput: it starts from another file than it should, or the GPUs of this node are others.
     """
+    if job.gpus:
+        check_devices(job)
     if job.start_file is not None:
         check_start(job.start_file, folder)
     if take_over_killed(job, folder, progress) is not None:
         shutil.copyfile(folder / files.LAMMPS_RESUME_INPUT, folder / files.LAMMPS_INPUT)
     (folder / BEGUN).write_text(f"{time.time():.3f}\n", encoding="utf-8")
     return {}
+
+
+def check_devices(job: NativeJob) -> None:
+    """Look at the GPUs of this node before LAMMPS does.
+
+    :raises InvalidInput: they are not those that the job counts on.
+    """
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise InvalidInput(
+            f"The job counts on {job.gpus} GPUs, and this node has no nvidia-smi, so none: ask the scheduler for some."
+        ) from None
+    try:
+        refuse_other_devices(done.stdout, ranks_per_node=job.ranks // job.nodes, sliced=job.sliced)
+    except CommandError as error:
+        raise InvalidInput(str(error)) from error
 
 
 def check(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from aiida_seireact.formats.lammps_command import (
     devices_of,
     gpus_needed,
     lammps_arguments,
+    refuse_other_devices,
     refuse_what_does_not_fit,
 )
 
@@ -121,3 +122,14 @@ def test_a_cell_that_does_not_fit_is_told_with_the_number_of_gpus_that_would() -
     refuse_what_does_not_fit(3_400_000, Resources(1, 4), 80e9)  # no GPU, no limit of one
     assert gpus_needed(3_400_000, 80e9, per_atom=BYTES_AN_ATOM / 2) == 13
     assert gpus_needed(10, 80e9) == 1
+
+
+def test_the_gpus_of_a_node_are_those_that_the_job_counts_on() -> None:
+    refuse_other_devices(H200, ranks_per_node=2, sliced=False)
+    refuse_other_devices(SLICED, ranks_per_node=3, sliced=True)
+    with pytest.raises(CommandError, match=r"partitioned into slices \(3g\.20gb\): set `sliced`"):
+        refuse_other_devices(SLICED, ranks_per_node=1, sliced=False)
+    with pytest.raises(CommandError, match="has 2 GPUs for 4 ranks"):
+        refuse_other_devices(H200, ranks_per_node=4, sliced=False)
+    with pytest.raises(CommandError, match="has 3 slices of GPUs for 4 ranks"):
+        refuse_other_devices(SLICED, ranks_per_node=4, sliced=True)

@@ -73,11 +73,12 @@ def produce(
 
     def make(code: orm.AbstractCode, steps: int = 60, **inputs: Any) -> orm.WorkChainNode:
         overrides = {"parameters": {"engine": {"stop": None}}}
-        builder = ProduceWorkChain.get_builder_from_protocol(cell, potential, code, "fast", overrides, options=TWO)
+        builder = ProduceWorkChain.get_builder_from_protocol(
+            cell, potential, code, "fast", overrides, options=TWO, companion=companion
+        )
         builder.parameters = orm.Dict(
             {**builder.parameters.get_dict(), "md": {**MD, "steps": steps}, "segment_steps": 40}
         )
-        builder.companion = companion
         for name, value in inputs.items():
             if value is None:
                 delattr(builder, name)
@@ -148,3 +149,9 @@ def test_refusals_come_before_the_queue(produce, native, companion):
     devices = orm.Dict({"gpus_per_node": 2, "gpu_memory_gb": 1.0, "megabytes_per_atom": 30.0})
     with pytest.raises(ValueError, match="ask for 4\\."):
         produce(native(), devices=devices)
+
+
+def test_a_node_without_gpus_is_told_before_lammps_begins(produce, native):
+    node = produce(native(), devices=orm.Dict({"gpus_per_node": 2}))
+    assert node.exit_status == 430
+    assert "The job counts on 2 GPUs, and this node has no nvidia-smi" in node.exit_message

@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.lammps_command import BYTES_AN_ATOM
-from aiida_seireact.formats.lammps_settings import MdSettings
+from aiida_seireact.formats.lammps_settings import DUMP_FILE, MdSettings
 from aiida_seireact.formats.manifest import SUFFIXES
+from aiida_seireact.formats.md_outputs import dump_file
 from aiida_seireact.science.contacts import FACTOR, ContactLimits
 from aiida_seireact.science.health import StopRule
 
@@ -61,8 +62,10 @@ class NativeJob(LmpJob):
 
     end_step: int = Field(ge=0, description="step at which the segment ends")
     timestep_fs: float = Field(gt=0, description="time step, fs")
-    ranks: int = Field(1, ge=1, description="MPI ranks")
-    gpus: int = Field(0, ge=0, description="GPUs of all nodes")
+    nodes: int = Field(1, ge=1, description="machines")
+    ranks: int = Field(1, ge=1, description="MPI ranks of all nodes")
+    gpus: int = Field(0, ge=0, description="GPUs, or slices of GPUs, of all nodes")
+    sliced: bool = Field(False, description="they are slices (MIG)")
 
 
 class DeviceSettings(Job):
@@ -119,6 +122,11 @@ class SegmentSettings(Job):
         True, description="bring the restart file into the repository; no: it stays on the computer, or is stashed"
     )
     contacts: ContactSettings = Field(ContactSettings(), description="how near atoms may be at the first step")
+
+    def retrieved_dumps(self) -> list[str]:
+        """Return the names, as they are written, of the dumps that come into the repository."""
+        asked = {DUMP_FILE: None} | {dump_file(name): one.retrieve for name, one in self.md.dumps.items()}
+        return [name for name, own in asked.items() if (self.retrieve_dump if own is None else own)]
 
     @property
     def packed_suffix(self) -> str:
