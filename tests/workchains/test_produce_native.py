@@ -152,6 +152,7 @@ def test_refusals_come_before_the_queue(produce, native, companion):
 
 
 def test_a_node_without_gpus_is_told_before_lammps_begins(produce, native):
-    node = produce(native(), devices=orm.Dict({"gpus_per_node": 2}))
+    # Of another length than the runs above: devices change no result, so those would be taken from the cache.
+    node = produce(native(), steps=30, devices=orm.Dict({"gpus_per_node": 2}))
     assert node.exit_status == 430
     assert "The job counts on 2 GPUs, and this node has no nvidia-smi" in node.exit_message
