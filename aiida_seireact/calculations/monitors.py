@@ -26,7 +26,7 @@ from aiida_seireact.science.run_health import (
 )
 
 HEALTH_MONITOR = "seireact.health"
-FRAMES_ATOMS_MAX = 5_000
+FRAMES_ATOMS_MAX = 10_000
 HUNG_MINUTES = 60.0
 NO_LIMITS = ("frames_atoms_max", "hung_minutes")
 

@@ -27,6 +27,7 @@ from aiida_seireact.cli.machine import Shell, shell_on
 from aiida_seireact.cli.production import (
     Production,
     Run,
+    can_go_on,
     production_of,
     runs_of,
     seconds_a_step,
@@ -57,6 +58,8 @@ class Sight:
     health: str = ""
     """What is wrong with the run, or why it ended; empty while all is well or nothing is known."""
     is_stopping: bool = False
+    can_go_on: bool = False
+    """Whether it has ended before its end, and `extend` brings it there."""
     series: Series = field(default_factory=dict)
     """Step, temperature and volume of the run so far, thinned."""
 
@@ -111,7 +114,8 @@ class Eyes:
         """Return a run as it is now."""
         job = run.running
         if job is None:
-            return Sight(production_of(run), None, "", health=stopped_by(run), series=series_of(run))
+            health = stopped_by(run) or (run.chain.reason if run.chain.is_failed else "")
+            return Sight(production_of(run), None, "", health=health, can_go_on=can_go_on(run), series=series_of(run))
         scheduler = job.get_scheduler_state()
         state = scheduler.value if scheduler else job.process_status or "waiting"
         asked, kwargs = asked_of(job), kwargs_of(job)

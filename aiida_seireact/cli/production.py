@@ -13,11 +13,14 @@ from aiida import orm
 from aiida_seireact.calculations.native_lammps import devices_of, is_embedded, n_ranks_of
 from aiida_seireact.cli.family import Member
 from aiida_seireact.cli.render.words import duration
+from aiida_seireact.formats.halt import ASKED, DISK
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.run_tail import RunTail
 from aiida_seireact.science.segments import FS_PER_NS, ledger_of
 
 CHAIN = "ProduceWorkChain"
+# Exit status of a chain that somebody, or a full disk, has ended.
+ENDED_EARLY = 433
 MD_JOB = "aiida.calculations:seireact.lammps"
 # Of the outputs of a job, which give a row of the ledger.
 COSTS = ("ranks", "threads", "gpus")
@@ -148,6 +151,15 @@ def stopped_by(run: Run) -> str:
         return ""
     stopped = run.node.outputs.trajectory.base.attributes.get("stopped_by", None)
     return "" if stopped is None else str(stopped["message"])
+
+
+def can_go_on(run: Run) -> bool:
+    """Whether a run has ended before its end, where what there is, is sound."""
+    if not run.chain.is_terminated or run.chain.is_job or not {"trajectory", "restart"} <= set(run.node.outputs):
+        return False
+    stopped = run.node.outputs.trajectory.base.attributes.get("stopped_by", None)
+    sound = stopped is None or stopped["reason"] in (ASKED, DISK)
+    return sound and run.node.outputs.restart.step < run.settings.md.steps
 
 
 def _rows_before(node: orm.ProcessNode) -> list[dict[str, Any]]:

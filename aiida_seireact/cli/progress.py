@@ -24,7 +24,7 @@ from aiida_seireact.cli.family import (
     stages_of,
 )
 from aiida_seireact.cli.looking import productions_now
-from aiida_seireact.cli.production import Production
+from aiida_seireact.cli.production import CHAIN, ENDED_EARLY, Production
 from aiida_seireact.data.frames import FramesData
 
 LABEL_STAGES = ("label", "explore", "augment")
@@ -252,6 +252,8 @@ def _advice(top: Member, members: Sequence[Member]) -> Iterable[str]:
             yield f"{member.name} <{member.pk}> is paused{reason}: `verdi process play {member.pk}` goes on."
     if top.state == "killed":
         yield "It was killed. Submit it again: what had finished comes from the cache."
+    elif top.exit_status == ENDED_EARLY and top.name == CHAIN:
+        yield f"`aiida-seireact extend {top.pk}` goes on from there."
     elif top.is_failed:
         yield f"`verdi process report {top.pk}` tells the story."
         job = next((m for m in reversed(members) if m.is_failed and m.is_job), None)

@@ -158,7 +158,10 @@ def _one(sight: Sight) -> list[RenderableType]:
         told = "–" if drift is None else f"{drift:+.3f} meV an atom and ps"
         table.add_row("pressure", f"{sight.pressure_gpa:.2f} GPa", f"drift of the conserved quantity {told}")
     table.add_row("cost", _cost(run.core_hours, run.gpu_hours), _rest(sight))
-    return [head, table, Text.assemble("health       ", _health(sight))]
+    parts: list[RenderableType] = [head, table, Text.assemble("health       ", _health(sight))]
+    if sight.can_go_on:
+        parts.append(Text(f"→ `aiida-seireact extend {run.pk}` goes on to its end."))
+    return parts
 
 
 def _health(sight: Sight) -> tuple[str, str]:
@@ -166,7 +169,9 @@ def _health(sight: Sight) -> tuple[str, str]:
     if sight.is_stopping:
         return "is being ended", "yellow"
     if sight.health:
-        return sight.health, "yellow" if sight.health.startswith(("not seen", "asked")) else "red"
+        return sight.health.removeprefix("health: "), "yellow" if sight.health.startswith(
+            ("not seen", "asked")
+        ) else "red"
     return ("sound", "green") if sight.temperature_k is not None else ("–", "dim")
 
 

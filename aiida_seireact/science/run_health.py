@@ -38,7 +38,7 @@ class HealthLimits:
 
     temperature_ratio_max: float = 3.0
     pressure_max_gpa: float = 20.0
-    drift_max_mev_per_atom_per_ps: float = 2.0
+    drift_max_mev_per_atom_per_ps: float = 1.0
     speed_ratio_max: float = 5.0
     rule: StopRule = field(default_factory=StopRule)
 

@@ -180,10 +180,23 @@ def test_of_a_run_that_has_ended_the_ledger_is_shown(aiida_profile):
     assert "step 1,000 of 5,000" in text
     assert "cost 2 core-hours" in text
     assert "0.1 ns/day" in text
-    assert "health health: temperature: 1500 K at step 1000" in text
+    assert "health temperature: 1500 K at step 1000" in text
+    assert "extend" not in text
     result = run("watch", top.pk, "--stop", "too late")
     assert result.exit_code == 1
     assert "so none was stopped" in result.output
+
+
+def test_of_a_run_that_was_asked_to_end_it_is_said_how_to_go_on(aiida_profile):
+    top = chain()
+    job = ended_segment(top, {"reason": "asked", "step": 1000, "message": "asked: for the queue"})
+    for name in ("trajectory", "restart"):
+        job.outputs[name].base.links.add_incoming(top, LinkType.RETURN, name)
+    finish(top, 433, "The run is sound up to step 1000")
+    text = words(run("watch", top.pk))
+    assert "health asked: for the queue" in text
+    assert f"→ `aiida-seireact extend {top.pk}` goes on to its end." in text
+    assert f"→ `aiida-seireact extend {top.pk}` goes on from there." in words(run("status", top.pk))
 
 
 def test_all_runs_below_a_study_are_shown_and_one_is_named_to_be_stopped(aiida_profile):

@@ -86,7 +86,7 @@ def test_the_drift_is_the_slope_whatever_fluctuates():
     assert drift_mev_per_atom_per_ps(rows(econserve=energies), ASKED) == pytest.approx(3.0, abs=0.03)
     message = complaint_of_rows(rows(econserve=energies), ASKED, LIMITS)
     assert message.startswith("drift: the conserved quantity changes by +2.995 meV")
-    assert message.endswith("from step 1000 to 3450, allowed up to 2: take a shorter time step")
+    assert message.endswith("from step 1000 to 3450, allowed up to 1: take a shorter time step")
 
 
 def test_no_drift_is_told_of_a_ramp_nor_of_too_short_a_time():
