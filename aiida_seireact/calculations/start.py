@@ -17,6 +17,7 @@ from aiida_seireact.calculations.lammps import (
     validate_species,
     validate_structure,
 )
+from aiida_seireact.calculations.md_checks import validate_start_of
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats import files
@@ -98,7 +99,9 @@ def validate_start(parameters: orm.Dict, _: Any) -> str | None:
 
 
 def validate_cell(inputs: Any, port: Any) -> str | None:
-    """Refuse a model that does not know the structure, and atoms nearer than their species allow."""
+    """Refuse a model that does not know the structure, atoms nearer than their species allow, and held ones."""
+    if "production" in inputs and (refused := validate_start_of(inputs["production"])) is not None:
+        return refused
     if (refused := validate_species(inputs, port)) is not None or not {"structure", "parameters"} <= set(inputs):
         return refused
     return contacts_of_start(inputs["structure"], inputs["parameters"])

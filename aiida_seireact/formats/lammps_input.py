@@ -72,7 +72,7 @@ def lammps_input(
         f"thermo          {settings.thermo_every}",
         f"thermo_style    custom {' '.join(THERMO_KEYWORDS)}",
         f"thermo_modify   line yaml format float %.12g flush yes{only}",
-        *_dumps(settings, names, start),
+        *_main_dump(settings, names, start),
         *compute_lines(settings.computes, species=species, skin_ang=settings.neighbor_skin_ang),
     ]
     if settings.restart_every is not None:
@@ -89,6 +89,7 @@ def lammps_input(
         *_hold(settings),
         *halt_lines(),
         *settings.user_block.splitlines(),
+        *_further_dumps(settings, names, start),
         f"run             {end_step or settings.steps} upto start 0 stop {settings.steps}",
         "",
         f"write_restart   {FINAL_RESTART_FILE}",
@@ -111,13 +112,18 @@ def _groups(settings: MdSettings, species: Sequence[str], start: Literal["data",
     return ["", *lines] if lines else []
 
 
-def _dumps(settings: MdSettings, names: str, start: Literal["data", "restart"]) -> list[str]:
+def _main_dump(settings: MdSettings, names: str, start: Literal["data", "restart"]) -> list[str]:
     columns = " ".join(COLUMNS) + (" vx vy vz" if settings.dump_velocities else "")
     seam = start == "restart"
-    lines = dump_lines("traj", ALL, settings.dump_every, DUMP_FILE, columns, species=names, seam=seam)
+    return dump_lines("traj", ALL, settings.dump_every, DUMP_FILE, columns, species=names, seam=seam)
+
+
+def _further_dumps(settings: MdSettings, names: str, start: Literal["data", "restart"]) -> list[str]:
+    """Return the lines of the other dumps, whose columns may be of what somebody's own lines compute."""
+    lines = []
     for name, one in settings.dumps.items():
-        columns = " ".join(one.columns)
-        lines += dump_lines(name, one.group, one.every, dump_file(name), columns, species=names, seam=seam)
+        columns, file = " ".join(one.columns), dump_file(name)
+        lines += dump_lines(name, one.group, one.every, file, columns, species=names, seam=start == "restart")
     return lines
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from aiida_seireact.formats.model import COMPILED_SUFFIX
+from aiida_seireact.formats.pair_styles import SECOND_ZBL
 
 _FLOW = {"jump", "next", "label", "include", "clear", "quit", "partition", "rerun", "python", "plugin"}
 _ACCELERATORS = {"package", "suffix"}
@@ -130,6 +131,8 @@ def read_allegro_script(text: str) -> AllegroScript:
     if len(styles) > 1:
         raise _error(commands[styles[1]], "a second pair_style; seireact-lmp runs one Allegro model from start to end")
     style = commands[styles[0]].words
+    if "allegro" in style and any(word.startswith("zbl") for word in style):
+        raise _error(commands[styles[0]], f"a ZBL beside Allegro; {SECOND_ZBL}")
     if style[1:2] != ["allegro"]:
         raise _error(
             commands[styles[0]],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
@@ -21,6 +22,7 @@ from aiida_seireact.programs._fix_external import FIX_ID, AllegroForces, FlewApa
 from aiida_seireact.programs._program import Progress
 
 PROGRESS_EVERY_S = 5.0
+MASS_TOLERANCE_U = 0.1
 # Dump styles whose files the manifest reads; others stay as LAMMPS wrote them and are not listed.
 _DUMP_STYLES = {"custom", "atom", "custom/gz", "atom/gz"}
 _LOST = re.compile(r"lost atoms|non-numeric|out of range atoms|too many neighbor|nan", re.IGNORECASE)
@@ -105,6 +107,7 @@ class Segment:
                 f"Line {command.line} of the input names {len(species)} species for {n_types} atom types: "
                 "name the element of each type of the data file, in order."
             )
+        self._refuse_swapped(command, species)
         self.lmp.commands_list(
             [
                 f"pair_style zero {card.r_max_ang:.10g} full",
@@ -119,6 +122,24 @@ class Segment:
             self.lmp, path, card, species, after=self._after, per_atom_energy=self.script.per_atom_energy
         )
         self.lmp.set_fix_external_callback(FIX_ID, self.forces, self.lmp)
+
+    def _refuse_swapped(self, command: Command, species: list[str]) -> None:
+        """Refuse species whose masses in the data file are those of another of them: the order is wrong.
+
+        Masses of nobody, as of a heavier isotope, are let through.
+        """
+        found = self.lmp.numpy.extract_atom("mass")
+        if found is None:
+            return
+        usual = {name: float(atomic_masses[atomic_numbers[name]]) for name in species}
+        for number, name in enumerate(species, start=1):
+            mass = float(np.ravel(found)[number])
+            nearest = min(usual, key=lambda one: abs(usual[one] - mass))
+            if nearest != name and abs(usual[nearest] - mass) < MASS_TOLERANCE_U:
+                raise InvalidInput(
+                    f"Line {command.line} of the input names {name} for atom type {number}, whose mass {mass:g} in the "
+                    f"cell is that of {nearest}: name the element of each type of the data file, in its order."
+                )
 
     def _after(self, step: int, positions: NDArray[np.float64], cell: NDArray[np.float64]) -> None:
         """Once a force evaluation: stop rule and progress line."""

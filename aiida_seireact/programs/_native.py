@@ -97,9 +97,14 @@ def check(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
 def end(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Describe what LAMMPS left, as seireact-lmp does of its own runs.
 
-    :raises ProgramFailed: LAMMPS ended with an error.
+    :raises ProgramFailed: LAMMPS did not begin, or ended with an error.
     :raises WasKilled: it did not end by itself.
     """
+    if not (folder / files.LAMMPS_LOG).is_file():
+        raise ProgramFailed(
+            f"LAMMPS did not begin: it left no {files.LAMMPS_LOG}. What the shell said is in _scheduler-stderr.txt; "
+            "mostly the path of the code is wrong, or its modules are not loaded in `prepend_text`."
+        )
     facts = read_log(folder / files.LAMMPS_LOG)
     past = read_past(folder)
     begun = job.first_step if past is None else past.step

@@ -76,7 +76,8 @@ def test_what_would_mean_something_else_is_refused(line: str, sentence: str) -> 
     ("old", "new", "sentence"),
     [
         ("pair_style allegro", "", "has no `pair_style allegro`"),
-        ("pair_style allegro", "pair_style hybrid/overlay allegro zbl 1 2", "pair_style hybrid/overlay"),
+        ("pair_style allegro", "pair_style hybrid/overlay allegro zbl 1 2", "carries ZBL inside"),
+        ("pair_style allegro", "pair_style hybrid/overlay allegro lj/cut 5", "pair_style hybrid/overlay"),
         ("pair_style allegro", "pair_style allegro 4.5", "with arguments, it takes none"),
         ("units metal\n", "", "does not say `units metal`"),
         ("units metal", "units real", "units real; the model gives eV and Å"),

@@ -49,8 +49,6 @@ thermo_style    custom step temp pe ke etotal econserve press vol lx ly lz xy xz
 thermo_modify   line yaml format float %.12g flush yes temp moving_temp
 dump            traj all custom 50 traj.dump id element xu yu zu
 dump_modify     traj sort id element Li P S Cl format float %.6f flush yes
-dump            lithium Li custom 5 lithium.lammpstrj id element xu yu zu vx
-dump_modify     lithium sort id element Li P S Cl format float %.6f flush yes
 comm_modify     cutoff 9
 compute         msd_li Li msd com no
 fix             msd_li Li ave/time 100 1 100 c_msd_li[1] c_msd_li[2] c_msd_li[3] c_msd_li[4] mode scalar \
@@ -66,11 +64,18 @@ fix             md moving npt temp 300 300 0.1 aniso 0 0 1
 fix_modify      md temp moving_temp
 fix             hold wall setforce 0 0 0
 """
+LAST = """\
+fix             disk all halt 10 diskfree < 200 error soft path .
+dump            lithium Li custom 5 lithium.lammpstrj id element xu yu zu vx
+dump_modify     lithium sort id element Li P S Cl format float %.6f flush yes
+run             2000 upto start 0 stop 2000
+"""
 
 
 def test_everything_at_once_is_the_golden_one() -> None:
     text = lammps_input(MdSettings.model_validate(SETTINGS), species=SPECIES, model="m.nequip.pt2")
     assert GOLDEN in text
+    assert LAST in text
 
 
 def test_a_continuation_takes_regions_from_the_restart_and_makes_the_rest_anew() -> None:

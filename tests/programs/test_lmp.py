@@ -259,6 +259,7 @@ def test_the_frames_before_a_blow_up_are_kept_for_labelling(folder: Path) -> Non
     [
         ("Li P S Cl", "Li P S Br", "pair_coeff names Br, but the model .* knows Li, P, S, Cl only"),
         ("Li P S Cl", "Li P S", "names 3 species for 4 atom types"),
+        ("Li P S Cl", "Li S P Cl", "names S for atom type 2, whose mass 30.97.* in the cell is that of P"),
         (MODEL, "absent.nequip.pt2", "There is no compiled model .*absent.nequip.pt2"),
         (MODEL, "cut.nequip.pt2", "cut.nequip.pt2 is not a whole compiled model"),
         (MODEL, "foreign.nequip.pt2", "was compiled with torch 1.0, here is torch"),

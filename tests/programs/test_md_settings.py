@@ -190,6 +190,15 @@ def test_groups_are_those_that_lammps_makes(tmp_path: Path, tilted: bool) -> Non
     assert len(read_lammps_data(tmp_path / "final.data", atom_style="atomic", units="metal")) == 108
 
 
+def test_a_dump_may_have_columns_of_ones_own(tmp_path: Path) -> None:
+    write_data(tmp_path / "structure.data", crystal(), SPECIES)
+    dump = {"group": "Li", "every": 10, "columns": ["id", "element", "x", "y", "z", "c_energy"]}
+    run(tmp_path, settings_of(steps=10, user_block="compute energy all pe/atom", dumps={"bound": dump}))
+    lines = (tmp_path / "bound.lammpstrj").read_text().splitlines()
+    assert lines[8] == "ITEM: ATOMS id element x y z c_energy"
+    assert float(lines[9].split()[-1]) < 0.0
+
+
 def test_a_continuation_holds_what_it_says_now(tmp_path: Path) -> None:
     """A group by ids in the restart file does not stay where the settings name other atoms."""
     write_data(tmp_path / "structure.data", crystal(), SPECIES)
