@@ -13,7 +13,9 @@ from typing import Any
 STOP_FILE = "STOP"
 HEALTH, ASKED, DISK = "health", "asked", "disk"
 CHECK_EVERY = 10
+# Room for what is written at the end: restart file and final cell, about 200 bytes an atom.
 DISK_FREE_MIN_MB = 200
+ATOMS_PER_MB = 5000
 
 _HALT = re.compile(r"^Fix halt condition for fix-id (\S+) met on step (\d+)", re.MULTILINE)
 
@@ -23,7 +25,8 @@ def halt_lines() -> list[str]:
     return [
         f"variable        {ASKED} equal is_file({STOP_FILE})",
         f"fix             {ASKED} all halt {CHECK_EVERY} v_{ASKED} != 0 error soft",
-        f"fix             {DISK} all halt {CHECK_EVERY} diskfree < {DISK_FREE_MIN_MB} error soft path .",
+        f"fix             {DISK} all halt {CHECK_EVERY} diskfree < $({DISK_FREE_MIN_MB}+atoms/{ATOMS_PER_MB}) "
+        "error soft path .",
     ]
 
 
@@ -46,7 +49,7 @@ def read_halt(folder: Path, log: str) -> dict[str, Any] | None:
         return None
     name, step = found[-1][1], int(found[-1][2])
     if name == DISK:
-        message = f"{DISK}: less than {DISK_FREE_MIN_MB} MB are free on the disk of {folder}"
+        message = f"{DISK}: less than {DISK_FREE_MIN_MB} MB and 200 bytes an atom are free on the disk of {folder}"
         return {"reason": DISK, "step": step, "message": message}
     message = _wish(folder / STOP_FILE)
     return {"reason": HEALTH if message.startswith(HEALTH) else ASKED, "step": step, "message": message}

@@ -29,7 +29,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     told = read_halt(tmp_path, "log")
     assert told is not None
     assert told["reason"] == "disk"
-    assert "less than 200 MB are free" in told["message"]
+    assert "less than 200 MB and 200 bytes an atom are free" in told["message"]
 
 
 def test_other_halts_and_none_are_not_ours(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ velocity        all create 300 1 mom yes rot no dist gaussian
 fix             md all npt temp 300 300 0.1 aniso 10000 10000 1
 variable        asked equal is_file(STOP)
 fix             asked all halt 10 v_asked != 0 error soft
-fix             disk all halt 10 diskfree < 200 error soft path .
+fix             disk all halt 10 diskfree < $(200+atoms/5000) error soft path .
 run             2000 upto start 0 stop 2000
 
 write_restart   final.restart

@@ -65,7 +65,7 @@ fix_modify      md temp moving_temp
 fix             hold wall setforce 0 0 0
 """
 LAST = """\
-fix             disk all halt 10 diskfree < 200 error soft path .
+fix             disk all halt 10 diskfree < $(200+atoms/5000) error soft path .
 dump            lithium Li custom 5 lithium.lammpstrj id element xu yu zu vx
 dump_modify     lithium sort id element Li P S Cl format float %.6f flush yes
 run             2000 upto start 0 stop 2000
