@@ -162,7 +162,7 @@ def asked_of(job: orm.CalcJobNode) -> Asked:
         timestep_fs=md.timestep_fs,
         n_atoms=n_atoms_of(inputs),
         pressure_gpa=md.pressure_gpa if md.ensemble == "npt" else None,
-        is_ramp=md.temperature_end_k not in (None, md.temperature_k),
+        is_driven=md.temperature_end_k not in (None, md.temperature_k) or bool(md.user_block),
         reference_volume_ang3=volume,
     )
 

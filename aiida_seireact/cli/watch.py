@@ -167,7 +167,7 @@ def _one(sight: Sight) -> list[RenderableType]:
 def _health(sight: Sight) -> tuple[str, str]:
     """Return words and their colour."""
     if sight.is_stopping:
-        return "is being ended", "yellow"
+        return "is being ended" + (f": {sight.health}" if sight.health else ""), "yellow"
     if sight.health:
         return sight.health.removeprefix("health: "), "yellow" if sight.health.startswith(
             ("not seen", "asked")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from aiida_seireact.formats import files
 from aiida_seireact.formats.dump import DumpError, NotFiniteError, Snapshot, read_dump
 from aiida_seireact.formats.halt import STOP_FILE
-from aiida_seireact.formats.lammps_input import DUMP_FILE
+from aiida_seireact.formats.lammps_settings import DUMP_FILE
 from aiida_seireact.formats.thermo import INPUT_WORDS
 
 Columns = dict[str, NDArray[np.float64]]

@@ -55,7 +55,7 @@ class Asked:
 
     :param temperature_k: the highest of a ramp.
     :param pressure_gpa: of a barostat; None without one.
-    :param is_ramp: the temperature that is asked for changes, so nothing is conserved.
+    :param is_driven: the temperature asked for changes, or somebody's own lines may act on it, so nothing is conserved.
     :param reference_volume_ang3: volume of ratio 1; None: the volume is not looked at.
     """
 
@@ -63,7 +63,7 @@ class Asked:
     timestep_fs: float
     n_atoms: int
     pressure_gpa: float | None = None
-    is_ramp: bool = False
+    is_driven: bool = False
     reference_volume_ang3: float | None = None
 
 
@@ -90,9 +90,9 @@ def complaint_of_rows(rows: Mapping[str, FloatArray], asked: Asked, limits: Heal
 def drift_mev_per_atom_per_ps(rows: Mapping[str, FloatArray], asked: Asked) -> float | None:
     """Return the trend of the conserved quantity by least squares; None where it can't be told.
 
-    It can't of a ramp, and not of fewer than `DRIFT_ROWS` rows or a time shorter than `DRIFT_PS`.
+    It can't of a run that is driven, and not of fewer than `DRIFT_ROWS` rows or a time shorter than `DRIFT_PS`.
     """
-    if "econserve" not in rows or asked.is_ramp:
+    if "econserve" not in rows or asked.is_driven:
         return None
     times = np.asarray(rows["step"]) * asked.timestep_fs / FS_PER_PS
     energies = np.asarray(rows["econserve"]) / asked.n_atoms * 1e3

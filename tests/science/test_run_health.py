@@ -91,7 +91,7 @@ def test_the_drift_is_the_slope_whatever_fluctuates():
 
 def test_no_drift_is_told_of_a_ramp_nor_of_too_short_a_time():
     energies = -400 + np.arange(50.0)
-    ramp = Asked(temperature_k=300.0, timestep_fs=2.0, n_atoms=100, is_ramp=True)
+    ramp = Asked(temperature_k=300.0, timestep_fs=2.0, n_atoms=100, is_driven=True)
     assert complaint_of_rows(rows(econserve=energies), ramp, LIMITS) is None
     assert drift_mev_per_atom_per_ps(rows(every=2, econserve=energies), ASKED) is None
     assert drift_mev_per_atom_per_ps(rows(n_rows=9, econserve=energies[:9]), ASKED) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +18,7 @@ from tests.programs.conftest import SPECIES, crystal
 
 MD = {
     "ensemble": "npt",
-    "timestep_fs": 1.0,
-    "steps": 1_000_000,
+    "timestep_fs": 2.0,
     "thermo_every": 2,
     "dump_every": 10,
     "restart_every": 50,
@@ -26,18 +26,38 @@ MD = {
 
 
 @pytest.fixture(scope="module")
-def ended(aiida_profile: Any, trained: Any, compiled: dict[str, Any], program_code: Any) -> orm.WorkChainNode:
-    """Return a run of a million steps with a limit that no run keeps."""
+def monitored(aiida_profile: Any, trained: Any, compiled: dict[str, Any], program_code: Any) -> Callable[..., Any]:
+    """Return a factory of runs with limits of their own."""
     atoms = crystal((3, 3, 3))
     atoms.rattle(0.05, seed=1)
     atoms.info.update(config_type="interface", group="built")
     cell = FramesData.from_ase([atoms])
     potential = PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
-    health = {"entry_point": "seireact.health", "kwargs": {"temperature_ratio_max": 0.01, "pressure_max_gpa": 1e3}}
-    overrides = {"parameters": {"engine": {"stop": None}}, "monitors": {"health": health}}
-    builder = ProduceWorkChain.get_builder_from_protocol(cell, potential, program_code("lmp"), "fast", overrides)
-    builder.parameters = orm.Dict({**builder.parameters.get_dict(), "md": MD, "segment_steps": 500_000})
-    return run_get_node(builder).node
+
+    def run(steps: int, segment_steps: int, **limits: float) -> orm.WorkChainNode:
+        health = {"entry_point": "seireact.health", "kwargs": limits}
+        overrides = {"parameters": {"engine": {"stop": None}}, "monitors": {"health": health}}
+        builder = ProduceWorkChain.get_builder_from_protocol(cell, potential, program_code("lmp"), "fast", overrides)
+        parameters = {**builder.parameters.get_dict(), "md": {**MD, "steps": steps}, "segment_steps": segment_steps}
+        builder.parameters = orm.Dict(parameters)
+        return run_get_node(builder).node
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def ended(monitored: Callable[..., Any]) -> orm.WorkChainNode:
+    """Return a run of a million steps with a limit that no run keeps."""
+    return monitored(1_000_000, 500_000, temperature_ratio_max=0.01, pressure_max_gpa=1e3)
+
+
+def test_a_sound_run_is_left_alone_by_the_default_limits(monitored):
+    node = monitored(600, 600)
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.trajectory.base.attributes.get("done")
+    jobs = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+    assert len(jobs) == 1
+    assert not any(orm.Log.collection.get_logs_for(job) for job in jobs)
 
 
 def test_a_run_that_is_ill_ends_softly_and_its_end_is_a_result(ended):
@@ -49,9 +69,9 @@ def test_a_run_that_is_ill_ends_softly_and_its_end_is_a_result(ended):
     assert "health: temperature:" in stopped["message"]
     assert "allowed up to 3 K, 0.01 times what is asked for" in stopped["message"]
     assert not facts["done"]
-    assert ended.outputs.restart.step == facts["last_step"] < MD["steps"]
+    assert ended.outputs.restart.step == facts["last_step"] < 1_000_000
     with pytest.raises(ValueError, match="was stopped, so there is nothing sound to go on from"):
-        ProduceWorkChain.get_builder_to_extend(ended, MD["steps"])
+        ProduceWorkChain.get_builder_to_extend(ended, 1_000_000)
 
 
 def test_its_frames_are_whole_up_to_the_end(ended):
