@@ -28,6 +28,7 @@ from aiida_seireact.cli.production import (
     Production,
     Run,
     can_go_on,
+    outputs_of,
     production_of,
     runs_of,
     seconds_a_step,
@@ -182,21 +183,22 @@ def series_of(run: Run, tail: RunTail | None = None) -> Series:
     if "trajectory" in run.node.outputs:
         parts = [_thinned(run.node.outputs.trajectory.uuid)]
     else:
-        ended = [orm.load_node(job.pk) for job in run.jobs if job.is_terminated]
-        parts += [_thinned(job.outputs.trajectory.uuid) for job in ended if "trajectory" in job.outputs]
+        parts += [_thinned(uuid) for uuid in outputs_of(run.jobs, "trajectory", "uuid")]
         if tail is not None and tail.rows:
             parts.append(tail.rows)
     parts = [part for part in parts if set(SERIES) <= set(part)]
     return {name: np.concatenate([part[name] for part in parts]) for name in SERIES} if parts else {}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _thinned(uuid: str) -> Any:
     """Return the series of a trajectory, means of blocks; a node never changes, so it is read once."""
-    thermo = orm.load_node(uuid).thermo
-    if not set(SERIES) <= set(thermo):
+    node = orm.load_node(uuid)
+    # Each column is a file of its own: no more of them are read than are drawn.
+    names = {name: f"thermo_{name}" for name in SERIES}
+    if not set(names.values()) <= set(node.get_arraynames()):
         return {}
-    return {name: _means(thermo[name]) for name in SERIES}
+    return {name: _means(node.get_array(key)) for name, key in names.items()}
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:

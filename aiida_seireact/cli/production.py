@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida import orm
+from pydantic import ValidationError
 
 from aiida_seireact.calculations.native_lammps import devices_of, is_embedded, n_ranks_of
 from aiida_seireact.cli.family import Member
@@ -84,7 +85,10 @@ def runs_of(members: Sequence[Member]) -> list[Run]:
         if parameters is None:
             continue  # made by hand, or by a version that had none
         jobs = [chain] if chain.is_job else [m for m in members if m.caller == chain.pk and m.process_type == MD_JOB]
-        settings = SegmentSettings.model_validate(parameters.node.get_dict())
+        try:
+            settings = SegmentSettings.model_validate(parameters.node.get_dict())
+        except ValidationError:
+            continue  # of a version with other settings
         found.append(Run(chain, node, tuple(sorted(jobs, key=lambda job: job.pk)), settings))
     return found
 
@@ -126,10 +130,7 @@ def ledger_so_far(run: Run, tail: RunTail | None = None, pace: float | None = No
     if "ledger" in run.node.outputs:
         return dict(run.node.outputs.ledger.get_dict())
     rows = _rows_before(run.node)
-    for job in run.jobs:
-        outputs = orm.load_node(job.pk).outputs if job.is_terminated else {}
-        if "performance" in outputs:
-            rows.append(outputs["performance"].get_dict())
+    rows += outputs_of(run.jobs, "performance", "attributes")
     running = run.running
     if running is not None and tail is not None:
         rows += _row_now(running, run.settings, tail, pace, rows)
@@ -160,6 +161,17 @@ def can_go_on(run: Run) -> bool:
     stopped = run.node.outputs.trajectory.base.attributes.get("stopped_by", None)
     sound = stopped is None or stopped["reason"] in (ASKED, DISK)
     return sound and run.node.outputs.restart.step < run.settings.md.steps
+
+
+def outputs_of(jobs: Sequence[Member], label: str, project: str) -> list[Any]:
+    """Return a projection of the output ``label`` of the jobs that have one, in their order, by one query."""
+    ended = [job.pk for job in jobs if job.is_terminated]
+    if not ended:
+        return []
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": ended}}, project="id", tag="job")
+    edge = {"type": "create", "label": label}
+    query.append(orm.Data, with_incoming="job", edge_filters=edge, project=project)
+    return [value for _, value in sorted(query.all(), key=lambda row: row[0])]
 
 
 def _rows_before(node: orm.ProcessNode) -> list[dict[str, Any]]:

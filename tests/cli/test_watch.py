@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from click.testing import CliRunner
 
 from aiida_seireact.calculations.functions.production import keep_ledger
 from aiida_seireact.cli.main import cli
+from aiida_seireact.cli.production import seconds_a_step
 from aiida_seireact.cli.render.sparkline import sparkline
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.run_tail import RunTail
 from tests.runs import log_of, write_run
 
 from .conftest import add_job, call, created, finish, workchain
@@ -128,8 +131,6 @@ def test_a_run_that_is_ill_is_told_with_its_reason(running, tmp_path):
 
 
 def test_a_run_that_hangs_is_told(running, tmp_path):
-    import os
-
     os.utime(tmp_path / "log.lammps", (time.time() - 7200,) * 2)
     assert "its log has not grown for 120 minutes" in words(run("watch", running[0].pk, "--once"))
 
@@ -210,6 +211,46 @@ def test_all_runs_below_a_study_are_shown_and_one_is_named_to_be_stopped(aiida_p
     assert result.exit_code == 1
     assert f"Several runs are under way: <{runs[0].pk}> (produce), <{runs[1].pk}> (reference_Li2S)." in result.output
     assert jobs[0].pk
+
+
+def test_the_pace_is_that_between_two_looks_where_they_are_far_enough_apart():
+    def tail(step: int, written: float | None, first: int = 0) -> RunTail:
+        return RunTail(rows={"step": np.array([float(step)])}, first_step=first, written=written)
+
+    assert seconds_a_step(tail(100, 1000.0), tail(300, 1040.0)) == pytest.approx(0.2)
+    assert seconds_a_step(tail(100, 1000.0), tail(300, 1004.0)) is None
+    assert seconds_a_step(tail(100, 1000.0), tail(100, 1040.0)) is None
+    # Another try of the segment, whose log begins elsewhere.
+    assert seconds_a_step(tail(100, 1000.0), tail(300, 1040.0, first=200)) is None
+    assert seconds_a_step(tail(100, None), tail(300, 1040.0)) is None
+
+
+def test_watching_ends_with_the_process(running, monkeypatch):
+    top, job = running
+    looks = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        finish(job, 427)
+        finish(top, 433, "The run is sound up to step 1500")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert f"ProduceWorkChain <{top.pk}> is failed" in words(run("watch", top.pk, "--every", "5"))
+    assert looks == [5.0]
+
+
+def test_a_job_that_was_submitted_alone_is_a_run(running):
+    _, job = running
+    text = words(run("watch", job.pk, "--once"))
+    assert "step 1,500 of 5,000" in text
+    assert "health sound" in text
+
+
+def test_a_run_with_settings_of_another_version_is_passed_over(aiida_profile):
+    top = workchain("ReactWorkChain")
+    chain(top, "produce", parameters=orm.Dict({"md": {"colour": "red"}}))
+    assert run("watch", top.pk).exit_code == 1
+    assert run("status", top.pk).exit_code == 0
 
 
 def test_a_process_without_a_run_says_what_to_ask(aiida_profile):
