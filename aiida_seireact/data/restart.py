@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent, ValidationError
 
 from aiida_seireact.data.copies import LiveCopy, copies_of
+from aiida_seireact.formats.manifest_rows import in_order
 
 FACTS = ("file", "sha256", "bytes", "step", "n_atoms", "species", "reference_volume_ang3")
 
@@ -17,8 +18,8 @@ class RestartData(orm.Data):
     """Identity of one restart file of LAMMPS: positions, velocities, box, thermostat and barostat at one step.
 
     Attributes to query: ``file``, ``sha256``, ``bytes``, ``step``, ``n_atoms``, ``species`` (element of each atom type,
-    in order) and ``reference_volume_ang3`` (volume that the stop rule compares with, Å³, or None). LAMMPS reads files
-    of its own version, and warns of others.
+    in order; where some have no atom, ``present`` names those that have) and ``reference_volume_ang3`` (volume that the
+    stop rule compares with, Å³, or None). LAMMPS reads files of its own version, and warns of others.
     """
 
     def __init__(self, facts: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
@@ -47,6 +48,11 @@ class RestartData(orm.Data):
     def species(self) -> list[str]:
         """Element of each atom type, in order."""
         return list(self.base.attributes.get("species"))
+
+    @property
+    def present(self) -> list[str]:
+        """Elements of which there are atoms, by atomic number; those of `species` unless it was told otherwise."""
+        return list(self.base.attributes.get("present", in_order(self.species)))
 
     def live_copies(self) -> Iterator[LiveCopy]:
         """Yield the places that held the file when its run ended, repository first; all runs that gave it are asked."""

@@ -55,6 +55,8 @@ class LammpsParser(ProgramParser):
                 "species": self._types(),
                 "reference_volume_ang3": result["reference_volume_ang3"],
             }
+            if facts["species"] != in_order(where["species"]):
+                where["present"] = facts["species"]  # types that a file counts, without an atom
             self.out("restart", RestartData({**result["restart"], **where}))
         counts = {name: result[name] for name in ("first_step", "last_step", "n_tries")}
         self.out("performance", orm.Dict({**result["performance"], **counts}))
@@ -75,7 +77,7 @@ class LammpsParser(ProgramParser):
         if "structure" in inputs:
             return list(inputs.structure.base.attributes.get("species"))
         if "restart" in inputs:
-            return in_order(inputs.restart.species)
+            return list(inputs.restart.present)
         return species_of(inputs.cell.report["counts"])
 
     def _types(self) -> list[str]:

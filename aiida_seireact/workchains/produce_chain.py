@@ -12,6 +12,7 @@ from aiida_seireact.calculations.functions.production import join_segments, keep
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.halt import ASKED, DISK
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.verdict import VerdictError, read_verdict
 
 # Links of one process cost as their square (stack/aiida.md).
@@ -81,8 +82,27 @@ def validate_previous(inputs: Mapping[str, Any]) -> str | None:
     ended, begins = previous["trajectory"].base.attributes.get("last_step"), previous["restart"].step
     if ended != begins:
         return f"previous.trajectory ends at step {ended}, previous.restart is of step {begins}: take both of one run."
+    if complaint := _other_output(previous["trajectory"].base.attributes, inputs.get("parameters")):
+        return complaint
     if inputs.get("start"):
         return "A safe start prepares a structure, and this run goes on from a restart: leave `start` out."
+    return None
+
+
+def _other_output(before: Any, parameters: orm.Dict | None) -> str | None:
+    """Return what a continuation writes otherwise than the run did, so that the two could not be joined."""
+    if parameters is None:
+        return None
+    md = SegmentSettings.model_validate(parameters.get_dict()).md
+    told = {
+        "timestep_fs": (before.get("timestep_fs", md.timestep_fs), md.timestep_fs),
+        "dump_every": (before.get("dump_every", md.dump_every), md.dump_every),
+        "dumps": (sorted(before.get("dumps", {})), sorted(md.dumps)),
+        "computes": (sorted(before.get("computed", {})), sorted(md.computes)),
+    }
+    for name, (then, now) in told.items():
+        if then != now:
+            return f"The run to go on with has md.{name} {then}, you ask for {now}: the two would not be one run."
     return None
 
 

@@ -157,6 +157,24 @@ def test_thermostat_heats_to_the_end_of_the_ramp(folder: Path) -> None:
     assert outputs["thermo_last"]["temperature_k"] > 150
 
 
+def test_held_atoms_feel_no_force_of_the_model(folder: Path) -> None:
+    """The model's forces come by a fix, which must be there before the one that takes them away."""
+    write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
+    held = {"groups": {"held": {"ids": [[1, 8]]}}, "fixed": "held"}
+    dump = {"forces": {"every": 20, "columns": ["id", "element", "x", "y", "z", "fx", "fy", "fz"]}}
+    outputs = run(
+        folder, segment(ensemble="nvt", dumps=dump, **held), compress="none", further={"forces": "forces.lammpstrj"}
+    )
+    assert [chunk["n_frames"] for chunk in outputs["dumps"]["forces"]] == [2]
+    assert outputs["manifest"][0]["file"] == "traj.dump"
+    lines = (folder / "forces.lammpstrj").read_text().splitlines()[-32:]
+    table = np.array([[float(word) for word in line.split()[2:]] for line in lines])
+    assert not table[:8, 3:].any()
+    assert table[8:, 3:].any(axis=1).all()
+    start = read_lammps_data(folder / "structure.data", atom_style="atomic", units="metal").positions
+    np.testing.assert_allclose(table[:8, :3], start[:8], atol=1e-6)
+
+
 def test_segment_leaves_a_manifest_a_restart_and_a_data_file(folder: Path) -> None:
     write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
     outputs = run(folder, segment())

@@ -20,12 +20,15 @@ from ase.build import bulk
 from ase.calculators.eam import EAM
 from ase.neighborlist import neighbor_list
 
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.dump import read_dump
 from aiida_seireact.formats.lammps_input import lammps_input, write_data
 from aiida_seireact.formats.lammps_log import read_log
 from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.thermo import ThermoError, read_thermo
 from aiida_seireact.programs._lammps_run import open_lammps
+from aiida_seireact.workchains.produce import ProduceWorkChain
 
 parse_outputfile = pytest.importorskip("aiida_lammps.parsers.parse_raw.lammps_output").parse_outputfile
 
@@ -43,6 +46,12 @@ def lmp(this_machine: orm.Computer) -> orm.InstalledCode:
         default_calc_job_plugin="lammps.base",
         prepend_text=f"export OMP_NUM_THREADS=1 LD_LIBRARY_PATH={scripts.parent / 'lib'}:$LD_LIBRARY_PATH",
     ).store()
+
+
+@pytest.fixture(scope="module")
+def companion(program_code: Callable[..., orm.InstalledCode]) -> orm.InstalledCode:
+    """Return seireact-lmp on the same computer."""
+    return program_code("lmp")
 
 
 def potential_of(source: Any, **facts: Any) -> orm.Data:
@@ -98,6 +107,14 @@ def argon() -> Atoms:
     return atoms
 
 
+def alloy() -> Atoms:
+    """A rattled crystal of Ni3Al, 108 atoms."""
+    atoms = bulk("Ni", "fcc", a=3.52, cubic=True) * (3, 3, 3)
+    atoms.symbols[::4] = "Al"
+    atoms.rattle(0.05, seed=1)
+    return atoms
+
+
 def pair_energy(atoms: Atoms, epsilon: float, sigma: float, cutoff: float) -> float:
     """Lennard-Jones energy without a shift, as LAMMPS's `lj/cut` has it, eV."""
     distances = neighbor_list("d", atoms, cutoff)
@@ -117,14 +134,43 @@ def test_lennard_jones_runs_and_has_the_energy_of_the_formula(classical: Any) ->
 
 def test_an_embedded_atom_potential_has_the_energy_of_ase(classical: Any) -> None:
     path = Path(str(resources.files("lammps"))) / "share/lammps/potentials/NiAlH_jea.eam.alloy"
-    atoms = bulk("Ni", "fcc", a=3.52, cubic=True) * (3, 3, 3)
-    atoms.symbols[::4] = "Al"
-    atoms.rattle(0.05, seed=1)
+    atoms = alloy()
     node = classical(atoms, "eam/alloy", path.read_bytes(), [])
     assert node.is_finished_ok, node.exit_message
     atoms.calc = EAM(potential=str(path))
     energy = node.outputs.time_dependent_computes.get_array("PotEng")
     assert energy[0] == pytest.approx(atoms.get_potential_energy(), abs=1e-3 * len(atoms))
+
+
+def test_our_own_job_runs_the_same_potential(
+    classical: Any, lmp: orm.InstalledCode, companion: orm.InstalledCode
+) -> None:
+    """The pair style `user`, in segments, with a LAMMPS of its own."""
+    path = Path(str(resources.files("lammps"))) / "share/lammps/potentials/NiAlH_jea.eam.alloy"
+    atoms = alloy()
+    pair = {"kind": "user", "style": "eam/alloy", "coefficients": [f"* * {path.name} Ni Al H"], "file": path.name}
+    md = {
+        "pair": pair,
+        "ensemble": "nve",
+        "steps": 50,
+        "timestep_fs": 1.0,
+        "dump_every": 10,
+        "computes": {"moved": {"kind": "msd", "group": "Al", "every": 10}},
+    }
+    builder = ProduceWorkChain.get_builder()
+    builder.code, builder.companion = lmp, companion
+    builder.structure = FramesData.from_ase([atoms])
+    builder.potential = PotentialData.of_pair_style(path, "lammps-file", species=["Ni", "Al", "H"])
+    builder.parameters = orm.Dict({"md": md, "segment_steps": 30})
+    builder.options = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
+    node = run_get_node(builder).node
+    assert node.is_finished_ok, node.exit_message
+    theirs = classical(atoms, "eam/alloy", path.read_bytes(), []).outputs.time_dependent_computes
+    whole = node.outputs.trajectory
+    assert whole.thermo["pe"][0] == pytest.approx(theirs.get_array("PotEng")[0], rel=1e-6)
+    assert whole.thermo["step"].tolist() == [0, 10, 20, 30, 40, 50]
+    assert whole.computed["moved"].steps.tolist() == [0, 10, 20, 30, 40, 50]
+    assert whole.base.attributes.get("species") == ["Al", "Ni"]
 
 
 def test_its_dump_is_read_by_our_reader(classical: Any, tmp_path: Path) -> None:

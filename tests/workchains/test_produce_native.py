@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
@@ -18,7 +19,7 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
-from tests.workchains.test_produce_chain import MD, steps_of
+from tests.workchains.test_produce_chain import BESIDE, MD, steps_of
 
 TWO = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}}
 
@@ -77,7 +78,7 @@ def produce(
             cell, potential, code, "fast", overrides, options=TWO, companion=companion
         )
         builder.parameters = orm.Dict(
-            {**builder.parameters.get_dict(), "md": {**MD, "steps": steps}, "segment_steps": 40}
+            {**builder.parameters.get_dict(), "md": {**MD, **BESIDE, "steps": steps}, "segment_steps": 40}
         )
         for name, value in inputs.items():
             if value is None:
@@ -111,6 +112,14 @@ def test_two_ranks_run_every_step_once_and_are_one_with_seireact_lmp(run, produc
     assert ours["vol"][-1] == pytest.approx(embedded["vol"][-1], rel=1e-6)
 
 
+def test_two_ranks_write_the_further_dumps_and_quantities_too(run):
+    whole = run.outputs.trajectory
+    assert steps_of(whole, "lithium") == list(range(0, 61, 4))
+    assert whole.computed["moved"].steps.tolist() == list(range(0, 61, 4))
+    assert whole.computed["g"].steps.tolist() == [0, 20, 40, 60]
+    assert (np.diff(whole.computed["moved"].values[:, 3])[:4] > 0).all()
+
+
 def test_one_rank_was_compared_with_two_first(run):
     job = run.base.links.get_outgoing(link_label_filter="segment_001").one().node
     told = job.outputs.retrieved.get_object_content("_scheduler-stderr.txt")
@@ -139,6 +148,8 @@ def test_a_killed_rank_costs_no_step(produce, native, tmp_path):
     assert node.is_finished_ok, node.exit_message
     assert mark.exists()
     assert steps_of(node.outputs.trajectory) == list(range(0, 401, 10))
+    assert steps_of(node.outputs.trajectory, "lithium") == list(range(0, 401, 4))
+    assert node.outputs.trajectory.computed["moved"].steps.tolist() == list(range(0, 401, 4))
 
 
 def test_refusals_come_before_the_queue(produce, native, companion):
