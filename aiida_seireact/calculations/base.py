@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aiida import orm
+from aiida.common import LinkType
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
+from plumpy.ports import OutputPort
 
 from aiida_seireact.formats import files
+
+# What every job has, whatever its parser makes of it.
+UNPARSED = ("remote_folder", "retrieved", "remote_stash")
 
 
 @dataclass
@@ -81,6 +86,11 @@ class ProgramCalculation(CalcJob):
             425, "ERROR_DISK_FULL", message="There is no room for the output: {message}", invalidates_cache=True
         )
 
+    @classmethod
+    def is_valid_cache(cls, node: orm.ProcessNode) -> bool:
+        """Refuse also jobs that ended well by their status and lack an output: a crash cut them short."""
+        return super().is_valid_cache(node) and not (node.is_finished_ok and missing_outputs(cls, node))
+
     def _setup_inputs(self) -> None:
         super()._setup_inputs()
         # aiida-core 2.9 has no port option for this; the hash is computed once, when the node is stored after this.
@@ -117,6 +127,16 @@ class ProgramCalculation(CalcJob):
         info.local_copy_list = links.local_copy
         info.remote_symlink_list = links.remote_symlink
         return info
+
+
+def missing_outputs(process_class: type[CalcJob], node: orm.ProcessNode) -> list[str]:
+    """Return the required outputs that the parser of a job should have made and that it lacks."""
+    held = set(node.base.links.get_outgoing(link_type=LinkType.CREATE).all_link_labels())
+    return [
+        name
+        for name, port in process_class.spec().outputs.items()
+        if isinstance(port, OutputPort) and port.required and name not in held.union(UNPARSED)
+    ]
 
 
 def validate_program(code: orm.AbstractCode, _: Any) -> str | None:

@@ -62,7 +62,8 @@ class ProgramParser(Parser):
         return code
 
     def _outcome(self, folder: Path) -> ExitCode | None:
-        if self.node.exit_status is not None:
+        # 0 is no verdict: a worker killed while it stored the outputs leaves it, and the job is parsed again.
+        if self.node.exit_status:
             # The scheduler has spoken (out of time, out of memory); it knows better than half an output.
             return ExitCode(self.node.exit_status, self.node.exit_message)
         try:

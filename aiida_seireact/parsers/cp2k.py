@@ -53,7 +53,8 @@ class Cp2kParser(Parser):
 
     def verdict(self, output: Cp2kOutput) -> ExitCode | None:
         """Return how the job failed, None if it came to its end."""
-        if self.node.exit_status is not None:
+        # 0 is no verdict: a worker killed while it stored the outputs leaves it, and the job is parsed again.
+        if self.node.exit_status:
             # The scheduler has spoken (out of time, out of memory); it knows better than half an output.
             return ExitCode(self.node.exit_status, self.node.exit_message)
         if output.abort:

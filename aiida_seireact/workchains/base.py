@@ -16,7 +16,7 @@ from aiida.engine import (
 )
 from aiida.orm import CalcJobNode
 
-from aiida_seireact.calculations.base import ProgramCalculation
+from aiida_seireact.calculations.base import UNPARSED, ProgramCalculation, missing_outputs
 
 OUTPUT_UNREADABLE, NO_RESULT, PROGRAM_FAILED = 310, 410, 420
 
@@ -51,7 +51,7 @@ class ProgramWorkChain(BaseRestartWorkChain):
             help="Scheduler options of each job as in `metadata.options` (queue, account, walltime, resources); they "
             "never change a result.",
         )
-        spec.expose_outputs(cls._process_class, exclude=("remote_folder", "retrieved", "remote_stash"))
+        spec.expose_outputs(cls._process_class, exclude=UNPARSED)
         spec.outline(
             cls.setup,
             while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
@@ -78,8 +78,7 @@ class ProgramWorkChain(BaseRestartWorkChain):
     def restart_failed_once(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
         """The program failed while it ran, or its output is torn: try once more, the machine may have been the reason.
 
-        A worker that is killed after the parser has removed the retrieved files, and before the outputs are stored,
-        parses again and finds nothing (aiida-core 2.9.4).
+        A worker that is killed while it removes the retrieved files parses again what is left of them.
         """
         if calculation.exit_status not in (OUTPUT_UNREADABLE, PROGRAM_FAILED):
             return None
@@ -89,6 +88,22 @@ class ProgramWorkChain(BaseRestartWorkChain):
         self.report(f"{calculation.process_label} <{calculation.pk}> failed; one more try: {calculation.exit_message}")
         return ProcessHandlerReport(do_break=True)
 
+    @process_handler(priority=400)
+    def restart_incomplete(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
+        """The job ended well by its status and lacks an output, as a crash left it: try once more, not from the cache.
+
+        aiida-core 2.9.4 calls such a job finished, status 0 (`ProgramCalculation.is_valid_cache` keeps it from others).
+        """
+        missing = missing_outputs(self.process_class, calculation) if calculation.is_finished_ok else []
+        if not missing:
+            return None
+        what = f"it ended well, but has no output {', '.join(missing)}"
+        calculation.base.caching.is_valid_cache = False
+        if any(child.is_finished_ok for child in self.ctx.children if child.pk != calculation.pk):
+            return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation, what))
+        self.report(f"{calculation.process_label} <{calculation.pk}> is run again: {what}")
+        return ProcessHandlerReport(do_break=True)
+
     @process_handler(priority=100)
     def stop_with_reason(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
         """Anything else a restart would only repeat: pass the reason on."""
@@ -96,8 +111,8 @@ class ProgramWorkChain(BaseRestartWorkChain):
             return None
         return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
 
-    def unrecoverable(self, calculation: CalcJobNode):  # type: ignore[no-untyped-def]
-        """Return the exit code that carries the reason of ``calculation``."""
+    def unrecoverable(self, calculation: CalcJobNode, reason: str = ""):  # type: ignore[no-untyped-def]
+        """Return the exit code that carries the reason of ``calculation``, its exit message by default."""
         return self.exit_codes.ERROR_UNRECOVERABLE.format(
-            process=calculation.process_label, pk=calculation.pk, message=calculation.exit_message
+            process=calculation.process_label, pk=calculation.pk, message=reason or calculation.exit_message
         )

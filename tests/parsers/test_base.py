@@ -30,6 +30,12 @@ def test_the_verdict_of_the_scheduler_stays(finished_job):
     assert node.exit_message == "the scheduler's words"
 
 
+def test_a_job_whose_worker_was_killed_while_it_ended_is_parsed_anew(finished_job, tmp_path):
+    """Its status is set to 0 before its outputs are stored."""
+    _, node = parse(finished_job("seireact.ase", {"result.json": result()}, exit_status=0), str(tmp_path))
+    assert node.exit_status == 310
+
+
 @pytest.mark.parametrize(("kind", "status"), [("invalid_input", 210), ("missing_package", 220), ("failed", 420)])
 def test_failures_are_told_apart_and_keep_their_sentence(finished_job, kind, status):
     error = {"kind": kind, "message": "Frame 3 holds In."}

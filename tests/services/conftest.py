@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 from aiida import orm
-from aiida.engine.daemon.client import DaemonClient, get_daemon_client
+from aiida.engine.daemon.client import DaemonClient, DaemonException, get_daemon_client
 
+from aiida_seireact.cli.daemon_parts import daemon_processes, end
 from aiida_seireact.cli.demo_daemon import await_broker
 from aiida_seireact.cli.installation import install
 from aiida_seireact.cli.pseudopotentials import cache_folder
@@ -80,7 +82,10 @@ def daemon(aiida_profile: Any, page: Page) -> Iterator[DaemonClient]:
     client = get_daemon_client(PROFILE)
     await_broker()
     yield client
-    client.stop_daemon(wait=True)
+    # Where other things run it may not end by itself in time.
+    with contextlib.suppress(DaemonException):
+        client.stop_daemon(wait=True)
+    end(process.pid for process in daemon_processes())
 
 
 @pytest.fixture(scope="session")

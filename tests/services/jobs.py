@@ -6,7 +6,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessBuilder
-from aiida.plugins import CalculationFactory
+from aiida.plugins import CalculationFactory, WorkflowFactory
 from ase.build import bulk
 
 from aiida_seireact.data.frames import FramesData
@@ -32,6 +32,19 @@ def small_cell(computer: str, seed: int = 0, **options: Any) -> ProcessBuilder:
     )
     builder.metadata.options = {"resources": ONE, **options}
     return builder
+
+
+def small_sample() -> ProcessBuilder:
+    """Return a `seireact.sample` of two jobs, one after the other: copper is relaxed, then strained and rattled."""
+    cell = bulk("Cu", a=3.7, cubic=True)
+    cell.info.update(config_type="Cu", group="cell/Cu")
+    return WorkflowFactory("seireact.sample").get_builder_from_protocol(
+        FramesData.from_ase([cell]),
+        overrides={
+            "plan": {"seed": 1, "classes": [{"kind": "bulk", "of": "Cu", "count": 4, "max_atoms": 8}]},
+            "calculator": "emt",
+        },
+    )
 
 
 def endless_md(computer: str, **options: Any) -> ProcessBuilder:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from aiida import orm
-from aiida.common import AttributeDict
+from aiida.common import AttributeDict, LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from plumpy.process_states import ProcessState
 
-from aiida_seireact.workchains.label_ase import AseLabelWorkChain
+from aiida_seireact.calculations.base import missing_outputs
+from aiida_seireact.workchains.build import BuildWorkChain
 
 Handled = Callable[..., tuple[bool, int]]
 
@@ -20,20 +21,32 @@ Handled = Callable[..., tuple[bool, int]]
 @pytest.fixture
 def after_jobs(aiida_profile: Any, aiida_localhost: orm.Computer) -> Handled:
     """Return a function of exit statuses of jobs: is another one started, and else with which status does it end."""
-    code = orm.InstalledCode(label="label", computer=aiida_localhost, filepath_executable="/bin/true").store()
-    parameters = orm.Dict({"task": "isolated_atoms", "calculator": {"name": "emt"}, "species": ["Cu"]})
+    code = orm.InstalledCode(label="build", computer=aiida_localhost, filepath_executable="/bin/true").store()
+    recipe = orm.Dict(
+        {
+            "phases": {"Li": {"name": "Li", "lattice": {"a": 3.42}}},
+            "slabs": [{"phase": "Li", "hkl": [1, 0, 0], "matrix": [[1, 0], [0, 1]], "layers": 6}],
+            "lattice_of": "Li",
+        }
+    )
 
-    def job(exit_status: int) -> orm.CalcJobNode:
-        node = orm.CalcJobNode(computer=aiida_localhost, process_type="aiida.calculations:seireact.ase")
-        node.set_process_label("AseCalculation")
+    def job(exit_status: int, outputs: tuple[str, ...]) -> orm.CalcJobNode:
+        node = orm.CalcJobNode(computer=aiida_localhost, process_type="aiida.calculations:seireact.build")
+        node.set_process_label("BuildCalculation")
         node.set_process_state(ProcessState.FINISHED)
         node.set_exit_status(exit_status)
-        return node.store()
+        node.store()
+        for name in outputs:
+            output = orm.Dict({})
+            output.base.links.add_incoming(node, LinkType.CREATE, name)
+            output.store()
+        node.seal()
+        return node
 
-    def after(*exit_statuses: int) -> tuple[bool, int]:
-        process = instantiate_process(get_manager().get_runner(), AseLabelWorkChain, code=code, parameters=parameters)
+    def after(*exit_statuses: int, outputs: tuple[str, ...] = ()) -> tuple[bool, int]:
+        process = instantiate_process(get_manager().get_runner(), BuildWorkChain, code=code, recipe=recipe)
         process.setup()
-        process.ctx.children = [job(status) for status in exit_statuses]
+        process.ctx.children = [job(status, outputs) for status in exit_statuses]
         process.ctx.iteration = len(exit_statuses)
         process.ctx.inputs = AttributeDict()
         result = process.inspect_process()
@@ -61,3 +74,22 @@ def test_a_killed_job_is_tried_as_often_as_is_allowed(after_jobs: Handled) -> No
 @pytest.mark.parametrize("status", [210, 220])
 def test_what_a_restart_would_only_repeat_ends_it(after_jobs: Handled, status: int) -> None:
     assert after_jobs(status) == (False, 430)
+
+
+def test_a_job_that_a_crash_cut_short_is_run_again_once_and_never_taken_from_the_cache(after_jobs: Handled) -> None:
+    """aiida-core calls it finished, status 0; its outputs were not stored when the worker was killed."""
+    assert after_jobs(0) == (True, 0)
+    assert after_jobs(0, outputs=("remote_folder", "retrieved")) == (True, 0)
+    job = orm.QueryBuilder().append(orm.CalcJobNode).order_by({orm.CalcJobNode: {"id": "desc"}}).first(flat=True)
+    assert missing_outputs(job.process_class, job) == ["report"]
+    # Of another caller, that has not looked at it.
+    job.base.extras.clear()
+    assert not job.base.caching.is_valid_cache
+    assert after_jobs(0, 0) == (False, 430)
+    assert after_jobs(410, 0) == (True, 0)
+
+
+def test_a_whole_job_is_the_end_and_may_be_taken_from_the_cache(after_jobs: Handled) -> None:
+    assert after_jobs(0, outputs=("report",)) == (False, 0)
+    job = orm.QueryBuilder().append(orm.CalcJobNode).order_by({orm.CalcJobNode: {"id": "desc"}}).first(flat=True)
+    assert job.base.caching.is_valid_cache

@@ -151,6 +151,10 @@ def test_what_the_scheduler_says_is_the_reason(left_by, frames):
     assert "group_000_structure" in prepare_cp2k(frames, parameters(), group_000_run_1=first)
 
 
+def test_the_zero_that_a_killed_worker_leaves_is_no_verdict(left_by):
+    assert left_by(exit_status=0, aiida_out=killed("SUM OF ATOMIC FORCES")).creator.exit_status == 303
+
+
 BOX = "\n * [ABORT] *\n *  \\___/     Cholesky decompose failed: matrix is not positive definite *\n *******\n"
 
 
