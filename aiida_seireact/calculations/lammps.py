@@ -255,6 +255,11 @@ def validate_start(inputs: Any, context: Any) -> str | None:
             "`seireact.build`, or `restart`, where a run ended."
         )
     computer = inputs["code"].computer if "code" in inputs else None
+    if computer is not None and "resume" in inputs and inputs["resume"].computer.uuid != computer.uuid:
+        return (
+            f"`resume` is a folder of {inputs['resume'].computer.label}, this job runs on {computer.label}: run it "
+            "there, or leave `resume` out."
+        )
     complaint = validate_cell(inputs["cell"], computer, LAMMPS) if inputs.get("cell") else None
     return (
         complaint

@@ -18,14 +18,20 @@ def place_restart(restart: RestartData, computer: orm.Computer, name: str, links
     :raises NotExistent: no copy is left.
     :raises ValueError: the only copy is on another computer.
     """
-    copy = restart.live_copy()
-    if copy.is_retrieved:
-        links.local_copy.append((copy.node.uuid, copy.file, name))
-    elif copy.node.computer.uuid == computer.uuid:
-        links.remote_symlink.append((computer.uuid, copy.path, name))
+    elsewhere = None
+    for copy in restart.live_copies():
+        if copy.is_retrieved:
+            links.local_copy.append((copy.node.uuid, copy.file, name))
+        elif copy.node.computer.uuid == computer.uuid:
+            links.remote_symlink.append((computer.uuid, copy.path, name))
+        else:
+            elsewhere = elsewhere or copy
+            continue
+        break
     else:
+        found = elsewhere or restart.live_copy()  # which raises
         raise ValueError(
-            f"The restart file of step {restart.step} lies on {copy.node.computer.label}, this job runs on "
+            f"The restart file of step {restart.step} lies on {found.node.computer.label}, this job runs on "
             f"{computer.label}: run it there, or retrieve restart files (`retrieve_restart`)."
         )
     return {"file": name, "sha256": restart.sha256, "bytes": restart.base.attributes.get("bytes")}

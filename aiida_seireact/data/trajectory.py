@@ -114,15 +114,23 @@ class TrajectoryData(orm.ArrayData):
         of several segments, the segment that wrote the chunk.
         """
         for segment in self._segments():
-            chunks = [*segment.manifest, *(one for chunks in segment.dumps.values() for one in chunks)]
-            names = [chunk["file"] for chunk in chunks if chunk["sha256"] == sha256]
-            if not names:
+            if segment._file_of(sha256) is None:
                 continue
             query = orm.QueryBuilder(backend=self.backend)
             query.append(TrajectoryData, filters={"attributes.content_hash": segment.content_hash}, project="*")
             runs = [segment, *(node for node in query.all(flat=True) if node.pk != segment.pk)]
-            creators = [node.creator for node in runs if isinstance(node.creator, orm.CalcJobNode)]
-            yield from copies_of(creators, names[0])
+            # Equal bytes may bear another name: what a killed try has dumped is named after it.
+            named: dict[str, list[orm.ProcessNode]] = {}
+            for run in runs:
+                if isinstance(run.creator, orm.CalcJobNode) and (name := run._file_of(sha256)) is not None:
+                    named.setdefault(name, []).append(run.creator)
+            for name, creators in named.items():
+                yield from copies_of(creators, name)
+
+    def _file_of(self, sha256: str) -> str | None:
+        """Return the file of a chunk of this run, None if it has no such chunk."""
+        chunks = [*self.manifest, *(one for chunks in self.dumps.values() for one in chunks)]
+        return next((chunk["file"] for chunk in chunks if chunk["sha256"] == sha256), None)
 
     def _segments(self) -> list[TrajectoryData]:
         """Return the trajectories of jobs that this one is joined from, itself if it is one."""

@@ -83,7 +83,8 @@ def take_over(
 
     A restart file can be used if it is whole, LAMMPS reads it, and all frames and thermo rows up to it are there.
 
-    :param killed: working folder of the killed try.
+    :param killed: working folder of the killed try; in there, under the same name, that of the try before, if it was
+        a resumption.
     :param first_step: where the segment began.
     :param dumps: steps from frame to frame of each dump.
     :param refusal: returns why LAMMPS does not read a restart file; an empty string if it does.
@@ -110,6 +111,12 @@ def take_over(
         return _settled(killed, folder, source, (*pieces, newest))
     if earlier is not None and not refusal(killed / RESUME_RESTART_FILE):
         return _settled(killed, folder, killed / RESUME_RESTART_FILE, pieces)
+    # A try that was killed before it had taken over (a node that fails at once) still links the one before it.
+    if (killed / killed.name).is_dir():
+        say("the killed try has not come so far as to go on itself; what the one before it has left is looked at")
+        return take_over(
+            killed / killed.name, folder, first_step=first_step, dumps=dumps, refusal=refusal, say=say, tables=tables
+        )
     say("the killed try has left no restart file to go on from, so the segment starts over")
     return None
 

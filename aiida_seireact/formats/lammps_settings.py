@@ -128,6 +128,16 @@ class MdSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _restarts_can_be_used(self) -> MdSettings:
+        # Without the row of its step a restart file is passed over: nobody could tell that all before it is there.
+        if self.restart_every is not None and self.restart_every % self.thermo_every:
+            raise ValueError(
+                f"restart_every {self.restart_every} is no multiple of thermo_every {self.thermo_every}, so a killed "
+                "run could not go on from its restart files"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _damping_is_resolved(self) -> MdSettings:
         if self.tau_t_ps * FS_PER_PS < 5 * self.timestep_fs:
             raise ValueError(f"tau_t_ps {self.tau_t_ps} is shorter than 5 time steps of {self.timestep_fs} fs")

@@ -230,6 +230,8 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         if facts["stopped_by"] is not None or facts["last_step"] >= asked:
             return None
         if not facts["steps"]:
+            # The walltime is no input of the hash: with more of it, the cache must not give this again.
+            segment.base.caching.is_valid_cache = False
             return self.exit_codes.ERROR_NO_PROGRESS.format(pk=segment.pk)
         self.report(f"segment {self.ctx.segment} ended at step {facts['last_step']} of {asked}; the next one goes on")
         for name in ("structure", "cell", "resume"):

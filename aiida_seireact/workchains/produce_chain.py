@@ -172,7 +172,16 @@ def builder_to_extend(
         if name in run.inputs:
             setattr(builder, name, run.inputs[name])
     parameters = run.inputs.parameters.get_dict()
-    builder.parameters = orm.Dict({**parameters, "md": {**parameters["md"], "steps": steps}})
+    md = SegmentSettings.model_validate(parameters).md
+    changes: dict[str, Any] = {"steps": steps}
+    if md.temperature_end_k not in (None, md.temperature_k) and steps != md.steps:
+        # A ramp spans the run: over more steps, the temperature that is asked for would jump back at the seam.
+        if done < md.steps:
+            raise ValueError(
+                f"Run <{run.pk}> heats or cools until step {md.steps} and is at {done}: go on to {md.steps} first."
+            )
+        changes |= {"temperature_k": md.temperature_end_k, "temperature_end_k": None}
+    builder.parameters = orm.Dict({**parameters, "md": {**parameters["md"], **changes}})
     for name in ("trajectory", "restart", *OPTIONAL):
         if name in run.outputs:
             setattr(builder.previous, name, run.outputs[name])

@@ -60,6 +60,17 @@ def test_a_stashed_one_is_linked_though_scratch_was_purged(made_by_job, aiida_lo
     assert links.remote_symlink == [(aiida_localhost.uuid, str(tmp_path / "final.restart"), "start.restart")]
 
 
+def test_a_copy_on_another_computer_does_not_hide_one_on_this(made_by_job, aiida_localhost, aiida_computer, tmp_path):
+    far = aiida_computer(label="far", hostname="localhost", transport_type="core.local")
+    there = made_by_job(retrieved=False, stash=tmp_path / "far", computer=far, sha256="9" * 64)
+    with pytest.raises(ValueError, match="lies on far"):
+        place_restart(there, aiida_localhost, "start.restart", Links())
+    made_by_job(retrieved=False, stash=tmp_path, sha256="9" * 64)
+    links = Links()
+    place_restart(there, aiida_localhost, "start.restart", links)
+    assert links.remote_symlink == [(aiida_localhost.uuid, str(tmp_path / "final.restart"), "start.restart")]
+
+
 def test_a_run_of_the_same_content_lends_its_copy(made_by_job):
     first = made_by_job(sha256="e" * 64)
     replayed = made_by_job(sha256="e" * 64, retrieved=False)

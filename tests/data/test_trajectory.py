@@ -67,6 +67,14 @@ def test_a_run_of_the_same_content_lends_its_copy(aiida_localhost, work_folder):
     assert bare.live_copy(CHUNK["sha256"]).node.uuid == kept.creator.outputs.retrieved.uuid
 
 
+def test_equal_bytes_of_another_name_are_found_by_the_name_they_bear_there(aiida_localhost, work_folder):
+    kept = run_of(aiida_localhost, work_folder, retrieve=True)
+    resumed = {**CHUNK, "file": "past_00_traj.dump.gz"}
+    bare = TrajectoryData({"step": np.array([0.0, 100.0])}, manifest=[resumed], facts=FACTS).store()
+    copy = bare.live_copy(CHUNK["sha256"])
+    assert (copy.node.uuid, copy.file) == (kept.creator.outputs.retrieved.uuid, CHUNK["file"])
+
+
 def test_when_every_copy_is_gone_it_says_so(aiida_localhost, tmp_path):
     (tmp_path / "empty").mkdir()
     run = run_of(aiida_localhost, tmp_path / "empty", retrieve=False)

@@ -133,6 +133,22 @@ def test_a_resumption_that_wrote_nothing_hands_on_what_it_began_with(tmp_path: P
     assert scan_dump(tmp_path / "c" / past.pieces[0].dumps["traj.dump"]) == [0, 10, 20, 30, 40]
 
 
+def test_a_try_that_was_killed_before_it_took_over_costs_nothing(tmp_path: Path) -> None:
+    first = killed(tmp_path / "a", begun=0, came_to=47, restarts={"restart.1": 40})
+    for name, before in (("b", first), ("c", tmp_path / "b")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "killed").symlink_to(before)
+    target = tmp_path / "d"
+    target.mkdir()
+    (target / "killed").symlink_to(tmp_path / "c")
+    past = take_over(
+        target / "killed", target, first_step=0, dumps={"traj.dump": 10}, refusal=lambda _: "", say=lambda _: None
+    )
+    assert past is not None
+    assert past.step == 40
+    assert scan_dump(target / past.pieces[0].dumps["traj.dump"]) == [0, 10, 20, 30, 40]
+
+
 def test_without_a_restart_or_a_folder_the_segment_starts_over(tmp_path: Path) -> None:
     source = killed(tmp_path / "a", begun=0, came_to=17, restarts={})
     past, told = take(source, tmp_path / "b")

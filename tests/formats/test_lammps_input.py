@@ -66,6 +66,11 @@ def test_settings_reach_their_line(settings: dict[str, Any], line: str) -> None:
     assert line in lammps_input(MdSettings(**settings), species=SPECIES, model=MODEL).splitlines()
 
 
+def test_restart_files_without_a_row_of_their_step_are_refused() -> None:
+    with pytest.raises(ValueError, match="restart_every 25 is no multiple of thermo_every 10"):
+        MdSettings(restart_every=25)
+
+
 def test_a_continuation_keeps_velocities_and_does_no_step_twice() -> None:
     text = lammps_input(
         MdSettings(steps=500, temperature_end_k=600),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from aiida import orm
 
 from aiida_seireact.data.frames import FramesData
@@ -12,7 +14,7 @@ from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.science.structures import crystal
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
-from aiida_seireact.workchains.produce_chain import validate_previous
+from aiida_seireact.workchains.produce_chain import builder_to_extend, validate_previous
 from aiida_seireact.workchains.start import StartWorkChain
 
 
@@ -50,3 +52,40 @@ def test_a_run_is_not_gone_on_with_other_output(aiida_profile: Any) -> None:
         assert sentence in str(validate_previous(given))
     given["parameters"] = orm.Dict({"md": {"dumps": {"li": {}}}})
     assert validate_previous(given) is None
+
+
+class Outputs(SimpleNamespace):
+    """Outputs of a run: by name, and asked whether they are there."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in ("trajectory", "restart")
+
+    def __getitem__(self, name: str) -> Any:
+        return None
+
+
+def extended(done: int, steps: int) -> dict[str, Any]:
+    """The ``md`` of the extension of a ramp from 300 to 600 K over 100 steps that came to ``done``."""
+    md = {"steps": 100, "temperature_k": 300.0, "temperature_end_k": 600.0}
+    trajectory = SimpleNamespace(base=SimpleNamespace(attributes={"stopped_by": None}))
+    run = SimpleNamespace(
+        pk=7,
+        outputs=Outputs(trajectory=trajectory, restart=SimpleNamespace(step=done)),
+        inputs=SimpleDict(parameters=orm.Dict({"md": md})),
+    )
+    process = SimpleNamespace(get_builder=lambda: SimpleNamespace(previous=SimpleNamespace()))
+    return dict(builder_to_extend(process, run, steps, None).parameters.get_dict()["md"])
+
+
+class SimpleDict(SimpleNamespace):
+    """Inputs of a run."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in vars(self)
+
+
+def test_the_extension_of_a_ramp_holds_its_end(aiida_profile: Any) -> None:
+    assert extended(100, 200) == {"steps": 200, "temperature_k": 600.0, "temperature_end_k": None}
+    assert extended(50, 100) == {"steps": 100, "temperature_k": 300.0, "temperature_end_k": 600.0}
+    with pytest.raises(ValueError, match="heats or cools until step 100 and is at 50: go on to 100 first"):
+        extended(50, 200)
