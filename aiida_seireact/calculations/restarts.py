@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_seireact.calculations.base import Links
+from aiida_seireact.calculations.placing import place_copy
 from aiida_seireact.data.restart import RestartData
 
 
@@ -18,20 +19,10 @@ def place_restart(restart: RestartData, computer: orm.Computer, name: str, links
     :raises NotExistent: no copy is left.
     :raises ValueError: the only copy is on another computer.
     """
-    elsewhere = None
-    for copy in restart.live_copies():
-        if copy.is_retrieved:
-            links.local_copy.append((copy.node.uuid, copy.file, name))
-        elif copy.node.computer.uuid == computer.uuid:
-            links.remote_symlink.append((computer.uuid, copy.path, name))
-        else:
-            elsewhere = elsewhere or copy
-            continue
-        break
-    else:
-        found = elsewhere or restart.live_copy()  # which raises
+    restart.live_copy()  # which raises if there is none
+    if elsewhere := place_copy(restart.live_copies(), computer, name, links):
         raise ValueError(
-            f"The restart file of step {restart.step} lies on {found.node.computer.label}, this job runs on "
+            f"The restart file of step {restart.step} lies on {elsewhere.node.computer.label}, this job runs on "
             f"{computer.label}: run it there, or retrieve restart files (`retrieve_restart`)."
         )
     return {"file": name, "sha256": restart.sha256, "bytes": restart.base.attributes.get("bytes")}

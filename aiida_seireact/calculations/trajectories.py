@@ -7,6 +7,7 @@ from pathlib import Path
 from aiida import orm
 
 from aiida_seireact.calculations.base import Links
+from aiida_seireact.calculations.placing import place_copy
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 
@@ -27,16 +28,12 @@ def place_run(
         return [f"{name}.npz"]
     files = []
     for number, chunk in enumerate(run.manifest):
-        copy = run.live_copy(chunk["sha256"])
+        run.live_copy(chunk["sha256"])  # which raises if there is none
         suffix = ".dump" + "".join(end for end in (".gz", ".zst") if chunk["file"].endswith(end))
         files.append(f"{name}_{number:04d}{suffix}")
-        if copy.is_retrieved:
-            links.local_copy.append((copy.node.uuid, copy.file, files[-1]))
-        elif copy.node.computer.uuid == computer.uuid:
-            links.remote_symlink.append((computer.uuid, copy.path, files[-1]))
-        else:
+        if elsewhere := place_copy(run.live_copies(chunk["sha256"]), computer, files[-1], links):
             raise ValueError(
-                f"Chunk {copy.file} of trajectory {run.pk} lies on {copy.node.computer.label}, this job runs on "
-                f"{computer.label}: run it there, or retrieve the dump."
+                f"Chunk {elsewhere.file} of trajectory {run.pk} lies on {elsewhere.node.computer.label}, this job runs "
+                f"on {computer.label}: run it there, or retrieve the dump."
             )
     return files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from aiida import orm
@@ -39,8 +40,17 @@ def copies_of(jobs: Iterable[orm.ProcessNode], file: str) -> Iterator[LiveCopy]:
         if file in folder.base.repository.list_object_names():
             yield LiveCopy(folder, file)
     for stash in [found.remote_stash for found in outputs if "remote_stash" in found]:
-        if isinstance(stash, orm.RemoteStashFolderData) and file in stash.source_list:
+        patterns = stash.source_list if isinstance(stash, orm.RemoteStashFolderData) else ()
+        if any(fnmatch(file, pattern) for pattern in patterns):
             yield LiveCopy(stash, file)
     for remote in [found.remote_folder for found in outputs if "remote_folder" in found]:
-        if not remote.is_empty:
+        if file in _names_in(remote):
             yield LiveCopy(remote, file)
+
+
+def _names_in(remote: orm.RemoteData) -> list[str]:
+    """Return what is left in a folder: scratch is purged file by file, by age."""
+    try:
+        return list(remote.listdir())
+    except OSError:
+        return []

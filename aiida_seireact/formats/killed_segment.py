@@ -17,6 +17,7 @@ from pathlib import Path
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.formats.compute_tables import TableError, missing_steps, read_table, save_tables
+from aiida_seireact.formats.halt import STOP_FILE
 from aiida_seireact.formats.lammps_input import FINAL_RESTART_FILE, TURN_RESTART_FILES
 from aiida_seireact.formats.manifest import ManifestError, copy_until
 from aiida_seireact.formats.restart_file import RestartError, restart_step
@@ -192,7 +193,11 @@ def _settled(killed: Path, folder: Path, restart: Path, pieces: Sequence[Piece])
                 _bring(killed / name, folder / name)
         dumps = {name: _bring_dump(file, killed, folder) for name, file in piece.dumps.items()}
         brought.append(Piece(piece.until_step, piece.thermo, dumps, piece.tables))
-    _bring(restart, folder / RESUME_RESTART_FILE)
+    # Copied: where the old LAMMPS still runs on a lost node, it writes to the same file again.
+    shutil.copyfile(restart, folder / RESUME_RESTART_FILE)
+    if restart.name == FINAL_RESTART_FILE and (killed / STOP_FILE).is_file():
+        # It was ended softly, and killed while it packed what it had written: the wish still holds.
+        shutil.copyfile(killed / STOP_FILE, folder / STOP_FILE)
     past = Past(tuple(brought))
     write_json(folder / NOTE, asdict(past))
     return past

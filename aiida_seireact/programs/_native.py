@@ -108,7 +108,8 @@ def end(job: NativeJob, folder: Path, progress: Progress) -> dict[str, Any]:
     facts = read_log(folder / files.LAMMPS_LOG)
     past = read_past(folder)
     begun = job.first_step if past is None else past.step
-    stopped = read_halt(folder, files.LAMMPS_LOG)
+    # A wish that comes with the last step changes nothing.
+    stopped = None if facts.last_step == job.end_step else read_halt(folder, files.LAMMPS_LOG)
     restart = None
     if facts.error is not None:
         stopped = _stopped_by(facts, job)

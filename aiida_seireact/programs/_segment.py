@@ -14,7 +14,7 @@ from aiida_seireact.formats.dump_bytes import packing
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import CheckedFile, LmpJob
 from aiida_seireact.formats.killed_segment import Past, take_over
-from aiida_seireact.formats.lammps_input import FINAL_RESTART_FILE
+from aiida_seireact.formats.lammps_input import FINAL_RESTART_FILE, START_RESTART_FILE
 from aiida_seireact.formats.manifest import (
     ManifestError,
     chunk,
@@ -168,6 +168,11 @@ def check_start(start: CheckedFile, folder: Path) -> None:
     try:
         verify(folder, [start.model_dump()])
     except ManifestError as error:
+        if start.file == START_RESTART_FILE:
+            raise InvalidInput(
+                f"The restart file to go on from can't be used: {error} If scratch was purged, run the segment before "
+                "again with caching off, and retrieve or stash restart files from then on."
+            ) from error
         raise InvalidInput(
             f"The cell to start from can't be used: {error} If its folder was cleaned, build it again: the same recipe "
             "gives the same bytes."
@@ -186,7 +191,10 @@ def manifest(dumps: list[str], folder: Path, pack: str, *, mend: bool = False) -
             continue  # a segment shorter than the dump's interval
         try:
             if mend and not packing(path):
-                drop_broken_end(path)
+                try:
+                    drop_broken_end(path)
+                except ManifestError:
+                    continue  # it flew apart before its first frame was whole
             packed = path if pack == "none" else compress(path, pack)
             chunks.append(chunk(packed))
         except ManifestError as error:

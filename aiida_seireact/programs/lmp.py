@@ -71,7 +71,8 @@ def run(input_file: Path, log: str, job: LmpJob, folder: Path, progress: Progres
             "LAMMPS made no step, since its time was up before the run began: give the job more walltime, or a larger "
             "seconds_max."
         )
-    outputs["stopped_by"] = outputs["stopped_by"] or read_halt(folder, log)
+    if not outputs["done"]:
+        outputs["stopped_by"] = outputs["stopped_by"] or read_halt(folder, log)
     outputs["performance"]["seconds"] = round(time.monotonic() - begun, 3)
     return outputs
 

@@ -63,6 +63,8 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         super().define(spec)
         for name in ("restart", "resume"):
             del spec.inputs[name]
+        # A segment that is ended by the scheduler again and again may still come forward each time.
+        spec.inputs["max_iterations"].default = lambda: orm.Int(10)
         define_previous(spec)
         define_verdict(spec)
         spec.expose_inputs(

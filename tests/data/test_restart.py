@@ -38,7 +38,7 @@ def made_by_job(aiida_localhost, tmp_path):
         folder.base.links.add_incoming(job, LinkType.CREATE, "retrieved")
         folder.store()
         if stash is not None:
-            stashed = orm.RemoteStashFolderData(StashMode.COPY, str(stash), ["final.restart"])
+            stashed = orm.RemoteStashFolderData(StashMode.COPY, str(stash), ["final.*"])
             stashed.computer = computer
             stashed.base.links.add_incoming(job, LinkType.CREATE, "remote_stash")
             stashed.store()
@@ -69,6 +69,17 @@ def test_a_copy_on_another_computer_does_not_hide_one_on_this(made_by_job, aiida
     links = Links()
     place_restart(there, aiida_localhost, "start.restart", links)
     assert links.remote_symlink == [(aiida_localhost.uuid, str(tmp_path / "final.restart"), "start.restart")]
+
+
+def test_a_folder_that_was_purged_file_by_file_is_no_copy(made_by_job, aiida_localhost, tmp_path):
+    restart = made_by_job(retrieved=False, sha256="b" * 64)
+    folder = orm.RemoteData(remote_path=str(tmp_path), computer=aiida_localhost)
+    folder.base.links.add_incoming(restart.creator, LinkType.CREATE, "remote_folder")
+    folder.store()
+    (tmp_path / "in.lammps").write_text("left")
+    assert list(restart.live_copies()) == []
+    (tmp_path / "final.restart").write_text("left too")
+    assert restart.live_copy().path == str(tmp_path / "final.restart")
 
 
 def test_a_run_of_the_same_content_lends_its_copy(made_by_job):

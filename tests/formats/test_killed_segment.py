@@ -169,3 +169,23 @@ def test_frames_are_counted_by_their_stride(tmp_path: Path, every: int) -> None:
     )
     assert past is None
     assert f"of the {1 + 40 // every} frames" in told[0]
+
+
+def test_a_wish_outlives_a_kill_while_dumps_are_packed(tmp_path: Path) -> None:
+    source = killed(tmp_path / "a", begun=0, came_to=40, restarts={"final.restart": 40})
+    (source / "STOP").write_text("asked: enough")
+    past, _ = take(source, tmp_path / "b")
+    assert past is not None
+    assert (tmp_path / "b" / "STOP").read_text() == "asked: enough"
+    # Of a run that was killed before it could follow the wish, nothing is known of its end.
+    (source / "final.restart").rename(source / "restart.1")
+    take(source, tmp_path / "c")
+    assert not (tmp_path / "c" / "STOP").exists()
+
+
+def test_what_a_lost_node_still_writes_is_not_gone_on_from(tmp_path: Path) -> None:
+    source = killed(tmp_path / "a", begun=0, came_to=47, restarts={"restart.1": 40})
+    take(source, tmp_path / "b")
+    with (source / "restart.1").open("r+b") as stream:
+        stream.write(b"another")
+    assert restart_step(tmp_path / "b" / RESUME_RESTART_FILE) == 40

@@ -368,6 +368,14 @@ def test_a_disk_that_fills_ends_the_run_before_it_is_full(folder: Path, monkeypa
     assert outputs["manifest"][0]["last_step"] == 10
 
 
+def test_a_wish_that_comes_with_the_last_step_changes_nothing(folder: Path) -> None:
+    write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
+    (folder / "STOP").write_text("asked: enough")
+    outputs = run(folder, segment(steps=10))
+    assert outputs["done"]
+    assert outputs["stopped_by"] is None
+
+
 def test_a_file_ends_the_run_softly(folder: Path) -> None:
     write_data(folder / "structure.data", crystal((2, 2, 2)), SPECIES)
     (folder / "STOP").write_text("asked: enough")

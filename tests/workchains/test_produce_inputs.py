@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_seireact.calculations.native_lammps import validate_devices
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
@@ -89,3 +90,9 @@ def test_the_extension_of_a_ramp_holds_its_end(aiida_profile: Any) -> None:
     assert extended(50, 100) == {"steps": 100, "temperature_k": 300.0, "temperature_end_k": 600.0}
     with pytest.raises(ValueError, match="heats or cools until step 100 and is at 50: go on to 100 first"):
         extended(50, 200)
+
+
+def test_devices_change_no_result(aiida_profile: Any) -> None:
+    assert validate_devices(orm.Dict({"arguments": ["-screen", "none"]}), None) is None
+    assert "-var changes what is computed" in str(validate_devices(orm.Dict({"arguments": ["-var", "x", "1"]}), None))
+    assert "devices don't fit: gpus" in str(validate_devices(orm.Dict({"gpus": 4}), None))

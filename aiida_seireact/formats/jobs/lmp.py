@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.lammps_command import BYTES_AN_ATOM
@@ -68,6 +68,16 @@ class NativeJob(LmpJob):
     sliced: bool = Field(False, description="they are slices (MIG)")
 
 
+# Of LAMMPS's command line: variables, styles, inputs, and what is written where.
+CHANGE_RESULTS = frozenset(
+    f"-{word}"
+    for word in (
+        *("var", "v", "suffix", "sf", "in", "i", "log", "l", "partition", "p", "reorder", "ro", "skiprun", "sr"),
+        *("restart2data", "r2data", "restart2dump", "r2dump", "restart2info", "r2info", "plog", "pl"),
+    )
+)
+
+
 class DeviceSettings(Job):
     """What a LAMMPS that is not seireact-lmp computes on; nothing here changes a result."""
 
@@ -85,7 +95,14 @@ class DeviceSettings(Job):
         True, description="compare the first energy of one rank with that of all, up to `check_atoms_max` atoms"
     )
     check_atoms_max: int = Field(100_000, ge=1, description="atoms that one rank is trusted to hold")
-    arguments: list[str] = Field([], description="further arguments of `lmp`")
+    arguments: list[str] = Field([], description="further arguments of `lmp` that change no result")
+
+    @field_validator("arguments")
+    @classmethod
+    def _change_no_result(cls, arguments: list[str]) -> list[str]:
+        if found := [word for word in arguments if word in CHANGE_RESULTS]:
+            raise ValueError(f"{found[0]} changes what is computed or where it goes: use md.user_block for that")
+        return arguments
 
 
 class ContactSettings(Job):
