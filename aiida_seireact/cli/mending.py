@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -13,7 +10,7 @@ from pathlib import Path
 from aiida.common import timezone
 from aiida.common.exceptions import ConfigurationError
 from aiida.engine.daemon.client import DaemonClient, DaemonException, get_daemon_client
-from aiida.engine.processes.control import get_active_processes, play_processes
+from aiida.engine.processes.control import get_active_processes, iterate_process_tasks, play_processes
 from aiida.manage import get_config, get_manager
 from aiida.orm import CalcFunctionNode, ProcessNode, QueryBuilder, WorkFunctionNode
 from plumpy.process_states import ProcessState
@@ -62,7 +59,7 @@ def mend(say: Say = lambda line: None) -> list[str]:
 
     queue = TaskQueue.of_profile()
     active = [node.pk for node in get_active_processes()]
-    revived = queue.repair(active) if queue is not None else _repair_by_verdi(profile.name, client)
+    revived = queue.repair(active) if queue is not None else repair_rabbitmq(active)
     tell(
         f"Gave {len(revived)} of {len(active)} unfinished processes their task again."
         if revived
@@ -172,15 +169,35 @@ def close(node: ProcessNode) -> None:
     node.seal()
 
 
-def _repair_by_verdi(profile: str, client: DaemonClient) -> list[int]:
-    command = [sys.executable, "-m", "aiida", "-p", profile, "process", "repair", "--force"]
-    repair = subprocess.run(command, capture_output=True, text=True, env=client.get_env(), check=False)
-    if repair.returncode:
+def repair_rabbitmq(active: Iterable[int]) -> list[int]:
+    """Give every active process exactly one task in RabbitMQ; return those that had none. The daemon must be stopped.
+
+    `verdi process repair --force` (aiida-core 2.9.4) would also end every connection to the profile's database, that of
+    this process among them.
+
+    :raises RuntimeError: RabbitMQ does not answer.
+    """
+    manager = get_manager()
+    # It may be connected to one that is gone.
+    manager.reset_broker()
+    wanted = set(active)
+    try:
+        for task in iterate_process_tasks(manager.get_broker()):
+            pk = task.body.get("args", {}).get("pid")
+            if pk in wanted:
+                # What is not answered goes back to the queue.
+                wanted.remove(pk)
+            else:
+                with task.processing() as outcome:
+                    outcome.set_result(False)
+        for pk in sorted(wanted):
+            manager.get_process_controller().continue_process(pk, nowait=False, no_reply=True)
+    except (ConnectionError, TimeoutError) as error:
         raise RuntimeError(
-            f"`verdi process repair` failed ({repair.stderr.strip()[-300:]}). The daemon is stopped; nothing "
-            "is lost: make room if the disk is full, and mend again."
-        )
-    return [int(pk) for pk in re.findall(r"Revived process `(\d+)`", repair.stdout + repair.stderr)]
+            f"RabbitMQ does not answer ({error}). The daemon is stopped; nothing is lost: start RabbitMQ "
+            "(`sudo systemctl start rabbitmq-server`), and mend again."
+        ) from error
+    return sorted(wanted)
 
 
 def _play(nodes: Iterable[ProcessNode], *, seconds: float = 60.0) -> list[ProcessNode]:
