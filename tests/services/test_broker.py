@@ -11,12 +11,13 @@ import time
 import pytest
 from aiida import orm
 from aiida.engine import submit
+from aiida.engine.processes.control import get_process_tasks
 from aiida.manage import get_manager
 
 from aiida_seireact.cli.daemon_parts import daemon_processes
 from aiida_seireact.cli.demo_daemon import await_broker
 from aiida_seireact.cli.doubled import doubled_processes
-from aiida_seireact.cli.mending import clear_up, forget_dead_daemon, mend
+from aiida_seireact.cli.mending import clear_up, forget_dead_daemon, mend, repair_rabbitmq
 from aiida_seireact.workchains.react import ReactWorkChain
 from tests.services.jobs import small_cell, small_sample
 from tests.workflow.conftest import describe, wait_for, wait_until
@@ -53,6 +54,18 @@ def kill_broker_with_the_daemon(services, daemon) -> None:
     get_manager().reset_broker()
     get_manager().reset_runner()
     await_broker()
+
+
+def test_every_process_gets_one_task_and_no_other_has_one(services, daemon):
+    manager = get_manager()
+    daemon.stop_daemon(wait=True)
+    for pk in (101, 101, 102, 104):
+        manager.get_process_controller().continue_process(pk, no_reply=True)
+    assert repair_rabbitmq([101, 102, 103]) == [103]
+    assert sorted(get_process_tasks(manager.get_broker())) == [101, 102, 103]
+    assert repair_rabbitmq([]) == []
+    assert get_process_tasks(manager.get_broker()) == []
+    daemon.start_daemon(number_workers=2)
 
 
 def some_jobs() -> list[orm.CalcJobNode]:
