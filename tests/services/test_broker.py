@@ -98,6 +98,7 @@ def test_workers_that_outlive_the_broker_lose_nothing(services, daemon):
     print(*said, sep="\n")
 
 
+@pytest.mark.slow
 def test_a_workflow_that_submits_without_a_broker_is_submitted_again(services, daemon):
     """aiida-core ends it with an exception. The how-to says: mend, submit again; what was done is not done again."""
     top = submit(small_sample())
