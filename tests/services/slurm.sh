@@ -32,9 +32,8 @@ SelectTypeParameters=CR_Core
 MpiDefault=none
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0
 KillWait=5
-# squeue forgets what ended longer ago than this; on a busy machine tests ask later than after the default of 5 minutes.
+# squeue forgets what ended longer ago than this, and on a busy machine tests ask late.
 MinJobAge=86400
-MinJobAge=60
 ReturnToService=2
 # Four, whatever the machine has: a job that waits for its time limit must not hold the others up.
 SlurmdParameters=config_overrides
