@@ -178,8 +178,9 @@ def repair_rabbitmq(active: Iterable[int]) -> list[int]:
     :raises RuntimeError: RabbitMQ does not answer.
     """
     manager = get_manager()
-    # It may be connected to one that is gone.
+    # Both may be connected to one that is gone, and a runner that keeps a closed connection can't submit any more.
     manager.reset_broker()
+    manager.reset_runner()
     wanted = set(active)
     try:
         for task in iterate_process_tasks(manager.get_broker()):
