@@ -87,7 +87,7 @@ def by_seireact_lmp(folder: Path, steps: int) -> dict[str, Any]:
 
     torch._inductor.aoti_load_package = timed
     (folder / "in.lammps").write_text(script(steps))
-    lmp.run(folder / "in.lammps", "log.embedded", LmpJob(compress=False), folder, lambda line: None)
+    lmp.run(folder / "in.lammps", "log.embedded", LmpJob(compress="none"), folder, lambda line: None)
     return {**models[0].seconds_a_step(), **told_by_lammps(folder, "log.embedded")}
 
 
