@@ -10,20 +10,21 @@ from aiida_seireact.calculations.base import Links
 from aiida_seireact.data.copies import LiveCopy
 
 
-def place_copy(copies: Iterable[LiveCopy], computer: orm.Computer, name: str, links: Links) -> LiveCopy | None:
+def place_copy(
+    copies: Iterable[LiveCopy], computer: orm.Computer, name: str, links: Links
+) -> tuple[bool, LiveCopy | None]:
     """Put the first copy that can be reached in place as ``name``: copied from the repository, or linked.
 
     :param computer: of the job.
-    :returns: None; or, if all copies lie on other computers, the first of them. Also None if there is no copy: ask
-        `live_copy`, which says so.
+    :returns: whether there was one; and if not, the first copy on another computer, None if there is none at all.
     """
     elsewhere = None
     for copy in copies:
         if copy.is_retrieved:
             links.local_copy.append((copy.node.uuid, copy.file, name))
-            return None
+            return True, None
         if copy.node.computer.uuid == computer.uuid:
             links.remote_symlink.append((computer.uuid, copy.path, name))
-            return None
+            return True, None
         elsewhere = elsewhere or copy
-    return elsewhere
+    return False, elsewhere

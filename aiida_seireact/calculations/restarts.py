@@ -19,8 +19,9 @@ def place_restart(restart: RestartData, computer: orm.Computer, name: str, links
     :raises NotExistent: no copy is left.
     :raises ValueError: the only copy is on another computer.
     """
-    restart.live_copy()  # which raises if there is none
-    if elsewhere := place_copy(restart.live_copies(), computer, name, links):
+    is_placed, elsewhere = place_copy(restart.live_copies(), computer, name, links)
+    if not is_placed:
+        elsewhere = elsewhere or restart.live_copy()  # which says that there is none
         raise ValueError(
             f"The restart file of step {restart.step} lies on {elsewhere.node.computer.label}, this job runs on "
             f"{computer.label}: run it there, or retrieve restart files (`retrieve_restart`)."

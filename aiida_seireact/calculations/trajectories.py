@@ -28,10 +28,11 @@ def place_run(
         return [f"{name}.npz"]
     files = []
     for number, chunk in enumerate(run.manifest):
-        run.live_copy(chunk["sha256"])  # which raises if there is none
         suffix = ".dump" + "".join(end for end in (".gz", ".zst") if chunk["file"].endswith(end))
         files.append(f"{name}_{number:04d}{suffix}")
-        if elsewhere := place_copy(run.live_copies(chunk["sha256"]), computer, files[-1], links):
+        is_placed, elsewhere = place_copy(run.live_copies(chunk["sha256"]), computer, files[-1], links)
+        if not is_placed:
+            elsewhere = elsewhere or run.live_copy(chunk["sha256"])  # which says that there is none
             raise ValueError(
                 f"Chunk {elsewhere.file} of trajectory {run.pk} lies on {elsewhere.node.computer.label}, this job runs "
                 f"on {computer.label}: run it there, or retrieve the dump."

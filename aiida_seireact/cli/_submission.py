@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import ProcessNode
+
+    from aiida_seireact.workchains.protocol import ProtocolMixin
 
 
 def checked(builder: ProcessBuilder) -> ProcessBuilder:
@@ -24,32 +26,61 @@ def checked(builder: ProcessBuilder) -> ProcessBuilder:
     return builder
 
 
-def submit(builder: ProcessBuilder, *, wait: bool) -> ProcessNode:
-    """Submit, say how to look at it, and stay until it is done if asked.
-
-    :raises click.ClickException: it was waited for, and failed.
-    """
+def submit(builder: ProcessBuilder) -> ProcessNode:
+    """Submit, and say how to look at it."""
     from aiida import engine
-
-    from aiida_seireact.cli.watchdog import signs_of_trouble
 
     node = engine.submit(builder)
     click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact watch {node.pk}")
-    for sign in signs_of_trouble():
-        click.secho(f"{sign} `aiida-seireact doctor --mend` looks after it.", fg="yellow", err=True)
-    while wait and not node.is_terminated:
-        time.sleep(1.0)
-    if wait and not node.is_finished_ok:
-        raise click.ClickException(node.exit_message or f"{node.process_label} <{node.pk}> did not finish.")
     return node
 
 
+def tell_trouble() -> None:
+    """Say why nobody may work on what was submitted."""
+    from aiida_seireact.cli.watchdog import signs_of_trouble
+
+    for sign in signs_of_trouble():
+        click.secho(f"{sign} `aiida-seireact doctor --mend` looks after it.", fg="yellow", err=True)
+
+
+def follow(node: ProcessNode, line_of: Callable[[Any], str]) -> Any:
+    """Wait until a process has ended, and return it; say how far it is.
+
+    :param line_of: returns that in a line; told when it changes.
+    :raises click.ClickException: nobody works on it.
+    """
+    from aiida_seireact.cli.watchdog import signs_of_trouble
+
+    told = ""
+    while not node.is_terminated:
+        for sign in signs_of_trouble():
+            raise click.ClickException(
+                f"{sign} The process is kept: `aiida-seireact doctor --mend`, then "
+                f"`aiida-seireact status {node.pk} --follow`."
+            )
+        if (line := line_of(node)) != told:
+            click.echo(told := line, err=True)
+        time.sleep(1.0)
+    return node
+
+
+def list_protocols(context: click.Context, workchain: type[ProtocolMixin]) -> None:
+    """Print the protocols of a WorkChain, each with a sentence, and leave."""
+    default = workchain.get_default_protocol()
+    for name, description in workchain.get_available_protocols().items():
+        click.echo(f"{name}{' (default)' if name == default else ''}: {description}")
+    context.exit()
+
+
 def scheduler_options(
-    walltime_hours: float | None, nodes: int, ranks: int, queue: str | None, account: str | None
+    *, walltime: float | None, nodes: int, ranks: int, queue: str | None, account: str | None
 ) -> dict[str, Any]:
-    """Return options of AiiDA's jobs, without those that nobody named."""
+    """Return options of AiiDA's jobs, without those that nobody named.
+
+    :param walltime: hours.
+    """
     options: dict[str, Any] = {"resources": {"num_machines": nodes, "num_mpiprocs_per_machine": ranks}}
-    if walltime_hours is not None:
-        options["max_wallclock_seconds"] = round(walltime_hours * 3600)
+    if walltime is not None:
+        options["max_wallclock_seconds"] = round(walltime * 3600)
     named: Mapping[str, Any] = {"queue_name": queue, "account": account}
     return {**options, **{name: value for name, value in named.items() if value is not None}}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_seireact.cli._profile import load, profile_option, without_tracebacks
+from aiida_seireact.cli._submission import checked
 
 if TYPE_CHECKING:
     from aiida_seireact.formats.recipe import Recipe
@@ -221,8 +222,5 @@ def _submit(recipe: Recipe, output: Output) -> None:
     builder.recipe = orm.Dict(recipe.content())
     if output.types:
         builder.parameters = orm.Dict({"species": list(output.types)})
-    problem = BuildWorkChain.spec().inputs.validate(builder._inputs(prune=True))
-    if problem is not None:
-        raise click.ClickException(" ".join(problem.message.split()))
-    node = submit(builder)
+    node = submit(checked(builder))
     click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact status {node.pk} --follow")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_seireact.cli._profile import load, load_node, profile_option
+from aiida_seireact.cli._submission import checked, follow, list_protocols, tell_trouble
 from aiida_seireact.cli.demo_overrides import read_overrides
 
 if TYPE_CHECKING:
@@ -81,23 +82,22 @@ def label(
     node = submit(builder)
     click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact status {node.pk} --follow")
     if wait:
-        conclude(follow(node), output)
+        conclude(follow(node, _labelled_so_far), output)
         return
-    from aiida_seireact.cli.watchdog import signs_of_trouble
+    tell_trouble()
 
-    for sign in signs_of_trouble():
-        click.secho(f"{sign} `aiida-seireact doctor --mend` looks after it.", fg="yellow", err=True)
+
+def _labelled_so_far(node: WorkChainNode) -> str:
+    from aiida_seireact.cli.progress import progress_of
+
+    return f"{progress_of(node).n_labels} of {len(node.inputs.frames)} frames labelled"
 
 
 def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if not wanted:
-        return
-    from aiida_seireact.workchains.label import LabelWorkChain
+    if wanted:
+        from aiida_seireact.workchains.label import LabelWorkChain
 
-    default = LabelWorkChain.get_default_protocol()
-    for name, description in LabelWorkChain.get_available_protocols().items():
-        click.echo(f"{name}{' (default)' if name == default else ''}: {description}")
-    context.exit()
+        list_protocols(context, LabelWorkChain)
 
 
 def read_frames(name: str) -> FramesData:
@@ -167,10 +167,7 @@ def build(
         builder = LabelWorkChain.get_builder_from_protocol(frames, code=code, protocol=protocol, overrides=overrides)
     except (ValueError, NotExistent) as error:
         raise click.ClickException(str(error)) from None
-    problem = LabelWorkChain.spec().inputs.validate(builder._inputs(prune=True))
-    if problem is not None:
-        raise click.ClickException(" ".join(problem.message.split()))
-    return builder
+    return checked(builder)
 
 
 def tell_plan(builder: ProcessBuilder) -> None:
@@ -190,30 +187,6 @@ def tell_plan(builder: ProcessBuilder) -> None:
         f"{len(known)} labelled already, {len(frames) - len(wanted)} given twice, {left} to compute in "
         f"{-(-left // size)} batches"
     )
-
-
-def follow(node: WorkChainNode) -> WorkChainNode:
-    """Wait until the process has ended; say how far it is, and why it waits.
-
-    :raises click.ClickException: nobody works on it.
-    """
-    import time
-
-    from aiida_seireact.cli.progress import progress_of
-    from aiida_seireact.cli.watchdog import signs_of_trouble
-
-    told = ""
-    while not node.is_terminated:
-        for sign in signs_of_trouble():
-            raise click.ClickException(
-                f"{sign} The process is kept: `aiida-seireact doctor --mend`, then "
-                f"`aiida-seireact status {node.pk} --follow`."
-            )
-        line = f"{progress_of(node).n_labels} of {len(node.inputs.frames)} frames labelled"
-        if line != told:
-            click.echo(told := line, err=True)
-        time.sleep(1.0)
-    return node
 
 
 def conclude(node: WorkChainNode, output: Path | None) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_seireact.cli._profile import load, load_node, load_process, profile_option
-from aiida_seireact.cli._submission import checked, scheduler_options, submit
+from aiida_seireact.cli._submission import checked, follow, list_protocols, scheduler_options, submit, tell_trouble
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
+    from aiida.orm import ProcessNode
 
     from aiida_seireact.data.potential import PotentialData
 
@@ -78,13 +79,9 @@ def produce(
     kokkos: bool,
     gpu_memory: float | None,
     overrides: Path | None,
-    walltime: float | None,
-    nodes: int,
-    ranks: int,
-    queue: str | None,
-    account: str | None,
     dry_run: bool,
     wait: bool,
+    **jobs: Any,
 ) -> None:
     """Run MD of STRUCTURE with a compiled model, over as many jobs as it takes, and lose no step.
 
@@ -102,7 +99,7 @@ def produce(
     """
     from aiida_seireact.cli.demo_overrides import read_overrides
 
-    options = scheduler_options(walltime, nodes, ranks, queue, account)
+    options = scheduler_options(**jobs)
     devices = {"gpus_per_node": gpus, "kokkos": kokkos, "gpu_memory_gb": gpu_memory}
     values = read_overrides(overrides)
     load(profile)
@@ -111,11 +108,7 @@ def produce(
     codes = (code, companion)
     builder = build(structure, potential, protocol, values, md, ns, segment_ns, codes, options)
     give_devices(builder, devices)
-    tell_plan(checked(builder))
-    if dry_run:
-        click.echo("Nothing was submitted (--dry-run).")
-        return
-    submit(builder, wait=wait)
+    tell_and_submit(builder, dry_run=dry_run, wait=wait)
 
 
 @click.command("extend", context_settings={"help_option_names": ["-h", "--help"]})
@@ -129,13 +122,9 @@ def extend(
     run: str,
     ns: float | None,
     steps: int | None,
-    walltime: float | None,
-    nodes: int,
-    ranks: int,
-    queue: str | None,
-    account: str | None,
     dry_run: bool,
     wait: bool,
+    **jobs: Any,
 ) -> None:
     """Go on with RUN, a ProduceWorkChain that has ended, with all but its length as it was.
 
@@ -167,27 +156,40 @@ def extend(
     md = SegmentSettings.model_validate(node.inputs.parameters.get_dict()).md
     wanted = steps or (md.steps if ns is None else round(ns * FS_PER_NS / md.timestep_fs))
     try:
-        builder = ProduceWorkChain.get_builder_to_extend(
-            node, wanted, scheduler_options(walltime, nodes, ranks, queue, account)
-        )
+        builder = ProduceWorkChain.get_builder_to_extend(node, wanted, scheduler_options(**jobs))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    tell_and_submit(builder, dry_run=dry_run, wait=wait)
+
+
+def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from aiida_seireact.workchains.produce import ProduceWorkChain
+
+        list_protocols(context, ProduceWorkChain)
+
+
+def tell_and_submit(builder: ProcessBuilder, *, dry_run: bool, wait: bool) -> None:
+    """Say what would run, and submit it unless it is a dry run.
+
+    :raises click.ClickException: what does not fit; or it was waited for, and failed.
+    """
     tell_plan(checked(builder))
     if dry_run:
         click.echo("Nothing was submitted (--dry-run).")
         return
-    submit(builder, wait=wait)
+    node = submit(builder)
+    if not wait:
+        tell_trouble()
+    elif not follow(node, _pace).is_finished_ok:
+        raise click.ClickException(node.exit_message or f"{node.process_label} <{node.pk}> did not finish.")
 
 
-def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if not wanted:
-        return
-    from aiida_seireact.workchains.produce import ProduceWorkChain
+def _pace(node: ProcessNode) -> str:
+    from aiida_seireact.cli.production import sentence
+    from aiida_seireact.cli.progress import progress_of
 
-    default = ProduceWorkChain.get_default_protocol()
-    for name, description in ProduceWorkChain.get_available_protocols().items():
-        click.echo(f"{name}{' (default)' if name == default else ''}: {description}")
-    context.exit()
+    return "; ".join(map(sentence, progress_of(node).productions))
 
 
 def build(

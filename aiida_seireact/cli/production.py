@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from aiida_seireact.calculations.native_lammps import devices_of, is_embedded, n_ranks_of
 from aiida_seireact.cli.family import Member
 from aiida_seireact.cli.render.words import duration
-from aiida_seireact.formats.halt import ASKED, DISK
+from aiida_seireact.formats.halt import SOUND
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.run_tail import RunTail
 from aiida_seireact.science.segments import FS_PER_NS, ledger_of
@@ -159,7 +159,7 @@ def can_go_on(run: Run) -> bool:
     if not run.chain.is_terminated or run.chain.is_job or not {"trajectory", "restart"} <= set(run.node.outputs):
         return False
     stopped = run.node.outputs.trajectory.base.attributes.get("stopped_by", None)
-    sound = stopped is None or stopped["reason"] in (ASKED, DISK)
+    sound = stopped is None or stopped["reason"] in SOUND
     return sound and run.node.outputs.restart.step < run.settings.md.steps
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_seireact.cli._profile import load, profile_option
+from aiida_seireact.cli._submission import checked
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -220,9 +221,7 @@ def _submit(
             )  # fmt: skip
         except NotExistent as error:
             raise click.ClickException(str(error)) from None
-    problem = ProductsWorkChain.spec().inputs.validate(builder._inputs(prune=True))
-    if problem is not None:
-        raise click.ClickException(" ".join(problem.message.split()))
+    checked(builder)
     if dry_run:
         looked_at = builder.phases.get_list() if "phases" in builder else []
         click.echo(f"{', '.join(looked_at) or 'the entries'}: nothing was submitted (--dry-run).")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_seireact.cli._profile import load, profile_option, without_tracebacks
+from aiida_seireact.cli._submission import checked
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -230,7 +231,4 @@ def build(
         raise click.ClickException(" ".join(str(error).split())) from None
     if labeller is not None:
         builder.label = orm.Dict({"calculator": {"name": labeller}})
-    problem = SampleWorkChain.spec().inputs.validate(builder._inputs(prune=True))
-    if problem is not None:
-        raise click.ClickException(" ".join(problem.message.split()))
-    return builder
+    return checked(builder)

@@ -12,6 +12,8 @@ from typing import Any
 
 STOP_FILE = "STOP"
 HEALTH, ASKED, DISK = "health", "asked", "disk"
+# Of these, what is there is sound, and can be gone on with.
+SOUND = (ASKED, DISK)
 CHECK_EVERY = 10
 # Room for what is written at the end: restart file and final cell, about 200 bytes an atom.
 DISK_FREE_MIN_MB = 200
@@ -49,7 +51,7 @@ def read_halt(folder: Path, log: str) -> dict[str, Any] | None:
         return None
     name, step = found[-1][1], int(found[-1][2])
     if name == DISK:
-        message = f"{DISK}: less than {DISK_FREE_MIN_MB} MB and 200 bytes an atom are free on the disk of {folder}"
+        message = f"{DISK}: less than {DISK_FREE_MIN_MB} MB and 200 bytes an atom are free on its disk"
         return {"reason": DISK, "step": step, "message": message}
     message = _wish(folder / STOP_FILE)
     return {"reason": HEALTH if message.startswith(HEALTH) else ASKED, "step": step, "message": message}

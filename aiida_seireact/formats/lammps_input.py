@@ -16,9 +16,7 @@ from ase.io.lammpsdata import write_lammps_data
 
 from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.halt import halt_lines
-from aiida_seireact.formats.lammps_settings import DUMP_FILE as DUMP_FILE
-from aiida_seireact.formats.lammps_settings import FS_PER_PS
-from aiida_seireact.formats.lammps_settings import MdSettings as MdSettings
+from aiida_seireact.formats.lammps_settings import DUMP_FILE, FS_PER_PS, MdSettings
 from aiida_seireact.formats.md_groups import ALL, MOVING, MOVING_TEMPERATURE, group_lines, moving_lines
 from aiida_seireact.formats.md_outputs import COLUMNS, compute_lines, dump_file, dump_lines
 

@@ -68,7 +68,11 @@ class LammpsParser(ProgramParser):
         if stopped is not None and stopped["reason"] == ASKED:
             return self.exit_codes.ERROR_STOPPED_ON_REQUEST.format(step=stopped["step"], message=message)
         if stopped is not None and stopped["reason"] == DISK:
-            return self.exit_codes.ERROR_DISK_FULL.format(message=f"{message}: make room and go on from there.")
+            # The folder is told here only: in the outputs it would be content, and part of their hash.
+            where = self.node.get_remote_workdir()
+            return self.exit_codes.ERROR_DISK_FULL.format(
+                message=f"{message} ({where}): make room and go on from there."
+            )
         return None
 
     def _species(self) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,26 @@ _NEIGHBOUR_MASK = 0x1FFFFFFF
 _FLAGS = {"AVX512": "avx512f", "AVX2": "avx2"}
 
 
+# LAMMPS's words for it, and those of its pair styles.
+_LOST = re.compile(r"lost atoms|non-numeric|out of range atoms|too many neighbor|not numbers|\bnan\b", re.IGNORECASE)
+
+
 class FlewApart(ProgramFailed):
     """The structure went where the model can't follow; with a stop rule that ends a run, and is a result."""
+
+    @classmethod
+    def told_by(cls, reason: str, step: int) -> FlewApart | None:
+        """Return the error if LAMMPS's ``reason`` to end at ``step`` means that, None if it means something else."""
+        if _LOST.search(reason) is None:
+            return None
+        return cls(
+            f"The structure flew apart at step {step} ({reason}): the model does not know where it went; use a shorter "
+            "time step, a stop rule, or train on such frames."
+        )
+
+    def as_stop(self, step: int) -> dict[str, Any]:
+        """Return it as the reason of a stop."""
+        return {"reason": "blow-up", "step": step, "message": f"blow-up: {self}"}
 
 
 def check_model(path: Path, species: list[str]) -> CompiledCard:

@@ -25,7 +25,6 @@ PROGRESS_EVERY_S = 5.0
 MASS_TOLERANCE_U = 0.1
 # Dump styles whose files the manifest reads; others stay as LAMMPS wrote them and are not listed.
 _DUMP_STYLES = {"custom", "atom", "custom/gz", "atom/gz"}
-_LOST = re.compile(r"lost atoms|non-numeric|out of range atoms|too many neighbor|nan", re.IGNORECASE)
 
 
 class Segment:
@@ -174,12 +173,8 @@ class Segment:
         reason = re.sub(r"\s+", " ", message.split("(src")[0].replace("ERROR on proc 0:", "").replace("ERROR:", ""))
         reason = reason.strip().rstrip(".")
         if running:
-            if _LOST.search(reason):
-                return FlewApart(
-                    f"The structure flew apart at step {self._step()} ({reason}): the model does not know "
-                    "where it went; "
-                    "use a shorter time step, a stop rule, or train on such frames."
-                )
+            if flew_apart := FlewApart.told_by(reason, self._step()):
+                return flew_apart
             return ProgramFailed(
                 f"LAMMPS stopped at step {self._step()} in line {command.line} of the input: {reason}."
             )
@@ -195,7 +190,7 @@ class Segment:
         if self.rule is None:
             raise error
         self.flew_apart = True
-        self.stopped = {"reason": "blow-up", "step": self._step(), "message": f"blow-up: {error}"}
+        self.stopped = error.as_stop(self._step())
         self.progress(self.stopped["message"])
 
     def outputs(self) -> dict[str, Any]:

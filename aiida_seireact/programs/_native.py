@@ -7,7 +7,6 @@ refuses takes the input away, so that LAMMPS ends at once, and its reason stays 
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import time
@@ -24,10 +23,10 @@ from aiida_seireact.formats.killed_segment import read_past
 from aiida_seireact.formats.lammps_command import CommandError, refuse_other_devices
 from aiida_seireact.formats.lammps_log import LogFacts, read_log
 from aiida_seireact.formats.thermo import ThermoError, load_thermo, read_thermo
+from aiida_seireact.programs._fix_external import FlewApart
 from aiida_seireact.programs._program import Progress
 from aiida_seireact.programs._segment import check_start, conclude, counted, restart_of, take_over_killed
 
-LOST = re.compile(r"lost atoms|non-numeric|out of range atoms|too many neighbor|not numbers|\bnan\b", re.IGNORECASE)
 BEGUN = "begun"
 # Energies of one rank and of several are sums in another order: float32 noise is 2e-6 eV/Å of a force.
 ENERGY_DIFFERENCE_MAX_EV_PER_ATOM = 1e-5
@@ -151,15 +150,12 @@ def _stopped_by(facts: LogFacts, job: NativeJob) -> dict[str, Any]:
     """
     if facts.last_step < 0:
         raise InvalidInput(f"LAMMPS refuses the input: {facts.error}")
-    if LOST.search(str(facts.error)) is None:
+    flew_apart = FlewApart.told_by(str(facts.error), facts.last_step)
+    if flew_apart is None:
         raise ProgramFailed(f"LAMMPS stopped at step {facts.last_step}: {facts.error}")
-    message = (
-        f"The structure flew apart at step {facts.last_step} ({facts.error}): the model does not know where it went; "
-        "use a shorter time step, a stop rule, or train on such frames."
-    )
     if job.stop is None:
-        raise ProgramFailed(message)
-    return {"reason": "blow-up", "step": facts.last_step, "message": f"blow-up: {message}"}
+        raise flew_apart
+    return flew_apart.as_stop(facts.last_step)
 
 
 def _first_volume(folder: Path) -> float | None:

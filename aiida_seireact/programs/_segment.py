@@ -132,12 +132,17 @@ def restart_of(folder: Path, last_step: int) -> dict[str, Any] | None:
 
 
 def _thermo(folder: Path, log: str, past: Past | None) -> str | None:
-    """Write the thermo table of all tries; None where the input of somebody else has none that can be read."""
+    """Write the thermo table of all tries; None where the input of somebody else has none that can be read.
+
+    :raises ProgramFailed: earlier tries have one, and this one none that goes on from it.
+    """
     try:
         own = read_thermo(folder / log)
         tables = [load_thermo(folder / piece.thermo) for piece in past.pieces] if past else []
         save_thermo(folder / files.THERMO, joined([*tables, own]))
-    except ThermoError:
+    except ThermoError as error:
+        if past is not None:
+            raise ProgramFailed(str(error)) from error
         return None
     return files.THERMO
 

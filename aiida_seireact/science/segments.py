@@ -98,6 +98,15 @@ def seams_of(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def judged(seams: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the ``complaint`` about seams, an empty string if there is none, and the ``limits`` that it goes by."""
+    limits = {
+        "energy_jump_max_ev_per_atom": ENERGY_JUMP_MAX_EV_PER_ATOM,
+        "volume_jump_max": VOLUME_JUMP_MAX,
+    }
+    return {"complaint": complaint_of(seams), "limits": limits}
+
+
 def complaint_of(seams: Sequence[Mapping[str, Any]]) -> str:
     """Return what is wrong with the first seam that is more than rounding, an empty string if none is."""
     for seam in seams:

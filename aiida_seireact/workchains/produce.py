@@ -26,7 +26,6 @@ from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
-from aiida_seireact.science.segments import complaint_of
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.codes import find_code, find_lammps
 from aiida_seireact.workchains.produce_chain import (
@@ -271,7 +270,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
     def results(self) -> ExitCode | None:
         """Attach the whole run, unless its segments don't fit together."""
         self._attach()
-        if "seams" in self.outputs and (message := complaint_of(self.outputs["seams"]["seams"])):
+        if "seams" in self.outputs and (message := self.outputs["seams"]["complaint"]):
             return self.exit_codes.ERROR_SEAM.format(message=message)
         return None
 

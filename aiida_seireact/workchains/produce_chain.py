@@ -11,7 +11,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec
 from aiida_seireact.calculations.functions.production import join_segments, keep_ledger
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
-from aiida_seireact.formats.halt import ASKED, DISK
+from aiida_seireact.formats.halt import SOUND
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.verdict import VerdictError, read_verdict
 
@@ -61,8 +61,8 @@ def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
         return str(error)
     if verdict.decision == "accepted" or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
         return None
-    why = f": {verdict.lines[0]}" if verdict.lines else ""
-    return f"This model was rejected{why} Train it further, or set `accept_rejected` if you know why it may run."
+    why = f": {verdict.lines[0].rstrip('.')}" if verdict.lines else ""
+    return f"This model was rejected{why}. Train it further, or set `accept_rejected` if you know why it may run."
 
 
 def with_restart_of_previous(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def builder_to_extend(
     if steps <= done:
         raise ValueError(f"Run <{run.pk}> has {done} steps already: ask for more than that, you asked for {steps}.")
     stopped = run.outputs.trajectory.base.attributes.get("stopped_by")
-    if stopped and stopped["reason"] not in (ASKED, DISK):
+    if stopped and stopped["reason"] not in SOUND:
         raise ValueError(f"Run <{run.pk}> was stopped, so there is nothing sound to go on from: {stopped['message']}")
     builder = process.get_builder()
     for name in KEPT:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from click.testing import CliRunner, Result
 from aiida_seireact.cli import label as module
 from aiida_seireact.cli.main import cli
 from aiida_seireact.data.frames import FramesData
+from tests.computers import local_computer
 
 EMT = "parameters: {calculator: {name: emt, kwargs: {}}}\n"
 
@@ -26,15 +26,7 @@ EMT = "parameters: {calculator: {name: emt, kwargs: {}}}\n"
 @pytest.fixture
 def machine(aiida_profile: Any, tmp_path: Path) -> orm.Computer:
     """Return this machine, with the code of seireact-label."""
-    computer = orm.Computer(
-        label=f"here-{secrets.token_hex(4)}",
-        hostname="localhost",
-        transport_type="core.local",
-        scheduler_type="core.direct",
-        workdir=str(tmp_path / "scratch"),
-    ).store()
-    computer.set_minimum_job_poll_interval(0)
-    computer.configure(safe_interval=0, use_login_shell=False)
+    computer = local_computer(tmp_path / "scratch")
     orm.InstalledCode(
         label="labeller",
         computer=computer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from click.testing import CliRunner, Result
 from aiida_seireact.cli.main import cli
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.produce import ProduceWorkChain
+from tests.computers import local_computer
 from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
 
@@ -27,16 +27,7 @@ SHORT = "parameters: {md: {timestep_fs: 1.0, dump_every: 10, tau_t_ps: 0.02, tau
 @pytest.fixture(scope="module")
 def machine(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory) -> orm.Computer:
     """Return this machine, with seireact-lmp and something that calls itself LAMMPS."""
-    computer = orm.Computer(
-        label=f"here-{secrets.token_hex(4)}",
-        hostname="localhost",
-        transport_type="core.local",
-        scheduler_type="core.direct",
-        workdir=str(tmp_path_factory.mktemp("scratch")),
-    ).store()
-    computer.set_mpirun_command(["mpirun", "-n", "{tot_num_mpiprocs}"])
-    computer.set_minimum_job_poll_interval(0)
-    computer.configure(safe_interval=0, use_login_shell=False)
+    computer = local_computer(tmp_path_factory.mktemp("scratch"), "mpirun")
     programs = {"seireact-lmp-0": str(Path(sys.executable).parent / "seireact-lmp"), "lmp": "/bin/true"}
     for label, path in programs.items():
         orm.InstalledCode(label=label, computer=computer, filepath_executable=path).store()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from click.testing import CliRunner, Result
 from aiida_seireact.cli.main import cli
 from aiida_seireact.formats.jobs.sample import SamplePlan
 from aiida_seireact.workchains import sample as workchain
+from tests.computers import local_computer
 
 PLAN = """
 seed: 1
@@ -116,12 +116,7 @@ def test_what_does_not_fit_is_said_in_one_sentence(call: Any, arguments: list[st
 @pytest.fixture
 def machine(aiida_profile: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make this machine the one where codes are looked for, with the two programs."""
-    computer = orm.Computer(
-        label=f"here-{secrets.token_hex(4)}", hostname="localhost", transport_type="core.local",
-        scheduler_type="core.direct", workdir=str(tmp_path / "scratch"),
-    ).store()  # fmt: skip
-    computer.set_minimum_job_poll_interval(0)
-    computer.configure(safe_interval=0, use_login_shell=False)
+    computer = local_computer(tmp_path / "scratch")
     codes = {
         name: orm.InstalledCode(
             label=name, computer=computer, filepath_executable=str(Path(sys.executable).parent / f"seireact-{name}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiida import orm
 from aiida.manage.caching import enable_caching
 from ase.io import write
 
@@ -16,27 +14,9 @@ from aiida_seireact.formats.jobs.start import StartSettings
 from aiida_seireact.science.contacts import ContactLimits
 from aiida_seireact.workchains.start import StartWorkChain
 from tests.docs._pages import DOCS, blocks, table
-from tests.models import compiled_card
-from tests.programs.conftest import SPECIES, crystal
+from tests.programs.conftest import crystal
 
 PAGE = DOCS / "howto" / "start_safely.md"
-
-
-@pytest.fixture
-def potential(aiida_profile_clean: Any, trained: Any, compiled: dict[str, Any]) -> PotentialData:
-    return PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
-
-
-@pytest.fixture
-def code(potential: PotentialData, aiida_localhost: orm.Computer) -> orm.InstalledCode:
-    aiida_localhost.set_minimum_job_poll_interval(0)
-    path = str(Path(sys.executable).parent / "seireact-lmp")
-    return orm.InstalledCode(
-        label="seireact-lmp-docs",
-        computer=aiida_localhost,
-        filepath_executable=path,
-        prepend_text="export OMP_NUM_THREADS=1",
-    ).store()
 
 
 def test_the_page_runs_as_it_is_told(

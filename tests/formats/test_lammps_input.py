@@ -11,7 +11,8 @@ from ase.build import bulk
 from ase.io.lammpsdata import read_lammps_data
 from pydantic import ValidationError
 
-from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
+from aiida_seireact.formats.lammps_input import lammps_input, write_data
+from aiida_seireact.formats.lammps_settings import MdSettings
 
 SPECIES = ["Li", "P", "S", "Cl"]
 MODEL = "model.nequip.pt2"

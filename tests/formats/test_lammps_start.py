@@ -13,8 +13,9 @@ from ase.neighborlist import neighbor_list
 from pydantic import ValidationError
 
 from aiida_seireact.formats.jobs.start import GapSettings, StartLimitSettings, StartSettings
-from aiida_seireact.formats.lammps_input import MdSettings, write_data
+from aiida_seireact.formats.lammps_input import write_data
 from aiida_seireact.formats.lammps_script import read_allegro_script
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.lammps_start import height_of, stages_of, start_input, tried_shifts
 from aiida_seireact.formats.start_record import last_frame, read_record, snapshot
 from aiida_seireact.programs._lammps_run import open_lammps

@@ -16,7 +16,8 @@ from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.compile import CompileJob
 from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.jobs.train import TrainJob
-from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
+from aiida_seireact.formats.lammps_input import lammps_input, write_data
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.programs import _fix_external, lmp
 from aiida_seireact.programs import compile as compile_program
 from aiida_seireact.programs import train as train_program

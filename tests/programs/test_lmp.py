@@ -19,7 +19,8 @@ from aiida_seireact.formats.cell_files import write_cell
 from aiida_seireact.formats.dump import read_dump
 from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.lmp import LmpJob
-from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
+from aiida_seireact.formats.lammps_input import lammps_input, write_data
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.manifest import read_manifest, verify
 from aiida_seireact.formats.thermo import read_thermo
 from aiida_seireact.programs import lmp

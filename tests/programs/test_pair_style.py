@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.jobs.base import MissingPackage, ProgramFailed
-from aiida_seireact.formats.lammps_input import MdSettings, lammps_input, write_data
+from aiida_seireact.formats.lammps_input import lammps_input, write_data
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.model import write_card_into_compiled
 from aiida_seireact.formats.thermo import read_thermo
 from aiida_seireact.programs import pair_style as program

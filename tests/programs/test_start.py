@@ -11,7 +11,8 @@ from ase import Atoms
 
 from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.jobs.start import StartSettings
-from aiida_seireact.formats.lammps_input import MdSettings, write_data
+from aiida_seireact.formats.lammps_input import write_data
+from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.lammps_start import height_of, start_input, tried_shifts
 from aiida_seireact.formats.start_record import last_frame, read_record
 from aiida_seireact.programs import lmp

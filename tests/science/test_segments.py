@@ -10,6 +10,7 @@ from aiida_seireact.science.segments import (
     complaint_of,
     in_order_of_steps,
     joined_columns,
+    judged,
     ledger_of,
     seams_of,
 )
@@ -86,3 +87,10 @@ def test_the_ledger_counts_cores_gpus_and_the_rest():
 def test_without_a_pace_the_rest_is_not_guessed():
     rest = ledger_of([], steps_asked=10, timestep_fs=1.0)["rest"]
     assert (rest["steps"], rest["hours"]) == (10, None)
+
+
+def test_the_judgement_holds_the_limits_that_it_goes_by():
+    good = judged(seams_of([run(0, 10), run(10, 20)]))
+    assert good["complaint"] == ""
+    assert good["limits"] == {"energy_jump_max_ev_per_atom": 1e-5, "volume_jump_max": 1e-7}
+    assert "the potential energy jumps" in judged(seams_of([run(0, 10), run(10, 20, energy=0.3)]))["complaint"]

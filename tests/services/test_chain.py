@@ -9,29 +9,18 @@ import pytest
 from aiida import orm
 from aiida.engine import submit
 
-from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.dump import read_dump
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.produce import ProduceWorkChain
-from tests.models import compiled_card
-from tests.programs.conftest import SPECIES, crystal
+from tests.models import SHORT_MD, compiled_card, rattled_cell
+from tests.programs.conftest import SPECIES
 from tests.workflow.conftest import describe, wait_for
 
 pytestmark = pytest.mark.workflow
 
 KILLER = Path(__file__).parents[1] / "workchains" / "killer.sh"
-MD = {
-    "ensemble": "npt",
-    "temperature_k": 300.0,
-    "timestep_fs": 1.0,
-    "tau_t_ps": 0.02,
-    "tau_p_ps": 0.2,
-    "thermo_every": 2,
-    "dump_every": 10,
-    "restart_every": 10,
-    "steps": 120,
-}
+MD = {**SHORT_MD, "steps": 120}
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +28,6 @@ def chain(
     slurm_computer: orm.Computer, daemon: Any, trained: Any, compiled: dict[str, Any], services: Any
 ) -> orm.WorkChainNode:
     """Return a run of three segments; the second one hangs after its 65th step until SLURM's minute is over."""
-    atoms = crystal((3, 3, 3))
-    atoms.rattle(0.05, seed=1)
-    atoms.info.update(config_type="interface", group="built")
     found = find_code("lmp", "slurm")
     code = orm.InstalledCode(
         label="lmp-that-hangs-once",
@@ -52,7 +38,7 @@ def chain(
     ).store()
     potential = PotentialData(trained.compiled, card=compiled_card(SPECIES))
     builder = ProduceWorkChain.get_builder_from_protocol(
-        FramesData.from_ase([atoms]),
+        rattled_cell((3, 3, 3)),
         potential,
         code,
         "fast",

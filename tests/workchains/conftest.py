@@ -16,8 +16,12 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.label import CalculatorSettings
 from aiida_seireact.programs.calculators import load_labeller
+from tests.computers import local_computer
+from tests.models import compiled_card
+from tests.programs.conftest import SPECIES
 
 EMT_LABELS = {"task": "label", "calculator": {"name": "emt"}}
 # Unsure every few steps: a small kernel, few first frames, a hot start.
@@ -67,16 +71,7 @@ def alloy(volume_ratio: float = 1.0, *, seed: int = 0, rattle_ang: float = 0.05)
 @pytest.fixture(scope="module")
 def this_machine(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory) -> orm.Computer:
     """Return this machine as a computer that is never waited for; one a module, since tests empty the profile."""
-    computer = orm.Computer(
-        label=f"learning-{secrets.token_hex(4)}",
-        hostname="localhost",
-        transport_type="core.local",
-        scheduler_type="core.direct",
-        workdir=str(tmp_path_factory.mktemp("scratch")),
-    ).store()
-    computer.set_minimum_job_poll_interval(0)
-    computer.configure(safe_interval=0, use_login_shell=False)
-    return computer
+    return local_computer(tmp_path_factory.mktemp("scratch"))
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +87,12 @@ def program_code(this_machine: orm.Computer) -> Callable[..., orm.InstalledCode]
         ).store()
 
     return make
+
+
+@pytest.fixture(scope="module")
+def potential(aiida_profile: Any, trained: Any, compiled: dict[str, Any]) -> PotentialData:
+    """Return the compiled model of the session."""
+    return PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
 
 
 def labelled(images: Iterable[Atoms], settings_hash: str = "") -> FramesData:

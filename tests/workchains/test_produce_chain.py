@@ -18,19 +18,8 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.dump import read_dump
 from aiida_seireact.workchains.produce import ProduceWorkChain
-from tests.models import compiled_card
-from tests.programs.conftest import SPECIES, crystal
+from tests.models import SHORT_MD, rattled_cell
 
-MD = {
-    "ensemble": "npt",
-    "temperature_k": 300.0,
-    "timestep_fs": 1.0,
-    "tau_t_ps": 0.02,
-    "tau_p_ps": 0.2,
-    "thermo_every": 2,
-    "dump_every": 10,
-    "restart_every": 10,
-}
 # Written beside the main dump, at strides of its own.
 BESIDE = {
     "dumps": {"lithium": {"group": "Li", "every": 4}},
@@ -42,18 +31,9 @@ BESIDE = {
 
 
 @pytest.fixture(scope="module")
-def potential(aiida_profile: Any, trained: Any, compiled: dict[str, Any]) -> PotentialData:
-    """Return the compiled model of the session."""
-    return PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
-
-
-@pytest.fixture(scope="module")
 def cell(aiida_profile: Any) -> FramesData:
     """Return a rattled crystal of 108 atoms."""
-    atoms = crystal((3, 3, 3))
-    atoms.rattle(0.05, seed=1)
-    atoms.info.update(config_type="interface", group="built")
-    return FramesData.from_ase([atoms])
+    return rattled_cell((3, 3, 3))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +41,7 @@ def produce(potential: PotentialData, cell: FramesData, program_code: Any) -> Ca
     """Return a factory of runs."""
 
     def make(code: orm.AbstractCode | None = None, **parameters: Any) -> orm.WorkChainNode:
-        md = {**MD, **parameters.pop("md", {})}
+        md = {**SHORT_MD, **parameters.pop("md", {})}
         stash = parameters.pop("stash", None)
         builder = ProduceWorkChain.get_builder_from_protocol(
             cell, potential, code or program_code("lmp"), "fast", {"parameters": {"engine": {"stop": None}}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_seireact.calculations.monitors import FRAMES_ATOMS_MAX, HUNG_MINUTES
 from aiida_seireact.calculations.native_lammps import validate_devices
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.science.run_health import HealthLimits
 from aiida_seireact.science.structures import crystal
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
-from aiida_seireact.workchains.produce_chain import builder_to_extend, validate_previous
+from aiida_seireact.workchains.produce_chain import builder_to_extend, validate_previous, validate_verdict
 from aiida_seireact.workchains.start import StartWorkChain
 
 
@@ -96,3 +99,24 @@ def test_devices_change_no_result(aiida_profile: Any) -> None:
     assert validate_devices(orm.Dict({"arguments": ["-screen", "none"]}), None) is None
     assert "-var changes what is computed" in str(validate_devices(orm.Dict({"arguments": ["-var", "x", "1"]}), None))
     assert "devices don't fit: gpus" in str(validate_devices(orm.Dict({"gpus": 4}), None))
+
+
+def test_a_rejected_model_is_refused_unless_somebody_says_so(aiida_profile: Any) -> None:
+    potential = SimpleNamespace(card={"model_hash": "m" * 64})
+
+    def told(decision: str, *lines: str, **inputs: Any) -> str | None:
+        content = {"schema": "seireact-verdict/1", "model_hash": "m" * 64, "decision": decision, "lines": list(lines)}
+        return validate_verdict({"verdict": orm.Dict(content), "potential": potential, **inputs})
+
+    assert told("accepted") is None
+    assert str(told("rejected")).startswith("This model was rejected. Train it further")
+    assert str(told("rejected", "Li melts at 300 K.")).startswith("This model was rejected: Li melts at 300 K. Train")
+    assert told("rejected", accept_rejected=orm.Bool(True)) is None
+    other = SimpleNamespace(card={"model_hash": "n" * 64})
+    assert "This verdict is on model mmmmmmmmmmmm" in str(told("accepted", potential=other))
+
+
+def test_the_limits_of_the_monitor_are_inputs_in_numbers() -> None:
+    health = ProduceWorkChain.get_protocol_inputs("long")["monitors"]["health"]["kwargs"]
+    limits = {item.name: item.default for item in fields(HealthLimits) if item.name != "rule"}
+    assert health == {**limits, "frames_atoms_max": FRAMES_ATOMS_MAX, "hung_minutes": HUNG_MINUTES}

@@ -14,12 +14,12 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 
-from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.produce import ProduceWorkChain
-from tests.models import compiled_card
-from tests.programs.conftest import SPECIES, crystal
-from tests.workchains.test_produce_chain import BESIDE, MD, steps_of
+from tests.computers import local_computer
+from tests.models import SHORT_MD, compiled_card, rattled_cell
+from tests.programs.conftest import SPECIES
+from tests.workchains.test_produce_chain import BESIDE, steps_of
 
 TWO = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}}
 
@@ -27,17 +27,7 @@ TWO = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}}
 @pytest.fixture(scope="module")
 def machine(aiida_profile: Any, pair_style: Any, tmp_path_factory: pytest.TempPathFactory) -> orm.Computer:
     """Return this machine with MPI."""
-    computer = orm.Computer(
-        label=f"mpi-{secrets.token_hex(4)}",
-        hostname="localhost",
-        transport_type="core.local",
-        scheduler_type="core.direct",
-        workdir=str(tmp_path_factory.mktemp("scratch")),
-    ).store()
-    computer.set_mpirun_command([str(pair_style.mpiexec), "-n", "{tot_num_mpiprocs}"])
-    computer.set_minimum_job_poll_interval(0)
-    computer.configure(safe_interval=0, use_login_shell=False)
-    return computer
+    return local_computer(tmp_path_factory.mktemp("scratch"), str(pair_style.mpiexec))
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +58,7 @@ def produce(
 ) -> Callable[..., orm.WorkChainNode]:
     """Return a factory of runs of a rattled crystal of 108 atoms."""
     potential = PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
-    atoms = crystal((3, 3, 3))
-    atoms.rattle(0.05, seed=1)
-    cell = FramesData.from_ase([atoms])
+    cell = rattled_cell((3, 3, 3))
 
     def make(code: orm.AbstractCode, steps: int = 60, **inputs: Any) -> orm.WorkChainNode:
         overrides = {"parameters": {"engine": {"stop": None}}}
@@ -78,7 +66,7 @@ def produce(
             cell, potential, code, "fast", overrides, options=TWO, companion=companion
         )
         builder.parameters = orm.Dict(
-            {**builder.parameters.get_dict(), "md": {**MD, **BESIDE, "steps": steps}, "segment_steps": 40}
+            {**builder.parameters.get_dict(), "md": {**SHORT_MD, **BESIDE, "steps": steps}, "segment_steps": 40}
         )
         for name, value in inputs.items():
             if value is None:

@@ -13,8 +13,8 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.start import StartWorkChain
-from tests.models import compiled_card
-from tests.programs.conftest import SPECIES, crystal
+from tests.models import rattled_cell
+from tests.programs.conftest import crystal
 
 MD = {"ensemble": "npt", "temperature_k": 300.0, "timestep_fs": 1.0, "tau_t_ps": 0.02, "tau_p_ps": 0.2}
 RUN = {"md": {**MD, "steps": 20, "dump_every": 10}, "engine": {"stop": None}}
@@ -30,18 +30,9 @@ LIMITS = {"volume_ratio_min": 0.7, "stress_max_gpa": 5.0}
 
 
 @pytest.fixture(scope="module")
-def potential(aiida_profile: Any, trained: Any, compiled: dict[str, Any]) -> PotentialData:
-    """Return the compiled model of the session."""
-    return PotentialData(trained.compiled, card=compiled_card(SPECIES)).store()
-
-
-@pytest.fixture(scope="module")
 def cell(aiida_profile: Any) -> FramesData:
     """Return a rattled crystal of 32 atoms."""
-    atoms = crystal((2, 2, 2))
-    atoms.rattle(0.05, seed=1)
-    atoms.info.update(config_type="interface", group="built")
-    return FramesData.from_ase([atoms])
+    return rattled_cell((2, 2, 2))
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ from aiida.engine import calcfunction
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.compute_tables import joined_tables
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
-from aiida_seireact.science.segments import in_order_of_steps, joined_columns, ledger_of, seams_of
+from aiida_seireact.science.segments import in_order_of_steps, joined_columns, judged, ledger_of, seams_of
 
-VERSION = 1
+VERSION = 2
 
 
 @calcfunction
 def join_segments(parameters: orm.Dict, **segments: orm.Data) -> dict[str, Any]:
-    """Return the segments of a run as one `trajectory`, every step once, and the `seams` between them.
+    """Return the segments of a run as one `trajectory`, every step once, and the `seams` between them, judged.
 
     :param parameters: of the run: ``md.steps`` tells whether it is done.
     :param segments: trajectories, and the seams that are known of those that were joined before.
@@ -43,7 +43,7 @@ def join_segments(parameters: orm.Dict, **segments: orm.Data) -> dict[str, Any]:
     thermo = joined_columns([run["thermo"] for run in runs])
     trajectory = TrajectoryData(thermo, manifest=manifest, facts=facts, computed=computed)
     seams = sorted([*known, *seams_of(runs)], key=lambda seam: seam["step"])
-    return {"trajectory": trajectory, "seams": orm.Dict({"seams": seams})}
+    return {"trajectory": trajectory, "seams": orm.Dict({"seams": seams, **judged(seams)})}
 
 
 @calcfunction
