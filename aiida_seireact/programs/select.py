@@ -19,10 +19,11 @@ from aiida_seireact.formats.phases import PhasesError
 from aiida_seireact.formats.sgp import SgpError, load_gp
 from aiida_seireact.programs._candidates import HELD_OUT, LEARNED, Judge, Run, look_at
 from aiida_seireact.programs._program import Progress, program
+from aiida_seireact.programs.potentials import PACKAGES, calculator_of, committee_forces
 from aiida_seireact.science.descriptors import DescriptorError
 from aiida_seireact.science.selection import share_in_turn, share_quotas, spread_evenly, uncertain_and_different
 from aiida_seireact.science.sparse_gp import SparseGP, SparseGPError
-from aiida_seireact.science.uncertainty import least_deviations
+from aiida_seireact.science.uncertainty import committee_deviation, least_deviations
 
 UNCERTAIN = "uncertain"
 EXAMPLE = """
@@ -68,6 +69,9 @@ def _judge(job: SelectJob, gps: dict[str, SparseGP], folder: Path) -> Judge | No
     """Return who tells the uncertainty of atoms; None: nobody."""
     if gps:
         return lambda atoms: least_deviations(list(gps.values()), atoms)
+    if job.committee:
+        members = [calculator_of(folder / file, PACKAGES[0]) for _, file in sorted(job.committee.items())]
+        return lambda atoms: committee_deviation(committee_forces(members, [atoms])[0])
     return None
 
 

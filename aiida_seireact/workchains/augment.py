@@ -130,13 +130,13 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
     def run_round(self) -> ToContext | ExitCode:
         """Begin a round with the last model."""
         number = len(self.ctx.rounds) + 1
-        inputs = self.exposed_inputs(AugmentRoundWorkChain)
-        inputs.pop("options", None)
+        given = self.exposed_inputs(AugmentRoundWorkChain)
+        inputs = {name: value for name, value in given.items() if name not in ("metadata", "options")}
         if number > 1:
             last = self.ctx.rounds[-1].outputs
             inputs.update(
                 {name: last[name] for name in ("dataset", "potential", "compiled", "reference_energies")},
-                committee=dict(last.get("committee", {})),
+                committee=dict(last.committee) if self.inputs.get("committee") else {},
                 md=other_seeds(metadata={"call_link_label": f"seeds_{number:02d}"}, **self.ctx.rounds[-1].inputs.md),
             )
         self.report(f"round {number}")

@@ -72,13 +72,16 @@ def define_inputs(spec: ProcessSpec) -> None:
         help="Instead of `gps`: further packages, trained like the model but for the seed. Frames are chosen where "
         "their forces and the model's lie apart; each of them learns the new frames too.",
     )
-    spec.input_namespace(
-        "classify",
-        required=False,
-        populate_defaults=False,
-        help="A classifier that tells which environments of the runs are unknown (`select.reasons.unknown`).",
+    spec.expose_inputs(
+        ClassifyWorkChain,
+        namespace="classify",
+        include=("code", "classifier", "parameters"),
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            "help": "A classifier that tells which environments of the runs are unknown (`select.reasons.unknown`).",
+        },
     )
-    spec.expose_inputs(ClassifyWorkChain, namespace="classify", include=("code", "classifier", "parameters"))
     spec.input(
         "select",
         valid_type=orm.Dict,

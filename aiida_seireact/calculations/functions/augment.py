@@ -175,7 +175,8 @@ def other_seeds(**runs: orm.Dict) -> dict[str, orm.Dict]:
     changed = {}
     for name, parameters in runs.items():
         settings = parameters.get_dict()
-        settings["md"] = {**settings["md"], "velocity_seed": settings["md"].get("velocity_seed", 1) + 1}
+        if (seed := settings["md"].get("velocity_seed")) is not None:
+            settings["md"]["velocity_seed"] = seed + 1
         changed[name] = orm.Dict(settings)
     return changed
 
