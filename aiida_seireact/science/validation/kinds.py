@@ -1,0 +1,9 @@
+"""The kinds of lines that a scorecard may have."""
+
+from __future__ import annotations
+
+from aiida_seireact.science.validation.errors import Errors
+from aiida_seireact.science.validation.lines import Line
+
+KINDS: tuple[type[Line], ...] = (Errors,)
+"""One name a line in the order of the docs; each class has a ``test`` of its own."""
