@@ -35,10 +35,7 @@ def scores_from_dict(content: Mapping[str, Any]) -> dict[str, list[Measured]]:
     :raises ScoresError: they are not those of `scores_to_dict`.
     """
     try:
-        return {
-            name: [_MEASURED.validate_python(one) for one in found]
-            for name, found in content.items()
-        }
+        return {name: [_MEASURED.validate_python(one) for one in found] for name, found in content.items()}
     except (ValidationError, AttributeError, TypeError) as error:
         told = readable(error) if isinstance(error, ValidationError) else str(error)
         raise ScoresError(f"These are no scores of a validation: {told}.") from error
@@ -50,4 +47,3 @@ def _plain(one: Measured) -> dict[str, Any]:
     return {
         key: NAN if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
     }
-

@@ -47,7 +47,7 @@ def predict(calculator: BaseCalculator, shards: Sequence[Frames], progress: Call
         for index, structure_id in enumerate(frames.structure_ids):
             if structure_id in found.by_structure:
                 continue
-            atoms = frames.to_atoms([index])[0]
+            atoms = frames.to_atoms(index)
             atoms.calc = calculator
             found.n_atoms += len(atoms)
             try:

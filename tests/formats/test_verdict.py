@@ -36,9 +36,7 @@ def verdict(*products: Measured) -> Verdict:
 def test_a_model_that_meets_every_line_is_for_production() -> None:
     found = verdict(energy("Li3P", 3.0), energy("LiCl", 1.0))
     assert found.decision == "production"
-    assert [line.message for line in found.lines][0] == (
-        "Li3P: the energy RMSE is 3 meV/atom, within the target: at most 5 meV/atom."
-    )
+    assert found.lines[0].message == ("Li3P: the energy RMSE is 3 meV/atom, within the target: at most 5 meV/atom.")
     content = json.loads(json.dumps(content_of(found)))
     assert read_verdict(content, "a" * 64) == found
     assert content["scorecard_hash"] == SCORECARD.content_hash

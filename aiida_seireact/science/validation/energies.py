@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -24,8 +24,8 @@ _SAME_AMOUNT = 1e-6
 class Energies(Line):
     """Energy of each phase, per atom, against the labeller: the crystal, and rattled copies of it at other volumes.
 
-    Before the frames of the products were learned, the model of Ding et al. (arXiv:2506.10944) was wrong by 331 meV/atom
-    on Li3P while its errors on average were small; after, by less than 3.
+    Before the frames of the products were learned, the model of Ding et al. (arXiv:2506.10944) was wrong by up to 331
+    meV/atom (Li3P) while its errors on average were small; after, by less than 3.
 
     :param phases: names of phases; none: all that are given.
     :param rattled: copies of each crystal beside itself.
@@ -113,7 +113,7 @@ class Reaction(Line):
         :raises ValueError: a phase is not there, or the sides don't hold the same atoms.
         """
         asked = [Asked(name, phase_of(phases, name)) for name in (*self.reactants, *self.products)]
-        sides: list[Counter[str]] = [Counter(), Counter()]
+        sides: list[dict[str, float]] = [defaultdict(float), defaultdict(float)]
         for one in asked:
             for symbol, count in formula_unit(one.atoms).items():
                 sides[one.subject in self.products][symbol] += count * abs(self._amount(one.subject))
