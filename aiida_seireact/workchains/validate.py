@@ -169,7 +169,11 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         own = {name: changes.pop(name) for name in ("engine", "label", "batch_size") if name in changes}
         inputs = super().get_protocol_inputs(protocol, changes)
         labels = LabelWorkChain.get_protocol_inputs(inputs.pop("level"))
-        level = {"engine": labels["engine"], "label": labels["parameters"], "batch_size": labels["batch_size"]}
+        level: dict[str, Any] = {
+            "engine": labels["engine"],
+            "label": labels["parameters"],
+            "batch_size": labels["batch_size"],
+        }
         md = merge(ProduceWorkChain.get_protocol_inputs("fast")["parameters"], inputs["md"])
         return {**inputs, **level, **own, "md": md}
 
