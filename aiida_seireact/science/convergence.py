@@ -32,7 +32,7 @@ N_QUANTILES = 4
 class ConvergenceLimits:
     """Limits of the verdict.
 
-    :param quiet_steps: MD steps since the last call that are a quiet run.
+    :param quiet_steps: MD steps without a call, before the last one or since, that are a quiet run.
     :param quiet_share: where a condition is short: that share of its steps.
     :param canary_ratio_max: largest force error on the last new labels, of the rms force in them.
     :param rank_correlation_min: least rank correlation of uncertainty and force error of an atom.
@@ -147,8 +147,13 @@ def judge(
     errors, sizes = np.asarray(canary_error, dtype=float), np.asarray(canary_size, dtype=float)
     if errors.shape != sizes.shape:
         raise ValueError(f"There are {len(errors)} errors for {len(sizes)} forces.")
-    quiet, needed = step - (call_steps[-1] if len(call_steps) else 0), _needed(steps, limits)
+    # A leg that has just ended by a call has the quiet stretch before it behind it.
+    quiet = max([step - (call_steps[-1] if len(call_steps) else 0), *gaps[-1:]])
+    needed = max(1, min(limits.quiet_steps, round(limits.quiet_share * steps)))
     first, last = (_median(part) for part in (gaps[:window], gaps[-window:]))
+    if len(gaps) < 2 * window:
+        # Windows that overlap would hide how intervals grew.
+        first, last = (_median(part) for part in (gaps[:1], gaps[-1:]))
     canary_first, canary_last = (_rms(part) for part in (errors[:window], errors[-window:]))
     size_last = _rms(sizes[-window:])
     ratio = canary_last / size_last if canary_last is not None and size_last else None
@@ -206,19 +211,13 @@ def pool(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {"verdict": pooled, "sentences": sentences or ["No condition was explored."], "conditions": names}
 
 
-def _needed(steps: int, limits: ConvergenceLimits) -> int:
-    return max(1, min(limits.quiet_steps, round(limits.quiet_share * steps)))
-
-
 def _calls(quiet: int, needed: int, first: float | None, last: float | None, n_calls: int) -> tuple[bool, str]:
     """Return whether MD has been quiet, and the sentence."""
     came = f", {first:g} steps apart at first and {last:g} at last" if n_calls > 1 else ""
     called = f"{n_calls} calls{came}" if n_calls != 1 else "1 call"
     if n_calls == 0:
         return quiet >= needed, f"It never called for a label in {quiet} MD steps."
-    if quiet >= needed:
-        return True, f"{called}, and none in the last {quiet} MD steps."
-    return False, f"{called}; quiet for {quiet} MD steps, {needed} are asked for."
+    return quiet >= needed, f"{called}; quiet for {quiet} MD steps at the end, {needed} are asked for."
 
 
 def _canary(

@@ -34,13 +34,18 @@ def test_a_quiet_run_with_a_low_canary_and_an_honest_uncertainty_has_converged()
     assert told["verdict"] == "converged"
     assert told["numbers"]["intervals"] == [10, 50, 340, 1600]
     assert told["numbers"]["quiet_steps"] == 2500
-    assert "none in the last 2500 MD steps" in told["sentences"][0]
+    assert told["sentences"][0].startswith("4 calls, 10 steps apart at first and 1600 at last; quiet for 2500 MD steps")
+
+
+def test_the_stretch_before_the_last_call_is_quiet_too():
+    assert verdict([10, 60, 400, 2500], 2500, [0.2] * 4)["verdict"] == "converged"
+    assert verdict([10, 60, 400, 2500, 2510], 2510, [0.2] * 4)["verdict"] == "needs more"
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"step": 3000}, "quiet for 1000 MD steps, 2000 are asked for"),
+        ({"step": 3000}, "quiet for 1600 MD steps at the end, 2000 are asked for"),
         ({"errors": [0.9, 0.8, 0.7, 0.6, 0.6, 0.5, 0.5]}, "% of the rms force; 30% is asked for"),
         ({"errors": []}, "its error is not known"),
         ({"calibration": BLIND}, "a quiet run proves nothing"),
