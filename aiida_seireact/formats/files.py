@@ -48,6 +48,7 @@ ISOLATED_ATOMS = "isolated_atoms.npz"
 SELECTED = "selected.npz"
 SELECTION = "selection.npz"
 CURATION = "curation.npz"
+VALIDATION = "validation.npz"
 PARENT_PREDICTIONS = "parent_predictions.npz"
 
 CELL = "cell"

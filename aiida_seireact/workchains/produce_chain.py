@@ -13,7 +13,7 @@ from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.halt import SOUND
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
-from aiida_seireact.formats.verdict import VerdictError, read_verdict
+from aiida_seireact.formats.verdict import PRODUCTION, VerdictError, read_verdict
 
 # Links of one process cost as their square (stack/aiida.md).
 AT_ONCE = 100
@@ -59,9 +59,9 @@ def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
         verdict = read_verdict(inputs["verdict"].get_dict(), inputs["potential"].card["model_hash"])
     except VerdictError as error:
         return str(error)
-    if verdict.decision == "accepted" or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
+    if verdict.decision == PRODUCTION or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
         return None
-    why = f": {verdict.lines[0].rstrip('.')}" if verdict.lines else ""
+    why = f": {verdict.failed[0].message.rstrip('.')}" if verdict.failed else ""
     return f"This model was rejected{why}. Train it further, or set `accept_rejected` if you know why it may run."
 
 
