@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiida_seireact.science.validation.diffusion import TracerDiffusion
+from aiida_seireact.science.validation.dimers import Dimers
 from aiida_seireact.science.validation.elastic import Elastic
 from aiida_seireact.science.validation.energies import Energies, Reaction
 from aiida_seireact.science.validation.eos import Eos
@@ -17,6 +18,7 @@ KINDS: tuple[type[Line], ...] = (
     Reaction,
     Eos,
     Elastic,
+    Dimers,
     Rdf,
     TracerDiffusion,
     Stability,

@@ -13,7 +13,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from aiida_seireact.formats.scorecard import ScorecardError, read_scorecard
-from aiida_seireact.science.validation.lines import AskedRun, Evidence, Labels, Line, Pair, Run
+from aiida_seireact.science.validation.dimers import zbl_energy
+from aiida_seireact.science.validation.lines import Answer, AskedRun, Evidence, Labels, Line, Pair, Run
 from aiida_seireact.science.validation.targets import misses
 
 COPPER = {"Cu": bulk("Cu", a=3.59, cubic=True)}
@@ -240,3 +241,45 @@ def test_lines_that_want_the_same_run_share_it() -> None:
     )
     names = {name: [run.name for run in runs] for name, runs in card.runs(LI).items()}
     assert names["screens"][0] == names["structure"][0] != names["longer"][0]
+
+
+# ---------------------------------------------------------------- two atoms alone
+def answers(asked: Line, curve: Callable[[float], float]) -> Evidence:
+    """Return what a model of one pair curve says."""
+    found = []
+    for one in asked.alone(LI):
+        apart = one.atoms.positions[1] - one.atoms.positions[0]
+        r = float(np.linalg.norm(apart))
+        slope = (curve(r + 1e-5) - curve(r - 1e-5)) / 2e-5
+        force = -slope * apart / r
+        found.append(Answer(one.subject, one.atoms, Labels(curve(r), np.array([-force, force]), None)))
+    return Evidence(phases=LI, alone=found)
+
+
+def test_a_model_that_lets_atoms_fall_into_each_other_fails_by_its_dimers() -> None:
+    zbl = lambda r: float(zbl_energy("Li", "Li", r))  # noqa: E731
+    hole = lambda r: zbl(r) - 40 * float(np.exp(-(((r - 1.0) / 0.1) ** 2)))  # noqa: E731
+    settings = {"test": "dimers", "low_ang": 0.6}
+    holes = line(**settings, target={"max": 0.0})
+    pulls = line(**settings, quantity="pull", target={"max": 0.0})
+    ratio = line(**settings, quantity="zbl", target={"min": 0.5, "max": 2.0})
+    for asked, quantity in ((holes, "depth of a hole"), (pulls, "attraction"), (ratio, "energy over ZBL")):
+        assert verdicts(asked, answers(asked, zbl)) == {f"Li-Li: {quantity}": ""}
+    assert verdicts(holes, answers(holes, hole)) == {"Li-Li: depth of a hole": "it is too large"}
+    assert verdicts(pulls, answers(pulls, hole)) == {"Li-Li: attraction": "it is too large"}
+    assert verdicts(ratio, answers(ratio, lambda r: 1 / r)) == {"Li-Li: energy over ZBL": "it is too small"}
+    (number,) = holes.measure(answers(holes, hole))
+    assert number.note == "at 0.99 Å, nearer than 1.79 Å"
+    (none,) = holes.measure(answers(holes, lambda r: float("nan")))
+    assert (np.isnan(none.value), none.note) == (True, "some of the energies or forces are not numbers")
+
+
+def test_dimers_are_of_all_pairs_of_the_phases_or_of_those_named() -> None:
+    phases = {**LI, "LiCl": bulk("LiCl", "rocksalt", a=5.1)}
+    asked = line(test="dimers", count=20, target={"max": 0.0}).alone(phases)
+    assert [one.subject for one in asked[::20]] == ["Cl-Cl", "Cl-Li", "Li-Li"]
+    assert asked[0].atoms.get_distance(0, 1) == pytest.approx(5.0)
+    assert asked[19].atoms.get_distance(0, 1) == pytest.approx(0.6)
+    assert {one.subject for one in line(test="dimers", pairs=["Li-S"], target={"max": 0}).alone(LI)} == {"Li-S"}
+    with pytest.raises(ScorecardError, match="write as Li-S"):
+        line(test="dimers", pairs=["LiS"], target={"max": 0})
