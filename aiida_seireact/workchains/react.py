@@ -24,7 +24,7 @@ from aiida_seireact.workchains.stages import Child
 from aiida_seireact.workchains.start import START_NOT_SAFE, sentences_of
 from aiida_seireact.workchains.train import TrainWorkChain
 
-OF_AUGMENTATION = ("augmentation", "selection")
+OF_AUGMENTATION = ("augmentation", "selection", "rounds")
 
 
 class ReactWorkChain(ProtocolMixin, LabelledStudy):
@@ -129,6 +129,7 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
             "reference_energies": train.reference_energies,
             "cells": {"production": self.cell("production"), "training": orm.load_node(self.ctx.starts[INTERFACE])},
             "md": {"production": self.inputs.produce, "training": settings.md},
+            "rounds": settings.rounds,
             "gps": dict(self.ctx.explore.outputs.gps) if self.should_explore() else {},
             "select": settings.select,
             "extend": settings.extend,

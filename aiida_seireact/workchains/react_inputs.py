@@ -77,6 +77,7 @@ SETTINGS: dict[str, tuple[Check | None, str]] = {
 
 
 AUGMENT: dict[str, tuple[Check | None, str]] = {
+    "rounds": (AugmentWorkChain.spec().inputs["rounds"].validator, "How many rounds, and labels, at most."),
     "md": (of_job(LammpsCalculation), "The run of the training cell that is learned from beside the production run."),
     "select": (AugmentWorkChain.spec().inputs["select"].validator, "Which frames of these runs are labelled."),
     "extend": (AugmentWorkChain.spec().inputs["extend"].validator, "Which of them are learned, which held out."),
@@ -125,7 +126,7 @@ def define_inputs(spec: ProcessSpec) -> None:
         "augment",
         required=False,
         populate_defaults=False,
-        help="One round of learning from the first model's own runs; left out: the first model is the last.",
+        help="Rounds of learning from the model's own runs; left out: the first model is the last.",
     )
     for name, (check, text) in AUGMENT.items():
         spec.input(f"augment.{name}", valid_type=orm.Dict, validator=check, help=text)

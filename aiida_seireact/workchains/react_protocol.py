@@ -79,6 +79,7 @@ def study_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
         augment = merge(AugmentWorkChain.get_protocol_inputs(protocol), inputs["augment"])
         run = ProduceWorkChain.get_protocol_inputs(protocol)["parameters"]
         values["augment"] = {
+            "rounds": orm.Dict(augment["rounds"]),
             "md": orm.Dict(merge(run, augment["md"]["training"])),
             "select": orm.Dict(augment["select"]),
             "extend": orm.Dict(augment["extend"]),
