@@ -120,7 +120,7 @@ def validate_evidence(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse lines without what they look at, runs without settings, and models that lack a species."""
     if not {"parameters", "potential"} <= set(inputs):
         return None
-    settings = ValidateSettings.model_validate(inputs["parameters"].get_dict())
+    settings = ValidateSettings.model_validate({**inputs["parameters"].get_dict(), **FILLED})
     if "dataset" not in inputs and (lines := settings.scorecard.needs_held_out):
         return f"Line {lines[0]} looks at held-out frames: give `dataset`, or leave out the line."
     given, told = set(inputs.get("runs", {})), set(settings.runs)
@@ -128,7 +128,9 @@ def validate_evidence(inputs: Mapping[str, Any], _: Any) -> str | None:
         name = min(given ^ told)
         return f"The run {name} is in {'runs' if name in given else 'parameters.runs'} alone: give both."
     for name in ("dataset", "labelled"):
-        if name in inputs and (message := lacks_species(inputs["potential"], inputs[name].species, f"{name} holds")):
+        if name in inputs and (
+            message := lacks_species(inputs["potential"], inputs[name].base.attributes.get("species"), f"{name} holds")
+        ):
             return message
     return None
 

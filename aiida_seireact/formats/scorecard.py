@@ -71,6 +71,13 @@ class Scorecard(Job):
         """
         return {name: _asked(name, line, "static", phases) for name, line in self.lines.items()}
 
+    def alone(self, phases: Phases) -> dict[str, list[Asked]]:
+        """Return by line the cells that only the model is asked about.
+
+        :raises ScorecardError: a phase that is not there.
+        """
+        return {name: _asked(name, line, "alone", phases) for name, line in self.lines.items()}
+
     def runs(self, phases: Phases) -> dict[str, list[AskedRun]]:
         """Return by line the MD runs it asks for.
 

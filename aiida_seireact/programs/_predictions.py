@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
@@ -47,29 +48,38 @@ def predict(calculator: BaseCalculator, shards: Sequence[Frames], progress: Call
         for index, structure_id in enumerate(frames.structure_ids):
             if structure_id in found.by_structure:
                 continue
-            atoms = frames.to_atoms(index)
-            atoms.calc = calculator
-            found.n_atoms += len(atoms)
-            try:
-                labels = Labels(
-                    energy=float(atoms.get_potential_energy()),
-                    forces=np.array(atoms.get_forces(), dtype=float),
-                    stress=np.array(atoms.get_stress(), dtype=float) if atoms.cell.rank == 3 else None,
-                )
-            except (InvalidInput, MissingPackage):
-                raise
-            except Exception as error:  # a potential raises whatever its libraries met
-                labels = _no_labels(len(atoms))
-                found.lost[structure_id] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            values = (labels.energy, labels.forces, 0.0 if labels.stress is None else labels.stress)
-            if structure_id not in found.lost and not all(np.isfinite(value).all() for value in values):
-                found.lost[structure_id] = "energy, forces or stress are no numbers"
+            found.n_atoms += int(frames.n_atoms[index])
+            labels, reason = answer(calculator, frames.to_atoms(index))
+            if reason:
+                found.lost[structure_id] = reason
             found.by_structure[structure_id] = labels
             if structure_id in found.lost:
                 progress(f"no answer for a frame of {frames.config_type[index]}: {found.lost[structure_id]}")
             if len(found.by_structure) % 25 == 0 or len(found.by_structure) == total:
                 progress(f"predicted {len(found.by_structure)} of {total} structures")
     return found
+
+
+def answer(calculator: BaseCalculator, atoms: Atoms) -> tuple[Labels, str]:
+    """Return the answer of a potential on one cell, and why it has none; then energy and forces are NaN.
+
+    :raises InvalidInput: what the potential itself calls unusable, as a species it does not know.
+    """
+    atoms.calc = calculator
+    try:
+        labels = Labels(
+            energy=float(atoms.get_potential_energy()),
+            forces=np.array(atoms.get_forces(), dtype=float),
+            stress=np.array(atoms.get_stress(), dtype=float) if atoms.cell.rank == 3 else None,
+        )
+    except (InvalidInput, MissingPackage):
+        raise
+    except Exception as error:  # a potential raises whatever its libraries met
+        return _no_labels(len(atoms)), f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    values = (labels.energy, labels.forces, 0.0 if labels.stress is None else labels.stress)
+    if not all(np.isfinite(value).all() for value in values):
+        return labels, "energy, forces or stress are no numbers"
+    return labels, ""
 
 
 def _no_labels(n_atoms: int) -> Labels:

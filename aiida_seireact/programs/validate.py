@@ -27,11 +27,11 @@ from aiida_seireact.programs._evidence import (
     phases_of,
     require_labels,
 )
-from aiida_seireact.programs._predictions import Predictions, predict
+from aiida_seireact.programs._predictions import Predictions, answer, predict
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs._runs_seen import read_run
 from aiida_seireact.programs.potentials import calculator_of
-from aiida_seireact.science.validation.lines import Evidence
+from aiida_seireact.science.validation.lines import Answer, Asked, Evidence
 from aiida_seireact.science.validation.targets import Measured
 
 STATIC, HELD_OUT = "static", "held_out"
@@ -58,11 +58,12 @@ def run(job: ValidateJob, folder: Path, progress: Progress) -> dict[str, Any]:
         require_labels(labelled, held_out, job)
         pairs = pairs_of(asked_cells(job, phases), labelled)
         names = asked_runs(job, phases)
+        alone = {name: cells for name, cells in job.scorecard.alone(phases).items() if cells}
         runs = {name: read_run(name, run_files, folder) for name, run_files in sorted(job.runs.items())}
     except (DumpError, FramesError, ScorecardError) as error:
         raise InvalidInput(str(error)) from error
     shards = {part: frames for part, frames in ((HELD_OUT, held_out), (STATIC, labelled)) if frames is not None}
-    found, seconds = _predict(job, folder, list(shards.values()), progress)
+    found, answers, seconds = _predict(job, folder, list(shards.values()), alone, progress)
     measured = {}
     for name, line in job.scorecard.lines.items():
         evidence = Evidence(
@@ -70,6 +71,7 @@ def run(job: ValidateJob, folder: Path, progress: Progress) -> dict[str, Any]:
             static=[replace(pair, predicted=found.by_structure[name]) for pair, name in pairs.get(name, [])],
             runs={run_name: runs[run_name] for run_name in names.get(name, [])},
             held_out=None if held_out is None else compared(held_out, found),
+            alone=answers.get(name, []),
         )
         measured[name] = line.measure(evidence)
         progress(f"{name}: {_told(measured[name])}")
@@ -82,6 +84,7 @@ def run(job: ValidateJob, folder: Path, progress: Progress) -> dict[str, Any]:
         "settings_hash": next((frames.settings_hash for frames in shards.values()), ""),
         "n_held_out": 0 if held_out is None else len(held_out),
         "n_static": 0 if labelled is None else len(labelled),
+        "n_alone": sum(map(len, alone.values())),
         "not_predicted": [{"structure_id": name, "reason": reason} for name, reason in sorted(found.lost.items())],
         # What a clock says is no content: the parser leaves it in the folder of the job.
         "timing": {"seconds": round(seconds, 3), "n_atoms": found.n_atoms, "n_structures": len(found.by_structure)},
@@ -89,20 +92,26 @@ def run(job: ValidateJob, folder: Path, progress: Progress) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- the model
-def _predict(job: ValidateJob, folder: Path, shards: Sequence[Frames], progress: Progress) -> tuple[Predictions, float]:
-    """Return the answers and the seconds they took, loading not counted.
+def _predict(
+    job: ValidateJob, folder: Path, shards: Sequence[Frames], alone: Mapping[str, Sequence[Asked]], progress: Progress
+) -> tuple[Predictions, dict[str, list[Answer]], float]:
+    """Return the answers on frames, those on unlabelled cells by line, and the seconds both took, loading not counted.
 
     :raises ProgramFailed: not one structure has an answer.
     """
-    if not shards:
-        return Predictions(), 0.0
+    if not shards and not alone:
+        return Predictions(), {}, 0.0
     calculator = calculator_of(folder / job.model, job.kind, device=job.device)
     _limit_threads(job.num_threads)
     begin = time.perf_counter()
     found = predict(calculator, shards, progress)
     if found.lost and len(found.lost) == len(found.by_structure):
         raise ProgramFailed(f"The model gave no answer at all; the first reason: {next(iter(found.lost.values()))}")
-    return found, time.perf_counter() - begin
+    answers = {
+        name: [Answer(cell.subject, cell.atoms, answer(calculator, cell.atoms)[0]) for cell in cells]
+        for name, cells in alone.items()
+    }
+    return found, answers, time.perf_counter() - begin
 
 
 def _limit_threads(number: int) -> None:

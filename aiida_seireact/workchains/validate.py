@@ -166,7 +166,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         :raises ValueError: no such protocol; an override of a key that does not exist at the top.
         """
         changes = dict(overrides or {})
-        own = {name: changes.pop(name) for name in ("engine", "label", "batch_size") if name in changes}
+        own: dict[str, Any] = {name: changes.pop(name) for name in ("engine", "label", "batch_size") if name in changes}
         inputs = super().get_protocol_inputs(protocol, changes)
         labels = LabelWorkChain.get_protocol_inputs(inputs.pop("level"))
         level: dict[str, Any] = {

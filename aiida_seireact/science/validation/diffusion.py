@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.analysis import centre_of_mass_path, mean_squared_displacement
+from aiida_seireact.science.validation.lines import AskedRun, Evidence, Phases, Run
+from aiida_seireact.science.validation.md import MdLine
+from aiida_seireact.science.validation.targets import Measured
 
 FloatArray = NDArray[np.float64]
 CM2_PER_S = 1e-4
@@ -91,3 +96,84 @@ def tracer_diffusion(
     if msd < msd_min_ang2 or mean <= 0:
         return Diffusion(None, None, msd, float(after[-1]), n_blocks)
     return Diffusion(mean, float(slopes.std(ddof=1) / np.sqrt(n_blocks)), msd, float(after[-1]), n_blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracerDiffusion(MdLine):
+    """Tracer diffusion of a species in phases, cm²/s, with its standard error.
+
+    :param species: the element that is followed.
+    :param by_labeller: run the labeller too, at constant volume, for targets relative to it.
+    :param skip_fraction: part of each run, at its beginning, that is left out.
+    :param n_blocks: blocks that the error is from.
+    :param msd_min_ang2: see `tracer_diffusion`.
+    """
+
+    test: Literal["diffusion"] = "diffusion"
+    species: str = "Li"
+    by_labeller: bool = False
+    skip_fraction: float = 0.2
+    n_blocks: int = 5
+    msd_min_ang2: float = 3.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.by_labeller and self.ensemble != "nvt":
+            raise ValueError("the labeller runs at constant volume: with by_labeller, ensemble is nvt")
+        if self.target.needs_reference and not self.by_labeller:
+            raise ValueError("a target relative to the labeller needs by_labeller: true")
+        if self.n_blocks < 2 or not 0 <= self.skip_fraction < 1:
+            raise ValueError("n_blocks is 2 or more, skip_fraction from 0 to 1")
+
+    def runs(self, phases: Phases) -> list[AskedRun]:
+        """Return for each phase a run of the model, and one of the labeller if it is asked for."""
+        by: tuple[Literal["model", "labeller"], ...] = ("model", "labeller") if self.by_labeller else ("model",)
+        return [self.run_of(phases, phase, who) for phase in self.phases for who in by]
+
+    def measure(self, evidence: Evidence) -> list[Measured]:
+        """Return the coefficient in each phase; none, with the bound of the run, where atoms only rattle."""
+        found = []
+        for phase in self.phases:
+            own, why = self._of_run(self.ran(evidence, phase), "the model's run")
+            other, why_not = (
+                self._of_run(self.ran(evidence, phase, "labeller"), "the labeller's run")
+                if self.by_labeller
+                else (None, "")
+            )
+            value, error = (None, None) if own is None else (own.d_cm2_per_s, own.error_cm2_per_s)
+            found.append(
+                Measured(
+                    subject=f"{self.species} in {phase}",
+                    quantity="tracer diffusion",
+                    value=float("nan") if value is None else value,
+                    error=error,
+                    reference=None if other is None else other.d_cm2_per_s,
+                    reference_error=None if other is None else other.error_cm2_per_s,
+                    unit="cm²/s",
+                    note="; ".join(part for part in (why, why_not) if part),
+                )
+            )
+        return found
+
+    def _of_run(self, run: Run | None, whose: str) -> tuple[Diffusion | None, str]:
+        if run is None:
+            return None, f"{whose} is not there"
+        if not run.unwrapped:
+            return None, f"{whose} does not follow atoms across the cell's faces"
+        begin = int(self.skip_fraction * len(run.positions))
+        try:
+            found = tracer_diffusion(
+                run.positions[begin:],
+                run.times_ps[begin:],
+                species=run.numbers == atomic_numbers[self.species],
+                masses=atomic_masses[run.numbers],
+                n_blocks=self.n_blocks,
+                msd_min_ang2=self.msd_min_ang2,
+            )
+        except ValueError as error:
+            return None, f"{whose}: {error}"
+        if found.d_cm2_per_s is not None:
+            return found, ""
+        bound = self.msd_min_ang2 / (6 * found.lag_ps) * CM2_PER_S
+        seen = f"its mean squared displacement is {found.msd_ang2:.2f} Å² after {found.lag_ps:.3g} ps"
+        return found, f"{whose} shows no diffusion: {seen}, so it is below about {bound:.1g} cm²/s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -11,6 +12,10 @@ from ase.units import Bohr, Hartree
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.contacts import ContactLimits
+from aiida_seireact.science.sampling.dimers import dimer, dimer_distances, pairs_of
+from aiida_seireact.science.sampling.packing import pair_name
+from aiida_seireact.science.validation.lines import Answer, Asked, Evidence, Line, Phases
+from aiida_seireact.science.validation.targets import Measured
 
 FloatArray = NDArray[np.float64]
 COULOMB_EV_ANG = Hartree * Bohr
@@ -95,3 +100,72 @@ def judge_dimer(
         pull_at_ang=float(inward[pulls.argmax()]),
         zbl_ratio=float((energy[-1] - energy[0]) / zbl_energy(pair[0], pair[1], r[-1:])[0]),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimers(Line):
+    """Pairs of atoms alone: whether they repel wherever they are nearer than any bond, down to where nuclei do.
+
+    Only the model is asked: most labellers are wrong about two atoms alone, or refuse them.
+
+    :param pairs: as ``Li-S``; none: all pairs of the elements of the phases.
+    :param quantity: of `DimerCurve`: ``hole``, eV; ``pull``, eV/Å; ``zbl``, the energy at ``low_ang`` over that of ZBL.
+    :param low_ang: shortest distance.
+    :param high_ang: longest one, whose energy is zero.
+    :param count: distances, closer to each other where they are short.
+    """
+
+    test: Literal["dimers"] = "dimers"
+    pairs: tuple[str, ...] = ()
+    quantity: Literal["hole", "pull", "zbl"] = "hole"
+    low_ang: float = 0.6
+    high_ang: float = 5.0
+    count: int = 60
+
+    def __post_init__(self) -> None:
+        if not 0.3 <= self.low_ang < self.high_ang or self.count < 10:
+            raise ValueError("low_ang is from 0.3 to high_ang, count 10 or more")
+        for name in self.pairs:
+            if len(parts := name.split("-")) != 2 or set(parts) - set(atomic_numbers):
+                raise ValueError(f"pairs has {name!r}: write as Li-S")
+        if self.target.needs_reference:
+            raise ValueError("the labeller is not asked about two atoms: give max or min")
+
+    def alone(self, phases: Phases) -> list[Asked]:
+        """Return each pair at all distances, longest first."""
+        species = {symbol for atoms in phases.values() for symbol in atoms.get_chemical_symbols()}
+        names = self.pairs or tuple(pair_name(*pair) for pair in pairs_of(sorted(species)))
+        return [
+            Asked(name, dimer(first, second, float(distance)))
+            for name, (first, second) in ((name, name.split("-")) for name in names)
+            for distance in dimer_distances(self.low_ang, self.high_ang, self.count)[::-1]
+        ]
+
+    def measure(self, evidence: Evidence) -> list[Measured]:
+        """Return the number of each pair."""
+        by_pair: dict[str, list[Answer]] = {}
+        for answer in evidence.alone:
+            by_pair.setdefault(answer.subject, []).append(answer)
+        return [self._number(name, answers) for name, answers in by_pair.items()]
+
+    def _number(self, name: str, answers: Sequence[Answer]) -> Measured:
+        apart = np.array([one.atoms.positions[1] - one.atoms.positions[0] for one in answers])
+        distances = np.linalg.norm(apart, axis=1)
+        # Of the second atom along the line from the first to it: positive repels.
+        lines = apart / distances[:, None]
+        forces = [float(one.predicted.forces[1] @ line) for one, line in zip(answers, lines, strict=True)]
+        quantity, unit = _TOLD[self.quantity]
+        try:
+            curve = judge_dimer(name.split("-"), distances, [one.predicted.energy for one in answers], forces)
+        except ValueError as error:
+            return Measured(subject=name, quantity=quantity, value=float("nan"), unit=unit, note=str(error))
+        value, at = {
+            "hole": (curve.hole_ev, curve.hole_at_ang),
+            "pull": (curve.pull_ev_per_ang, curve.pull_at_ang),
+            "zbl": (curve.zbl_ratio, float(distances.min())),
+        }[self.quantity]
+        note = f"at {at:.2f} Å, nearer than {curve.onset_ang:.2f} Å" if value or self.quantity == "zbl" else ""
+        return Measured(subject=name, quantity=quantity, value=value, unit=unit, note=note)
+
+
+_TOLD = {"hole": ("depth of a hole", "eV"), "pull": ("attraction", "eV/Å"), "zbl": ("energy over ZBL", "")}

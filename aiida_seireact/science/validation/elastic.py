@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -14,6 +15,9 @@ from pymatgen.core.elasticity.strain import Strain
 from pymatgen.core.elasticity.stress import Stress
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+from aiida_seireact.science.validation.lines import Asked, Evidence, Labels, Line, Pair, Phases, phase_of
+from aiida_seireact.science.validation.targets import Measured
 
 FloatArray = NDArray[np.float64]
 AMOUNTS = (-0.01, -0.005, 0.005, 0.01)
@@ -123,3 +127,67 @@ def elastic_constants(stresses: ArrayLike, amounts: Sequence[float] = AMOUNTS) -
         c44=float(np.diag(c)[3:].mean()),
         pressure=-float(given[0, :3].mean()),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elastic(Line):
+    """Elastic constants of cubic phases against the labeller, by stresses of the same strained crystals.
+
+    :param phases: names of cubic phases.
+    :param quantity: ``constants``: C11, C12 and C44; ``moduli``: of bulk and of a polycrystal's shear; ``stability``:
+        see `ElasticConstants.stability`.
+    """
+
+    test: Literal["elastic"] = "elastic"
+    phases: tuple[str, ...]
+    quantity: Literal["constants", "moduli", "stability"] = "constants"
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("phases names no phase: elastic constants are of one at least")
+
+    def static(self, phases: Phases) -> list[Asked]:
+        """Return the deformed cells of each phase."""
+        return [Asked(name, cell) for name in self.phases for cell in deformed(cubic_cell(phase_of(phases, name)))]
+
+    def measure(self, evidence: Evidence) -> list[Measured]:
+        """Return the numbers of each phase."""
+        by_phase: dict[str, list[Pair]] = {}
+        for pair in evidence.static:
+            by_phase.setdefault(pair.subject, []).append(pair)
+        return [number for name, pairs in by_phase.items() for number in self._numbers(name, pairs)]
+
+    def _numbers(self, name: str, pairs: Sequence[Pair]) -> list[Measured]:
+        own, why = _found([pair.predicted for pair in pairs], "the model")
+        labeller, why_not = _found([pair.reference for pair in pairs], "the labeller")
+        pressure = f"at {own.pressure:.2g} GPa" if own is not None and abs(own.pressure) >= 0.005 else ""
+        note = "; ".join(part for part in (why, why_not, pressure) if part)
+        return [
+            Measured(
+                subject=name,
+                quantity=quantity,
+                value=float("nan") if own is None else getattr(own, attribute),
+                reference=None if labeller is None else getattr(labeller, attribute),
+                unit="GPa",
+                frames=(pairs[0].frame_id,),
+                note=note,
+            )
+            for quantity, attribute in _QUANTITIES[self.quantity].items()
+        ]
+
+
+_QUANTITIES = {
+    "constants": {"C11": "c11", "C12": "c12", "C44": "c44"},
+    "moduli": {"bulk modulus": "bulk", "shear modulus": "shear"},
+    "stability": {"smallest of C11 - C12, C11 + 2 C12 and C44": "stability"},
+}
+
+
+def _found(labels: Sequence[Labels], whose: str) -> tuple[ElasticConstants | None, str]:
+    stresses = [one.stress for one in labels if one.stress is not None]
+    if len(stresses) < len(labels):
+        return None, f"{whose} gives no stress"
+    try:
+        return elastic_constants(stresses), ""
+    except ValueError as error:
+        return None, f"{whose}: {error}"

@@ -9,6 +9,7 @@ and MD runs it needs, others compute them, and it measures what came of them. To
 2. `static` returns cells that the labeller labels and the model predicts; nobody names them: they come back as
    `Evidence.static` in the same order. A structure that several lines ask for is computed once, and labels are kept
    for the next model.
+   What nobody can label, as two atoms in contact, is asked for by `alone`: it comes back as `Evidence.alone`.
 3. `runs` returns MD to be run, by the model or by the labeller; they come back as `Evidence.runs` by their names.
    Two lines that give the same request by the same name share the run.
 4. `measure` returns the numbers, a `Measured` each. It checks no target: `targets.misses` does, for all kinds alike.
@@ -84,6 +85,18 @@ class Labels:
     energy: float
     forces: FloatArray
     stress: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A cell that only the model was asked about, and its answer.
+
+    :param predicted: NaN where it gave none.
+    """
+
+    subject: str
+    atoms: Atoms
+    predicted: Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,12 +178,14 @@ class Evidence:
     :param static: what it asked for by `Line.static`, in the same order.
     :param runs: what it asked for by `Line.runs`, by name.
     :param held_out: None where no dataset was given; only lines with `needs_held_out` look at it.
+    :param alone: what it asked for by `Line.alone`, in the same order.
     """
 
     phases: Phases = field(default_factory=dict)
     static: Sequence[Pair] = ()
     runs: Mapping[str, Run] = field(default_factory=dict)
     held_out: HeldOut | None = None
+    alone: Sequence[Answer] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +206,13 @@ class Line(ABC):
         """Return the cells this line needs labelled and predicted.
 
         :raises ValueError: a phase it needs is not there (`phase_of` says so).
+        """
+        return []
+
+    def alone(self, phases: Phases) -> list[Asked]:
+        """Return the cells this line needs predicted, and nobody can label.
+
+        :raises ValueError: as `static`.
         """
         return []
 

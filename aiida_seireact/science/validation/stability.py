@@ -6,16 +6,18 @@ ask too; the limits here are tighter, since the runs are of phases that must sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import numpy as np
-from ase.data import atomic_masses
+from ase.data import atomic_masses, atomic_numbers
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.analysis import partial_rdf
 from aiida_seireact.science.health import StopRule, largest_hole_radius, smallest_distance
-from aiida_seireact.science.order import order_of
+from aiida_seireact.science.order import order_of, peaks_of
 from aiida_seireact.science.run_health import (
     ROWS,
     Asked,
@@ -24,10 +26,12 @@ from aiida_seireact.science.run_health import (
     speeds_between,
     thermal_speeds,
 )
-from aiida_seireact.science.validation.lines import Run
+from aiida_seireact.science.validation.lines import AskedRun, Evidence, Phases, Run, phase_of
+from aiida_seireact.science.validation.md import MdLine, frame_names, repeats_of
+from aiida_seireact.science.validation.targets import Measured, Target
 
 FloatArray = NDArray[np.float64]
-FS_PER_PS = 1e3
+OVER_MAX = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,3 +203,89 @@ def _screen(name: str, values: FloatArray, limit: float, unit: str, over: FloatA
     worst = int(np.argmax(over))
     broken = np.flatnonzero(over > 1)
     return Screen(name, float(values[worst]), limit, unit, float(over[worst]), int(broken[0]) if len(broken) else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability(MdLine):
+    """Screens of MD of phases that must stay as they are; each number is how far a run has gone to a limit.
+
+    Models that had seen the reactants alone lost crystalline Li at 300 K, or opened cavities (arXiv:2506.10944).
+
+    :param phases: a run of each is made.
+    :param handed_in: names of runs that exist and are looked at as well, as those a round of augmentation has made of
+        the interface. What reacts changes its volume: give such a line limits of its own.
+    :param crystal: elements whose lattice must be there at the end; none: no crystal is looked for. Li of the
+        electrolyte diffuses, so of Li6PS5Cl it is S.
+    """
+
+    test: Literal["stability"] = "stability"
+    phases: tuple[str, ...] = ()
+    handed_in: tuple[str, ...] = ()
+    crystal: tuple[str, ...] = ()
+    volume_change_max: float = StabilityLimits.volume_change_max
+    hole_radius_max_ang: float = StabilityLimits.hole_radius_max_ang
+    distance_min_ang: float = StabilityLimits.distance_min_ang
+    temperature_ratio_max: float = StabilityLimits.temperature_ratio_max
+    speed_ratio_max: float = StabilityLimits.speed_ratio_max
+    separation_max: float = StabilityLimits.separation_max
+    drift_max_mev_per_atom_per_ps: float = StabilityLimits.drift_max_mev_per_atom_per_ps
+    order_min: float = StabilityLimits.order_min
+    target: Target = field(default_factory=lambda: Target(max=1.0))
+
+    def __post_init__(self) -> None:
+        if not self.handed_in:
+            super().__post_init__()
+        if self.handed_in and self.crystal and not self.phases:
+            raise ValueError("crystal is looked for in phases: a run that is handed in has no crystal to compare with")
+        if wrong := [name for name in self.handed_in if not re.fullmatch("[A-Za-z0-9_]+", name)]:
+            raise ValueError(f"handed_in has {wrong[0]!r}: a run is named by letters, digits and underscores")
+        if any(not getattr(self, item.name) > 0 for item in fields(StabilityLimits)):
+            raise ValueError("limits are positive numbers")
+        if self.target != Target(max=1.0):
+            raise ValueError("the numbers are over their limits: change the limits, the target is max: 1")
+
+    @property
+    def limits(self) -> StabilityLimits:
+        """The limits by themselves."""
+        return StabilityLimits(**{item.name: getattr(self, item.name) for item in fields(StabilityLimits)})
+
+    def runs(self, phases: Phases) -> list[AskedRun]:
+        """Return a run of each phase, and those that nobody makes."""
+        return [*super().runs(phases), *(AskedRun(name=name, subject=name, atoms=None) for name in self.handed_in)]
+
+    def measure(self, evidence: Evidence) -> list[Measured]:
+        """Return what each screen found of each run."""
+        found = [number for phase in self.phases for number in self._numbers(evidence, phase)]
+        for name in self.handed_in:
+            run = evidence.runs.get(name)
+            if run is None or not len(run.positions):
+                found.append(Measured(subject=name, quantity="MD", value=float("nan"), note="there is no such run"))
+                continue
+            found += [_measured(name, screen, run) for screen in screens_of(run, self.limits)]
+        return found
+
+    def _numbers(self, evidence: Evidence, phase: str) -> list[Measured]:
+        subject, run = f"{phase} at {self.temperature_k:g} K", self.ran(evidence, phase)
+        if run is None:
+            return [Measured(subject=subject, quantity="MD", value=float("nan"), note="there is no run with a frame")]
+        crystal = None
+        cell = phase_of(evidence.phases, phase)
+        if species := [symbol for symbol in self.crystal if symbol in cell.get_chemical_symbols()]:
+            peaks = peaks_of(cell, repeats_of(cell, self.length_ang), species=species)
+            crystal = (np.isin(run.numbers, [atomic_numbers[symbol] for symbol in species]), peaks)
+        return [_measured(subject, screen, run) for screen in screens_of(run, self.limits, crystal=crystal)]
+
+
+def _measured(subject: str, screen: Screen, run: Run) -> Measured:
+    told = screen.note or f"{screen.value:.3g} {screen.unit}".rstrip() + f", limit {screen.limit:g}"
+    first = screen.first_frame
+    if first is not None:
+        told += f", first at step {int(run.steps[first])}"
+    return Measured(
+        subject=subject,
+        quantity=f"{screen.name} over its limit",
+        # A value that has no bound is told as a large one: what is not finite reads as not measured.
+        value=min(screen.over, OVER_MAX) if not np.isnan(screen.over) else float("nan"),
+        frames=() if first is None else frame_names(run, [first]),
+        note=told,
+    )
