@@ -198,7 +198,7 @@ RUNS: dict[str, tuple[GpSettings, Sequence[str], Callable[[], list[Atoms]], int,
         0.012,
         600.0,
     ),
-    "four species": (PLAIN, SPECIES, conductor, 12, lambda: argyrodite(seed=0), 0.1, 300.0),
+    "four species": (PLAIN, SPECIES, conductor, 36, lambda: argyrodite(seed=0), 0.35, 300.0),
 }
 
 
