@@ -27,7 +27,7 @@ class FlareCalculation(ProgramCalculation):
 
     PARSER = "seireact.flare"
     RETRIEVE_TEMPORARY = (files.SGP, files.STATE, files.ASKED, files.VISITED, files.TRACE, files.CANARY)
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -53,6 +53,14 @@ class FlareCalculation(ProgramCalculation):
         )
         spec.input("gp", valid_type=PotentialData, required=False, help="What the last leg knew; none: the first leg.")
         spec.input("state", valid_type=orm.ArrayData, required=False, help="Where the last leg ended.")
+        spec.input(
+            "detour",
+            valid_type=orm.Int,
+            required=False,
+            validator=validate_detour,
+            help="How many times the run came back to this state because the label it then asked for could not be had; "
+            "each draws other random numbers, and so reaches another frame. None: 0.",
+        )
         spec.input(
             "reference_energies",
             valid_type=orm.Dict,
@@ -90,6 +98,8 @@ class FlareCalculation(ProgramCalculation):
             state = self.inputs.state
             with (folder / files.LAST_STATE).open("wb") as stream:
                 np.savez(stream, **{name: state.get_array(name) for name in sorted(state.get_arraynames())})
+        if "detour" in self.inputs:
+            job["detour"] = self.inputs.detour.value
         if "reference_energies" in self.inputs:
             job["energies_ev"] = self.inputs.reference_energies["energies_ev"]
         return job
@@ -103,6 +113,13 @@ def validate_start(start: FramesData | None, _: Any) -> str | None:
         return f"A condition starts from one frame, but {len(start)} are given: choose one."
     if not start.frames.pbc.all():
         return "The start frame is not periodic in all directions: set pbc=True and give a cell."
+    return None
+
+
+def validate_detour(detour: orm.Int | None, _: Any) -> str | None:
+    """Refuse a negative count."""
+    if detour is not None and detour.value < 0:
+        return f"A run goes back 0 times or more, not {detour.value}."
     return None
 
 

@@ -28,6 +28,10 @@ class LegState:
     :param leg: legs so far.
     :param step: MD steps so far.
     :param asked_step: MD step whose label the next leg must bring, `NOTHING_ASKED` for none.
+    :param learnings: how many times labels were learned, the first ones included.
+    :param learned_step: MD step of the last of them.
+    :param at_once: in how many learnings in a row the run was unsure again at once, see `science.thresholds`.
+    :param detours: how many times the run came back to a state of before, for want of a label.
     :param numbers: ``(n_atoms,)`` atomic numbers.
     :param positions: ``(n_atoms, 3)`` in Å, not wrapped into the cell.
     :param momenta: ``(n_atoms, 3)`` in ASE's units.
@@ -46,6 +50,10 @@ class LegState:
     leg: int
     step: int
     asked_step: int
+    learnings: int
+    learned_step: int
+    at_once: int
+    detours: int
     numbers: NDArray[np.int64]
     positions: FloatArray
     momenta: FloatArray
@@ -77,6 +85,11 @@ class LegState:
                 raise LegStateError(f"{name} has shape {array.shape}, expected {shape}")
         if self.leg < 1 or self.step < 0 or not NOTHING_ASKED <= self.asked_step <= self.step:
             raise LegStateError(f"leg {self.leg}, step {self.step} and asked step {self.asked_step} don't go together")
+        if self.learnings < 1 or not 0 <= self.learned_step <= self.step or min(self.at_once, self.detours) < 0:
+            raise LegStateError(
+                f"{self.learnings} learnings, the last at step {self.learned_step} of {self.step}, {self.at_once} of "
+                f"them unsure at once, and {self.detours} detours don't go together"
+            )
         self.generator()
 
     def generator(self) -> np.random.Generator:
@@ -116,7 +129,7 @@ class LegState:
             ) from error
         if missing:
             raise LegStateError(f"{path} is not the state of a leg: it lacks {', '.join(missing)}.")
-        for name in ("leg", "step", "asked_step"):
+        for name in ("leg", "step", "asked_step", "learnings", "learned_step", "at_once", "detours"):
             arrays[name] = int(arrays[name])
         for name in ("rng", "start_id", "settings_hash", "gp_hash"):
             arrays[name] = str(arrays[name])

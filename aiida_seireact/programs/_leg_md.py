@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from aiida_seireact.formats.jobs.flare import GuardSettings, LegSettings
 from aiida_seireact.science.health import smallest_distance
 
 FloatArray = NDArray[np.float64]
-Status = Literal["unsure", "stopped", "done"]
+Status = Literal["unsure", "stopped", "done", "paused"]
 
 # A step moves an atom below the temperature guard by less than 0.1 Å; a search of neighbours costs half a millisecond.
 DISTANCE_EVERY = 5
@@ -119,7 +120,8 @@ class Snapshot:
 class LegRun:
     """What a leg of MD gave.
 
-    :param status: ``unsure``: a label is needed; ``stopped``: by the guard; ``done``: all steps made.
+    :param status: ``unsure``: a label is needed; ``stopped``: by the guard; ``done``: all steps made; ``paused``: by
+        `leg_steps` or `seconds_max`, the next leg goes on as if there had been no end.
     :param message: a sentence about how it ended.
     :param first_step: MD step it began at.
     :param step: MD step it ended at.
@@ -159,18 +161,21 @@ def run_leg(
     *,
     reference_volume_ang3: float,
     first_step: int = 0,
+    learned_step: int = 0,
     resumed: bool = False,
     cell: CellState | None = None,
     same_forces: bool = False,
     just_learned: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> LegRun:
-    """Run MD from `first_step` until the calculator is unsure, a guard ends it, or `settings.steps` are made.
+    """Run MD from `first_step` until the calculator is unsure, a guard or pause ends it, or all steps are made.
 
     :param atoms: positions, cell and momenta to go on from; changed in place, unwrapped.
     :param calculator: gives energy, forces, stress and, ``(n_atoms,)`` each, ``results["stds"]`` between 0 and 1 and
         ``results["neighbours"]``, as `SparseGPCalculator` does.
     :param reference_volume_ang3: volume that the guard compares with.
+    :param learned_step: MD step at which labels were learned last; frames are handed out from `gap_steps` after it,
+        wherever a leg has paused meanwhile.
     :param resumed: whether an earlier leg ended here; its last frame is not given again.
     :param cell: state of the barostat; None at the start of a run.
     :param same_forces: whether the calculator is that of the last leg, see `LegDynamics.restore`.
@@ -188,6 +193,7 @@ def run_leg(
     went_on_unsure = False
     status: Status | None = None
     message = ""
+    begin = time.monotonic()
     while True:
         row = _row(step, atoms)
         for name, value in row.items():
@@ -198,7 +204,7 @@ def run_leg(
         # The leg before gave its last frame, which is the first of this one.
         fresh = step > first_step or not resumed
         regular = settings.label_every > 0 and step % settings.label_every == 0
-        hand_out = fresh and regular and step - first_step >= settings.gap_steps
+        hand_out = fresh and regular and step - learned_step >= settings.gap_steps
         thorough = unsure or hand_out or step % DISTANCE_EVERY == 0
         reason = _guarded(atoms, row, settings.guard, reference_volume_ang3, with_distance=thorough)
         if reason:
@@ -207,6 +213,8 @@ def run_leg(
             status, message = "unsure", _unsure(atoms, row, settings.call_threshold)
         elif step >= settings.steps:
             status, message = "done", f"All {settings.steps} MD steps are done."
+        elif reason := _pause(settings, step - first_step, time.monotonic() - begin):
+            status, message = "paused", f"Paused at MD step {step}: {reason}."
         if status != "stopped":
             if fresh and step % settings.visit_every == 0:
                 visited.append(_snapshot(step, atoms))
@@ -233,6 +241,15 @@ def run_leg(
         cell=dynamics.cell_state,
         went_on_unsure=went_on_unsure,
     )
+
+
+def _pause(settings: LegSettings, made: int, seconds: float) -> str | None:
+    """Return why the leg pauses here, or None; a leg makes at least one step, so that a run always comes on."""
+    if settings.leg_steps is not None and made >= settings.leg_steps:
+        return f"{made} steps are made, as many as a leg makes"
+    if settings.seconds_max is not None and made and seconds >= settings.seconds_max:
+        return f"{seconds:.0f} s are over, of the {settings.seconds_max:g} s of a leg"
+    return None
 
 
 def _unsure(atoms: Atoms, row: Mapping[str, float], threshold: float) -> str:

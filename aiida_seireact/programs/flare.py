@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from aiida_seireact.programs._leg_md import CellState, LegRun, Snapshot, displac
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.science.reference_energies import fit_reference_energies
 from aiida_seireact.science.sparse_gp import SparseGP, SparseGPCalculator
+from aiida_seireact.science.thresholds import judge_threshold
 
 # Streams of random numbers drawn from one seed: which environments to learn first, and the dynamics.
 ENVIRONMENTS, DYNAMICS = 0, 1
@@ -97,11 +99,26 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
         row.update(frame_id=frame_id, learned=frame_id in learned.frame_ids)
 
     state = known.state
-    rng = state.generator() if state else _generator(job.settings, known, DYNAMICS)
-    atoms, ended = _md(job, known, gp, rng, learned, progress)
+    rng = _dynamics(job, known)
+    learned_step = state.learned_step if state and not learned.frame_ids else _first_step(known)
+    atoms, ended = _md(job, known, gp, rng, learned, learned_step, progress)
 
     number = state.leg + 1 if state else 1
-    group = f"flare/{known.start_id[:12]}-s{job.settings.seed}-{job.settings.content_hash[:8]}/leg{number:03d}"
+    learnings = _learnings(known, learned)
+    detours = job.detour + (state.detours if state else 0)
+    # Named by what was learned, not by the legs it is cut into: a pause changes no frame and no group.
+    part = f"leg{learnings:03d}" + (f"-d{detours}" if detours else "")
+    group = f"flare/{known.start_id[:12]}-s{job.settings.seed}-{job.settings.content_hash[:8]}/{part}"
+    at_once = _unsure_at_once(known, ended, learned_step)
+    health = judge_threshold(
+        ended.trace["max_std"],
+        ended.trace["mean_std"],
+        job.settings.call_threshold,
+        unsure_at_once=at_once,
+        steps_since_learning=ended.step - learned_step,
+    )
+    if health.message:
+        progress(health.message)
     origin = {
         "config_type": str(known.start.info.get("config_type", "")),
         "group": group,
@@ -117,6 +134,10 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
         leg=number,
         step=ended.step,
         asked_step=NOTHING_ASKED if asked_step is None else asked_step,
+        learnings=learnings,
+        learned_step=learned_step,
+        at_once=at_once,
+        detours=detours,
         numbers=np.asarray(atoms.numbers, dtype=np.int64),
         positions=atoms.positions,
         momenta=atoms.get_momenta(),
@@ -151,6 +172,11 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
         "n_asked": len(ended.asked),
         "n_visited": len(ended.visited),
         "went_on_unsure": ended.went_on_unsure,
+        "detour": job.detour,
+        "learnings": learnings,
+        "threshold": health.verdict,
+        "threshold_message": health.message,
+        "threshold_suggested": health.suggested,
         "n_frames_learned": len(gp.frame_ids),
         "n_frames_added": len(learned.frame_ids),
         "n_sparse": gp.n_sparse,
@@ -245,8 +271,8 @@ def _require_one_run(job: FlareJob, known: Known, gp: SparseGP, state: LegState)
         )
     if state.settings_hash != job.settings.content_hash:
         raise InvalidInput(
-            f"The state {job.state} was written under other settings: only `steps` may change within a run. Keep the "
-            "settings, or give neither gp nor state to begin anew."
+            f"The state {job.state} was written under other settings: only `steps`, `leg_steps` and `seconds_max` may "
+            "change within a run. Keep the settings, or give neither gp nor state to begin anew."
         )
     if state.gp_hash != gp.content_hash:
         raise InvalidInput(
@@ -307,7 +333,7 @@ def _learn_all(
         else:
             chosen = unknown_environments(trained.standard_deviations(image), job.settings.learn_threshold)
         trained.learn(image, frame_id, chosen)
-    optimised = len(job.labels) in job.settings.gp.optimise_at
+    optimised = _learnings(known, Learned(tuple(frame_ids))) in job.settings.gp.optimise_at
     if optimised:
         trained.optimise()
     gp: SparseGP = trained.export(known.level)
@@ -381,14 +407,48 @@ def _energies(job: FlareJob, known: Known) -> dict[str, float]:
 
 
 # ---------------------------------------------------------------- dynamics
-def _generator(settings: LegSettings, known: Known, stream: int) -> np.random.Generator:
+def _generator(settings: LegSettings, known: Known, *stream: int) -> np.random.Generator:
     """Return random numbers seeded by what is run, not by its place or name."""
     identity = int(known.start_id[:16], 16)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([settings.seed, identity, stream])))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([settings.seed, identity, *stream])))
+
+
+def _dynamics(job: FlareJob, known: Known) -> np.random.Generator:
+    """Return the random numbers of this leg: those the last one left, or, on a detour, others."""
+    if known.state is None:
+        return _generator(job.settings, known, DYNAMICS, *([job.detour] if job.detour else []))
+    if not job.detour:
+        return known.state.generator()
+    left = int.from_bytes(hashlib.sha256(known.state.rng.encode()).digest()[:16], "big")
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([left, job.detour])))
+
+
+def _first_step(known: Known) -> int:
+    """Return the MD step at which this leg begins."""
+    return known.state.step if known.state else 0
+
+
+def _learnings(known: Known, learned: Learned) -> int:
+    """Return how many times labels were learned, this leg included."""
+    return (known.state.learnings if known.state else 0) + bool(learned.frame_ids)
+
+
+def _unsure_at_once(known: Known, ended: LegRun, learned_step: int) -> int:
+    """Return after how many learnings in a row the run was unsure at the frame learned or the next one."""
+    before = known.state.at_once if known.state else 0
+    if ended.step - learned_step > 1:
+        return 0
+    return before + 1 if ended.status == "unsure" else before
 
 
 def _md(
-    job: FlareJob, known: Known, gp: SparseGP, rng: np.random.Generator, learned: Learned, progress: Progress
+    job: FlareJob,
+    known: Known,
+    gp: SparseGP,
+    rng: np.random.Generator,
+    learned: Learned,
+    learned_step: int,
+    progress: Progress,
 ) -> tuple[Atoms, LegRun]:
     """Run the MD of this leg; return the atoms as it left them and what it gave."""
     state = known.state
@@ -406,7 +466,8 @@ def _md(
         job.settings,
         rng,
         reference_volume_ang3=known.start.get_volume(),
-        first_step=state.step if state else 0,
+        first_step=_first_step(known),
+        learned_step=learned_step,
         resumed=state is not None,
         cell=cell,
         same_forces=state is not None and state.gp_hash == gp.content_hash,

@@ -13,7 +13,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage.manager import get_manager
 from ase.build import bulk
 
-from aiida_seireact.calculations.flare import FlareCalculation, validate_leg, validate_start
+from aiida_seireact.calculations.flare import FlareCalculation, validate_detour, validate_leg, validate_start
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.base import read_job
@@ -81,6 +81,16 @@ def test_a_first_leg_has_neither_gp_nor_state(start, labelled, aiida_localhost):
     with SandboxFolder() as folder:
         job = written(folder, aiida_localhost, start=start, labels={"round_000": FramesData(labelled(2))})
     assert sorted(job) == ["labels", "settings", "start"]
+
+
+def test_a_detour_is_told_and_hashed(start, known, labelled, aiida_localhost):
+    inputs = {"start": start, "labels": {"round_000": FramesData(labelled(2))}, **known}
+    with SandboxFolder() as folder:
+        job = written(folder, aiida_localhost, **inputs, detour=orm.Int(2))
+        assert read_job(f"{folder.abspath}/job.json", FlareJob).detour == job["detour"] == 2
+    assert validate_detour(orm.Int(0), None) is validate_detour(None, None) is None
+    assert "not -1" in validate_detour(orm.Int(-1), None)
+    assert "detour" not in FlareCalculation.UNHASHED
 
 
 def test_gp_and_state_belong_together(start, known, labelled):

@@ -172,6 +172,18 @@ class TestFirstLeg:
         assert outputs["step"] > 0
         assert outputs["n_frames_added"] == 1
 
+    def test_a_threshold_that_always_asks_is_told_in_the_first_leg(self, first, tmp_path) -> None:
+        assert (first[2]["threshold"], first[2]["threshold_message"]) == ("works", "")
+        outputs = leg(tmp_path, prepared(tmp_path, call_threshold=0.0005, learn_threshold=0.0004))
+        assert outputs["threshold"] == "always"
+        assert 0.0005 < outputs["threshold_suggested"] < 1
+        assert f"set call_threshold to about {outputs['threshold_suggested']:g}" in outputs["threshold_message"]
+
+    def test_and_so_is_one_that_never_does(self, tmp_path) -> None:
+        outputs = leg(tmp_path, prepared(tmp_path, call_threshold=0.9))
+        assert outputs["threshold"] == "never"
+        assert "call_threshold to about" in outputs["threshold_message"]
+
 
 class TestNextLeg:
     def test_the_label_asked_for_is_learned_and_the_others_are_measured(self, second) -> None:
@@ -257,6 +269,61 @@ class TestExactness:
         joined = [Frames.load(part / "visited.npz") for part in parts if (part / "visited.npz").exists()]
         assert Frames.concatenate(joined).frame_ids == Frames.load(whole / "visited.npz").frame_ids
         assert (parts[-1] / "sgp.npz").read_bytes() == (whole / "sgp.npz").read_bytes()
+
+    @pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+    def test_a_run_cut_by_pauses_asks_for_the_same_frames(self, tmp_path, ensemble) -> None:
+        """Cut each few steps, labels of what a pause hands out brought at once: same frames, groups, GP, state."""
+        settings = {
+            "ensemble": ensemble,
+            "label_every": 4,
+            "gap_steps": 6,
+            "gp": {**SETTINGS["gp"], "optimise_at": [2]},
+        }
+        ends = []
+        for name, pauses in (("whole", {}), ("cut", {"leg_steps": 5})):
+            folder = tmp_path / name
+            folder.mkdir()
+            job = prepared(folder, **{**settings, **pauses})
+            asked, statuses, canary = [], [], []
+            while statuses.count("unsure") < 3 and "done" not in statuses:
+                outputs = leg(folder, job)
+                statuses.append(outputs["status"])
+                canary += [(row["frame_id"], row["learned"], row["max_std"]) for row in outputs["canary"]]
+                if outputs["n_asked"]:
+                    label = f"round_{len(job['labels']):03d}.npz"
+                    asked.append(Frames.load(folder / "asked.npz"))
+                    labelled(Frames.load(folder / "asked.npz").iter_atoms()).save(folder / label)
+                    job["labels"].append(label)
+                job.update(gp="sgp.npz", state="state.npz")
+            assert ("paused" in statuses) == bool(pauses)
+            frames = Frames.concatenate(asked)
+            ends.append((frames.frame_ids, frames.group.tolist(), canary, arrays(folder / "state.npz")))
+        (*whole, expected), (*cut, found) = ends
+        assert whole == cut
+        assert len(set(whole[1])) == 3
+        for name in set(expected) - {"leg", "seen_ids"}:
+            assert found[name].tobytes() == expected[name].tobytes(), name
+
+    def test_a_detour_is_another_way_from_the_same_state(self, second) -> None:
+        folder, job = second
+        usual = leg(folder, job)
+        state = arrays(folder / "state.npz")
+        detours = [leg(folder, {**job, "detour": 1}) for _ in range(2)]
+        assert detours[0] == detours[1]
+        assert detours[0]["gp_hash"] == usual["gp_hash"]
+        assert detours[0]["group"] == usual["group"] + "-d1"
+        other = arrays(folder / "state.npz")
+        assert (int(other["detours"]), int(state["detours"])) == (1, 0)
+        assert not np.array_equal(other["positions"], state["positions"])
+        leg(folder, {**job, "detour": 2})
+        assert not np.array_equal(arrays(folder / "state.npz")["positions"], other["positions"])
+
+    def test_a_detour_of_the_first_leg_starts_otherwise(self, first, tmp_path) -> None:
+        folder, _, usual = first
+        outputs = leg(tmp_path, {**prepared(tmp_path), "detour": 1})
+        assert outputs["gp_hash"] == usual["gp_hash"]
+        states = [arrays(place / "state.npz") for place in (folder, tmp_path)]
+        assert not np.array_equal(states[0]["positions"], states[1]["positions"])
 
     def test_a_run_that_is_done_may_be_made_longer(self, tmp_path) -> None:
         job = prepared(tmp_path, call_threshold=0.9, steps=10)
@@ -372,7 +439,7 @@ class TestRefusals:
     def test_other_settings(self, second) -> None:
         folder, job = second
         message = self.message(folder, {**job, "settings": {**SETTINGS, "temperature_k": 300}})
-        assert "written under other settings: only `steps` may change" in message
+        assert "written under other settings: only `steps`, `leg_steps` and `seconds_max` may change" in message
 
     def test_a_gp_of_another_leg(self, second) -> None:
         folder, job = second

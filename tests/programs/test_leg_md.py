@@ -203,6 +203,44 @@ class TestEnd:
         assert (run.status, run.step, run.asked, run.visited) == ("done", 40, [], [])
 
 
+class TestPause:
+    def test_after_so_many_steps_of_a_leg(self) -> None:
+        _, run = begin(Springs(crystal()), settings(leg_steps=15), first_step=10, resumed=True)
+        assert (run.status, run.step) == ("paused", 25)
+        assert run.message == "Paused at MD step 25: 15 steps are made, as many as a leg makes."
+        assert not run.asked
+
+    def test_after_its_seconds_but_never_before_a_step(self) -> None:
+        _, run = begin(Springs(crystal()), settings(seconds_max=1e-9))
+        assert (run.status, run.step) == ("paused", 1)
+        assert run.message == "Paused at MD step 1: 0 s are over, of the 1e-09 s of a leg."
+
+    def test_unsure_stopped_and_done_come_first(self) -> None:
+        calculator = Springs(crystal(), lambda count: 0.2 if count == 7 else 0.1)
+        assert begin(calculator, settings(leg_steps=7))[1].status == "unsure"
+        assert begin(Springs(crystal()), settings(leg_steps=40))[1].status == "done"
+        hot = settings(leg_steps=1, guard={"temperature_max_k": 20.0})
+        assert begin(Springs(crystal()), hot)[1].status == "stopped"
+
+    def test_frames_are_those_of_a_leg_without_pause(self) -> None:
+        wanted = settings(label_every=4, gap_steps=10, visit_every=3, steps=30)
+        _, whole = begin(Springs(crystal()), wanted)
+        asked, visited, step = [], [], 0
+        while step < 30:
+            _, part = begin(
+                Springs(crystal()),
+                wanted.model_copy(update={"leg_steps": 7}),
+                first_step=step,
+                learned_step=0,
+                resumed=step > 0,
+            )
+            asked += [snapshot.step for snapshot in part.asked]
+            visited += [snapshot.step for snapshot in part.visited]
+            step = part.step
+        assert asked == [snapshot.step for snapshot in whole.asked] == [12, 16, 20, 24, 28]
+        assert visited == [snapshot.step for snapshot in whole.visited]
+
+
 class TestGuard:
     def stopped(self, calculator: Springs, **changes: Any) -> str:
         _, run = begin(calculator, settings(label_every=1, gap_steps=0, visit_every=1, **changes))

@@ -30,7 +30,9 @@ class GpSettings(Job):
         ((0.5, 50.0), (0.001, 5.0), (0.005, 1.0), (3e-4, 0.1)),
         description="bounds of sigma and the noises of energy, forces, stress",
     )
-    optimise_at: tuple[int, ...] = Field((1, 3), description="rounds of labels after which sigma and noises are fitted")
+    optimise_at: tuple[int, ...] = Field(
+        (1, 3), description="learnings, from 1, after which sigma and noises are fitted"
+    )
     optimise_iterations: int = Field(15, ge=1, description="largest number of iterations of such a fit")
     first_atoms: int = Field(12, ge=1, description="environments taken at random from the very first frame")
 
@@ -65,6 +67,12 @@ class LegSettings(Job):
     tau_t_fs: float = Field(50.0, gt=0, description="time constant of the thermostat, fs")
     tau_p_fs: float = Field(500.0, gt=0, description="time constant of the barostat, fs")
     steps: int = Field(ge=1, description="MD steps of the condition, over all legs")
+    leg_steps: int | None = Field(
+        None, ge=1, description="steps after which a leg pauses, the next goes on from there; null: no such limit"
+    )
+    seconds_max: float | None = Field(
+        None, gt=0, description="seconds of MD after which a leg pauses, between two steps; null: no such limit"
+    )
     jitter_ang: float = Field(0.01, ge=0, description="standard deviation of the first displacements, Å")
     seed: int = Field(0, ge=0, description="of displacements, velocities, thermostat and first environments")
     call_threshold: float = Field(
@@ -74,7 +82,7 @@ class LegSettings(Job):
         0.03, gt=0, lt=1, description="uncertainty above which an environment of a new label is learned"
     )
     label_every: int = Field(10, ge=0, description="steps between further frames handed out to label; 0: none")
-    gap_steps: int = Field(10, ge=0, description="steps at the start of a leg from which none is handed out")
+    gap_steps: int = Field(10, ge=0, description="steps after each learning from which none is handed out")
     visit_every: int = Field(5, ge=1, description="steps between frames of the trajectory kept")
     guard: GuardSettings = Field(GuardSettings(), description="bounds that end a run gone wrong")
     gp: GpSettings = Field(GpSettings(), description="descriptor, kernel, noises, hyperparameter fits")
@@ -100,8 +108,8 @@ class LegSettings(Job):
 
     @property
     def content_hash(self) -> str:
-        """sha256 of all settings but `steps`: a run may be made longer, otherwise it goes on as it began."""
-        content = self.model_dump(mode="json", exclude={"steps"})
+        """sha256 of all settings but where the run ends and where it is cut: it may be made longer, or paused."""
+        content = self.model_dump(mode="json", exclude={"steps", "leg_steps", "seconds_max"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -116,6 +124,12 @@ class FlareJob(Job):
     start: str = Field(description="the frame (.npz) from which the condition starts")
     gp: str | None = Field(None, description="GP of the last leg (.npz); none: this is the first leg")
     state: str | None = Field(None, description="where the last leg ended (.npz); none: this is the first leg")
+    detour: int = Field(
+        0,
+        ge=0,
+        description="how many times the run came back to this state because the label it then asked for could not be "
+        "had; each is another draw of random numbers, so that another frame is reached",
+    )
     energies_ev: dict[str, float] | None = Field(
         None, description="energy of an atom of each species, eV; default: fitted to the first labels"
     )
