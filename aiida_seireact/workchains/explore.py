@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
-from aiida_seireact.calculations.flare import validate_start
 from aiida_seireact.calculations.functions.campaigns import (
     gather_campaign_failures,
     gather_campaigns,
@@ -21,16 +19,24 @@ from aiida_seireact.calculations.functions.campaigns import (
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, MAX_RUNGS, ConditionSettings, LimitSettings, ladders
+from aiida_seireact.formats.jobs.explore import ConditionSettings, LimitSettings, ladders
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.codes import find_code
-from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
+from aiida_seireact.workchains.explore_inputs import (
+    level_of_theory,
+    validate_conditions,
+    validate_exploration,
+    validate_systems,
+    wrong_size,
+)
+from aiida_seireact.workchains.label import (
+    find_code_of,
+    validate_batch_size,
+    validate_engine,
+)
 from aiida_seireact.workchains.ladder import CAMPAIGN, LadderWorkChain, after_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
-
-# A name is part of link labels and of names of arrays.
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
 
 class ExploreWorkChain(ProtocolMixin, WorkChain):
@@ -103,20 +109,23 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` explores Li | Li6PS5Cl | Li at 300 and 600 K, and Li6PS5Cl at 300 K.
 
-        :param systems: cells by name; ``fast`` knows ``interface`` and ``Li6PS5Cl``.
+        :param systems: cells by name; ``fast`` knows ``interface`` and ``Li6PS5Cl``, ``paper`` also ``Li``.
         :param overrides: any value of the protocol; a condition that is null is left out.
+        :raises ValueError: a cell of another size than the protocol has.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
+        conditions = {name: given for name, given in inputs["conditions"].items() if given is not None}
+        used = {given["system"] for given in conditions.values()}
+        if message := wrong_size({name: cell for name, cell in systems.items() if name in used}, inputs["systems"]):
+            raise ValueError(message)
         builder = cls.get_builder()
-        builder.codes = dict(codes or {name: find_code(name) for name in ("flare", "label")})
+        builder.codes = dict(codes or {"flare": find_code("flare"), "label": find_code_of(inputs["engine"])})
         builder.systems = dict(systems)
         builder.labelled = labelled
-        builder.conditions = {
-            name: orm.Dict(condition) for name, condition in inputs["conditions"].items() if condition is not None
-        }
+        builder.conditions = {name: orm.Dict(given) for name, given in conditions.items()}
         builder.limits = orm.Dict(inputs["limits"])
         builder.engine = orm.Str(inputs["engine"])
-        builder.label = orm.Dict(inputs["label"])
+        builder.label = orm.Dict(level_of_theory(inputs["label"]))
         builder.batch_size = orm.Int(inputs["batch_size"])
         builder.options = dict(options or {})
         return builder
@@ -251,59 +260,3 @@ def why(told: Mapping[str, Any], campaign: orm.WorkChainNode | None) -> str:
     if campaign is None or not campaign.exit_message:
         return str(told["ended_by"])
     return f"<{campaign.pk}> {campaign.exit_message}"
-
-
-def validate_systems(systems: Mapping[str, FramesData], context: Any) -> str | None:
-    """Refuse cells that no condition can start from."""
-    for name, cell in systems.items():
-        if message := validate_start(cell, context):
-            return f"{name}: {message}"
-    return None
-
-
-def validate_conditions(conditions: Mapping[str, orm.Dict], context: Any) -> str | None:
-    """Refuse settings that a campaign would refuse."""
-    if len(conditions) > MAX_CONDITIONS:
-        return (
-            f"{len(conditions)} conditions are more than one process can gather ({MAX_CONDITIONS}): "
-            "explore them in several studies."
-        )
-    check = job_validator(ConditionSettings)
-    for name, condition in conditions.items():
-        if not NAME.fullmatch(name):
-            return f"{name!r} can't be the name of a condition: use letters, digits and single underscores."
-        if message := check(condition, context):
-            return f"{name}: {message}"
-    return None
-
-
-def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
-    """Refuse settings that fit each alone but not together."""
-    conditions, systems = inputs.get("conditions", {}), inputs.get("systems", {})
-    if not conditions:
-        return "There is no condition to explore: give at least one under `conditions`."
-    try:
-        longest = max(ladders(after_of(conditions)), key=len)
-    except ValueError as error:
-        return f"The conditions are no ladder: {error}."
-    if len(longest) > MAX_RUNGS:
-        return f"The ladder on {longest[0]!r} has {len(longest)} rungs, one process takes {MAX_RUNGS}: begin another."
-    labelled = inputs.get("labelled")
-    if labelled is not None and not labelled.has_stress:
-        return "labelled: these frames have no energy, forces and stress: label them first."
-    if {"engine", "label"} <= set(inputs) and (message := complaint(inputs["engine"], inputs["label"], context)):
-        return f"label: {message}"
-    for name, node in conditions.items():
-        condition = node.get_dict()
-        if condition["system"] not in systems:
-            return (
-                f"Condition {name!r} is of system {condition['system']!r}, but there is only "
-                f"{', '.join(sorted(systems)) or 'none'}: give that cell under `systems`."
-            )
-        types = set(labelled.base.attributes.get("config_types")) if labelled is not None else set()
-        if labelled is not None and not types & set(condition["seeds"]["types"]):
-            return (
-                f"Condition {name!r} learns first from frames of type {' or '.join(condition['seeds']['types'])}, "
-                f"but labelled are {', '.join(sorted(types))}."
-            )
-    return None
