@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
 from pathlib import Path
 
@@ -18,25 +17,7 @@ from aiida_seireact.formats.checkpoint import (
     unpack_checkpoint,
     write_checkpoint,
 )
-
-
-def lightning_checkpoint(path: Path, epoch: int, weights: bytes = b"weights", where: str = "/scratch/1") -> Path:
-    """Write a file laid out as torch's: a pickled dict beside the bytes of its tensors."""
-    with zipfile.ZipFile(path, "w") as archive:
-        content = {"epoch": epoch, "global_step": 7, "hyper_parameters": {"dirpath": where}}
-        archive.writestr(f"{path.stem}/data.pkl", pickle.dumps(content, protocol=2))
-        archive.writestr(f"{path.stem}/data/0", weights)
-        archive.writestr(f"{path.stem}/.data/serialization_id", where)
-    return path
-
-
-def curve(*totals: float) -> dict[str, np.ndarray]:
-    """A curve with these validation errors."""
-    return {
-        "epoch": np.arange(len(totals), dtype=float),
-        "val_total": np.array(totals),
-        "lr": np.full(len(totals), np.nan),
-    }
+from tests.checkpoints import curve, lightning_checkpoint
 
 
 @pytest.fixture
