@@ -14,6 +14,7 @@ from aiida import orm
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
 from aiida_seireact.cli.render.summary import summary_of
+from aiida_seireact.cli.render.verdicts import Judged
 from aiida_seireact.cli.report import key_numbers
 
 from . import loop_graph
@@ -43,6 +44,29 @@ def test_nothing_of_a_finished_loop_is_missing(loop):
     assert not set(missing) - {"summary", "reference_plan", "picture", "first.predictions"}
 
 
+def test_the_scorecard_shows_both_models_each_number_beside_its_target(loop, page):
+    data = gather(loop)
+    (row,) = data.judged.rows()
+    assert (row["first"], row["last"]) == (
+        {"passed": False, "value": "331 meV/atom"},
+        {"passed": True, "value": "3 meV/atom"},
+    )
+    text = " ".join(plain(page).split())
+    assert "✗ 331 meV/atom ✓ 3 meV/atom" in text
+    assert "production: all 1 numbers of the scorecard toy hold" in text
+    assert "scorecard: rejected, then production" in text
+    assert any(line.startswith("verdict     production") for line in key_numbers(data))
+    assert "No further round, since the scorecard holds." in text
+
+
+def test_a_model_that_was_rejected_is_told_before_its_run(loop):
+    data = gather(loop)
+    data.judged = Judged(last=data.judged.first)
+    text = " ".join(plain(render_html(data)).split())
+    assert "rejected: 1 of 1 numbers fail; Li3P: the energy RMSE is 331 meV/atom" in text
+    assert "made all the same, because the study was asked to" in text
+
+
 def test_summary_tells_of_calls_canary_and_augmentation(loop):
     summary = summary_of(gather(loop))
     assert summary["n_flare_legs"] == 8
@@ -63,7 +87,7 @@ def test_summary_tells_of_calls_canary_and_augmentation(loop):
 
 def test_page_tells_the_loop_in_its_order(page):
     titles = re.findall(r'<h2><span class="step">(\d)</span>([^<]+)</h2>', page)
-    names = ["Label", "Explore", "Learn", "Learn from its own run", "Produce", "Recognise"]
+    names = ["Label", "Explore", "Learn", "Learn from its own run", "Judge", "Produce", "Recognise"]
     assert titles == [(str(number), name) for number, name in enumerate(names, 1)]
 
 
