@@ -22,13 +22,15 @@ from aiida_seireact.science.structures.phase_cells import phase_cells
 
 PHASES = ("Li", "Li2S", "Li3P", "Li6PS5Cl", "LiCl")
 SPECIES = ["Li", "P", "S", "Cl"]
-LABEL: dict[str, Any] = {"task": "label", "calculator": {"name": "chgnet"}}
+# As in the protocol fast of seireact.label: one level of theory.
+CALCULATOR: dict[str, Any] = {"name": "chgnet", "kwargs": {"model_name": "0.3.0"}}
+LABEL: dict[str, Any] = {"task": "label", "calculator": CALCULATOR}
 PER_PHASE = 8
 
 
 def labelled_frames() -> Frames:
     """Return eight rattled and strained frames of each phase with labels of CHGNet."""
-    labeller = load_labeller(CalculatorSettings(name="chgnet"))
+    labeller = load_labeller(CalculatorSettings.model_validate(CALCULATOR))
     rng, images = np.random.default_rng(0), []
     for crystal in phase_cells(PHASES):
         for number in range(PER_PHASE):
@@ -45,7 +47,7 @@ def labelled_frames() -> Frames:
 
 
 def dataset_of(frames: Frames) -> DatasetData:
-    """Store the frames and return a dataset of them: of each phase six to learn from, one that chooses, one held out."""
+    """Store the frames and return their dataset: of each phase six to learn from, one that chooses, one held out."""
     parts = [*["train"] * 6, "val", "test"]
     FramesData(frames).store()
     return DatasetData([frames], [np.array([parts[index % PER_PHASE] for index in range(len(frames))])]).store()
