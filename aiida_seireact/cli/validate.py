@@ -75,7 +75,7 @@ def validate(
     Examples:
       aiida-seireact validate 1234 --dry-run            what is tested, and what would be computed?
       aiida-seireact validate 1234 --follow
-      aiida-seireact validate 1234 --protocol balanced --without RDFs
+      aiida-seireact validate 1234 --protocol balanced --without structure
       aiida-seireact validate --show 1300               the scorecard of a validation that has ended
       aiida-seireact models                             all models, with their verdicts
     """
