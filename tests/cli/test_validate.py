@@ -33,7 +33,9 @@ LJ = {"sigma": 2.2, "epsilon": 0.3, "rc": 5.0}
 OVERRIDES = """
 label: {task: label, calculator: {name: lj, kwargs: {sigma: 2.2, epsilon: 0.3, rc: 5.0}}}
 scorecard:
-  lines: {reaction: null, volumes: null, volumes of products: null, lithium stays: null, electrolyte stays: null, energies by type: null, forces by type: null}
+  lines:
+    {reaction: null, volumes: null, volumes of products: null, lithium stays: null, electrolyte stays: null,
+     energies by type: null, forces by type: null}
 """
 
 
