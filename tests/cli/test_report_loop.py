@@ -14,7 +14,7 @@ from aiida import orm
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
 from aiida_seireact.cli.render.summary import summary_of
-from aiida_seireact.cli.render.verdicts import Judged
+from aiida_seireact.cli.render.judged import Judged
 from aiida_seireact.cli.report import key_numbers
 
 from . import loop_graph
