@@ -17,15 +17,15 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.jobs.augment import RoundsSettings
-from aiida_seireact.workchains.augment_inputs import PROGRAMS
+from aiida_seireact.formats.verdict import PRODUCTION
+from aiida_seireact.workchains.augment_inputs import OF_VALIDATION, PROGRAMS
 from aiida_seireact.workchains.augment_round import AugmentRoundWorkChain
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 from aiida_seireact.workchains.stages import StagedWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
-
-PRODUCTION = "production"
+from aiida_seireact.workchains.validate import ValidateWorkChain
 
 
 class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
@@ -94,7 +94,11 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
         training = TrainWorkChain.get_protocol_inputs(protocol)
         select = {**inputs["select"], "runs": given(inputs["select"]["runs"])}
         builder = cls.get_builder()
-        builder.codes = dict(codes or {name: find_code(name) for name in PROGRAMS})
+        judged = inputs["validate"] is not None
+        programs = (*PROGRAMS, *(["validate"] if judged else []))
+        builder.codes = dict(codes or {name: find_code(name) for name in programs})
+        if judged:
+            builder.validate = validation_inputs(protocol, inputs["validate"])
         builder.dataset, builder.potential, builder.compiled = dataset, potential, compiled
         builder.reference_energies = reference_energies
         builder.cells = dict(cells)
@@ -181,6 +185,12 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
         """Return how many labels a round asks for."""
         runs = self.inputs.select.get_dict()["runs"].values()
         return int(sum(run["learned"] + run["held_out"] for run in runs))
+
+
+def validation_inputs(protocol: str | None, changes: Mapping[str, Any]) -> dict[str, orm.Dict]:
+    """Return the inputs ``validate`` of a round: a protocol of `seireact.validate` with changes to it."""
+    inputs = ValidateWorkChain.get_protocol_inputs(protocol, changes)
+    return {name: orm.Dict(inputs[name]) for name in OF_VALIDATION if name in inputs}
 
 
 def given(runs: Mapping[str, Any]) -> dict[str, Any]:

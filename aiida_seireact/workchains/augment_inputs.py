@@ -25,8 +25,11 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.augment import ExtendSettings
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
+from aiida_seireact.workchains.validate import ValidateWorkChain
 
 PROGRAMS = ("lmp", "select", "label", "train", "compile")
+# What a scorecard needs beside model, dataset, codes and labeller, which a round has anyway.
+OF_VALIDATION = ("scorecard", "phases", "md", "evaluate")
 # The model itself among the members of its committee.
 MODEL = "model"
 
@@ -81,6 +84,24 @@ def define_inputs(spec: ProcessSpec) -> None:
             "populate_defaults": False,
             "help": "A classifier that tells which environments of the runs are unknown (`select.reasons.unknown`).",
         },
+    )
+    spec.expose_inputs(
+        ValidateWorkChain,
+        namespace="validate",
+        include=OF_VALIDATION,
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            # It looks at model and labeller too, which are not in this namespace.
+            "validator": None,
+            "help": "The scorecard that the model must hold after the round, and what belongs to it; left out: none.",
+        },
+    )
+    spec.input(
+        "codes.validate",
+        valid_type=orm.AbstractCode,
+        required=False,
+        help="The program seireact-validate; needed with a scorecard.",
     )
     spec.input(
         "select",
@@ -139,6 +160,8 @@ def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
         )
         if message:
             return f"cells.{name}: {message}"
+    if "scorecard" in inputs.get("validate", {}) and "validate" not in inputs["codes"]:
+        return "codes.validate is missing: a scorecard is judged by seireact-validate."
     if MODEL in inputs.get("committee", {}):
         return f"committee: {MODEL!r} is the model itself; give the other members other names."
     if inputs["potential"].model_hash != inputs["compiled"].model_hash:

@@ -17,6 +17,9 @@ from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.select import SelectWorkChain
 from aiida_seireact.workchains.stages import StagedWorkChain
 from aiida_seireact.workchains.train import TrainWorkChain
+from aiida_seireact.workchains.validate import ValidateWorkChain
+
+JUDGED = ("verdict", "scores")
 
 
 class AugmentRoundWorkChain(StagedWorkChain):
@@ -35,6 +38,8 @@ class AugmentRoundWorkChain(StagedWorkChain):
             "committee", valid_type=PotentialData, dynamic=True, help="The other members, as they have learned."
         )
         spec.output("label_failures", valid_type=orm.Dict, help="Frames without a label, with reason.")
+        for port in JUDGED:
+            spec.output(port, valid_type=orm.Dict, required=False, help="Of `seireact.validate`, on the new model.")
         spec.output("augmentation", valid_type=orm.Dict, help="Numbers of frames, and errors before and after.")
         spec.outline(
             cls.produce,
@@ -44,6 +49,7 @@ class AugmentRoundWorkChain(StagedWorkChain):
             cls.label,
             cls.retrain,
             cls.results,
+            if_(cls.should_validate)(cls.validate, cls.inspect_verdict),
         )
 
     # ------------------------------------------------------------------ what it does not know
@@ -59,6 +65,7 @@ class AugmentRoundWorkChain(StagedWorkChain):
                     "structure": self.inputs.cells[name],
                     "potential": self.inputs.compiled,
                     "parameters": self.inputs.md[name],
+                    "unjudged": True,
                 },
             )
             for name in self.ctx.names
@@ -188,6 +195,33 @@ class AugmentRoundWorkChain(StagedWorkChain):
         if refusal:
             return self.refused("augmentation", refusal)
         self.out("augmentation", augmentation)
+        return None
+
+    # ------------------------------------------------------------------ and is judged
+    def should_validate(self) -> bool:
+        """Whether there is a scorecard."""
+        return "scorecard" in self.inputs.get("validate", {})
+
+    def validate(self) -> ToContext | ExitCode:
+        """Judge the new model."""
+        learned, codes = self.ctx.retrain.outputs, self.inputs.codes
+        inputs = {
+            **self.exposed_inputs(ValidateWorkChain, namespace="validate", agglomerate=False),
+            "potential": learned.potential,
+            "compiled": learned.compiled,
+            "dataset": orm.load_node(self.ctx.dataset),
+            "codes": {name: codes[name] for name in ("validate", "label", "lmp")},
+            "engine": self.inputs.engine,
+            "label": self.inputs.label,
+            "batch_size": self.inputs.batch_size,
+        }
+        return self.begin("validate", validate=(ValidateWorkChain, inputs))
+
+    def inspect_verdict(self) -> ExitCode | None:
+        """Attach the verdict; a model that was rejected is a result."""
+        if failure := self.failure("validate", self.ctx.validate):
+            return failure
+        self.out_many({port: self.ctx.validate.outputs[port] for port in JUDGED})
         return None
 
     def trajectories(self) -> dict[str, TrajectoryData]:

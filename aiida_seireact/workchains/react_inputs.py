@@ -24,12 +24,14 @@ from aiida_seireact.workchains.aimd import md_engine
 from aiida_seireact.workchains.aimd import validate_engine as validate_md_engine
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment_inputs import OF_VALIDATION
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
 from aiida_seireact.workchains.react_start import first_set_complaint, species_of_study
 from aiida_seireact.workchains.sample import SampleWorkChain
+from aiida_seireact.workchains.validate import ValidateWorkChain
 
 Check = Callable[[Any, Any], str | None]
 # What the cells that are built hold; one's own may hold other types.
@@ -121,6 +123,23 @@ def define_inputs(spec: ProcessSpec) -> None:
         required=False,
         validator=ExploreWorkChain.spec().inputs["conditions"].validator,
         help="Conditions under which a GP learns on the fly (see `seireact.explore`); none: no exploration.",
+    )
+    spec.expose_inputs(
+        ValidateWorkChain,
+        namespace="validate",
+        include=OF_VALIDATION,
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            "validator": None,
+            "help": "The scorecard by which each model is judged, and what belongs to it; left out: nobody judges.",
+        },
+    )
+    spec.input(
+        "accept_rejected",
+        valid_type=orm.Bool,
+        required=False,
+        help="True: make the production run even with a model that was rejected; the report says so.",
     )
     spec.input_namespace(
         "augment",

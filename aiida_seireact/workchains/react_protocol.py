@@ -9,7 +9,7 @@ from aiida import orm
 
 from aiida_seireact.calculations.sample import plan_of
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
-from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment import AugmentWorkChain, validation_inputs
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import ASE_ENGINE
@@ -68,6 +68,10 @@ def study_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
         values["melt"] = orm.Dict({"calculator": calculator})
     if inputs["start"] is not None:
         values["start"] = start_inputs(inputs["start"])
+
+    values["accept_rejected"] = orm.Bool(inputs["accept_rejected"])
+    if inputs["validate"] is not None:
+        values["validate"] = validation_inputs(protocol, inputs["validate"])
 
     explored = ExploreWorkChain.get_protocol_inputs(protocol)
     inputs["limits"] = explored["limits"]

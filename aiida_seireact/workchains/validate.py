@@ -210,7 +210,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
             engine = orm.Str(md_engine(self.inputs.engine.value))
             return AimdWorkChain, {**self.labeller(), "engine": engine, "frames": cell, "parameters": parameters}
         model = {"potential": self.inputs.compiled, "code": self.inputs.codes.lmp}
-        return ProduceWorkChain, {**model, "structure": cell, "parameters": parameters}
+        return ProduceWorkChain, {**model, "structure": cell, "parameters": parameters, "unjudged": True}
 
     def inspect(self) -> ExitCode | None:
         """Refuse what is not whole, and labels of another level of theory."""

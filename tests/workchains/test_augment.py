@@ -41,6 +41,7 @@ OVERRIDES: dict[str, Any] = {
     },
     "extend": {"force_limit_ev_per_ang": 60.0, "min_learned": 4, "min_held_out": 3},
     "train": {"settings": {**QUICK, "max_epochs": 6}},
+    "validate": None,
 }
 
 

@@ -6,6 +6,7 @@ ask too; the limits here are tighter, since the runs are of phases that must sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Literal
@@ -25,7 +26,7 @@ from aiida_seireact.science.run_health import (
     speeds_between,
     thermal_speeds,
 )
-from aiida_seireact.science.validation.lines import Evidence, Run, phase_of
+from aiida_seireact.science.validation.lines import AskedRun, Evidence, Phases, Run, phase_of
 from aiida_seireact.science.validation.md import MdLine, frame_names, repeats_of
 from aiida_seireact.science.validation.targets import Measured, Target
 
@@ -210,11 +211,16 @@ class Stability(MdLine):
 
     Models that had seen the reactants alone lost crystalline Li at 300 K, or opened cavities (arXiv:2506.10944).
 
+    :param phases: a run of each is made.
+    :param handed_in: names of runs that exist and are looked at as well, as those a round of augmentation has made of
+        the interface. What reacts changes its volume: give such a line limits of its own.
     :param crystal: elements whose lattice must be there at the end; none: no crystal is looked for. Li of the
         electrolyte diffuses, so of Li6PS5Cl it is S.
     """
 
     test: Literal["stability"] = "stability"
+    phases: tuple[str, ...] = ()
+    handed_in: tuple[str, ...] = ()
     crystal: tuple[str, ...] = ()
     volume_change_max: float = StabilityLimits.volume_change_max
     hole_radius_max_ang: float = StabilityLimits.hole_radius_max_ang
@@ -227,7 +233,12 @@ class Stability(MdLine):
     target: Target = field(default_factory=lambda: Target(max=1.0))
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        if not self.handed_in:
+            super().__post_init__()
+        if self.handed_in and self.crystal and not self.phases:
+            raise ValueError("crystal is looked for in phases: a run that is handed in has no crystal to compare with")
+        if wrong := [name for name in self.handed_in if not re.fullmatch("[A-Za-z0-9_]+", name)]:
+            raise ValueError(f"handed_in has {wrong[0]!r}: a run is named by letters, digits and underscores")
         if any(not getattr(self, item.name) > 0 for item in fields(StabilityLimits)):
             raise ValueError("limits are positive numbers")
         if self.target != Target(max=1.0):
@@ -238,9 +249,20 @@ class Stability(MdLine):
         """The limits by themselves."""
         return StabilityLimits(**{item.name: getattr(self, item.name) for item in fields(StabilityLimits)})
 
+    def runs(self, phases: Phases) -> list[AskedRun]:
+        """Return a run of each phase, and those that nobody makes."""
+        return [*super().runs(phases), *(AskedRun(name=name, subject=name, atoms=None) for name in self.handed_in)]
+
     def measure(self, evidence: Evidence) -> list[Measured]:
         """Return what each screen found of each run."""
-        return [number for phase in self.phases for number in self._numbers(evidence, phase)]
+        found = [number for phase in self.phases for number in self._numbers(evidence, phase)]
+        for name in self.handed_in:
+            run = evidence.runs.get(name)
+            if run is None or not len(run.positions):
+                found.append(Measured(subject=name, quantity="MD", value=float("nan"), note="there is no such run"))
+                continue
+            found += [_measured(name, screen, run) for screen in screens_of(run, self.limits)]
+        return found
 
     def _numbers(self, evidence: Evidence, phase: str) -> list[Measured]:
         subject, run = f"{phase} at {self.temperature_k:g} K", self.ran(evidence, phase)
