@@ -203,7 +203,8 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
     def md(self, structure: FramesData, settings: dict[str, Any]) -> Child:
         """Return a run of MD."""
         given = {name: self.inputs[name] for name in OF_RUNS if name in self.inputs}
-        return ProduceWorkChain, {**given, "structure": structure, "parameters": orm.Dict(settings)}
+        run = {"structure": structure, "parameters": orm.Dict(settings), "unjudged": True}
+        return ProduceWorkChain, {**given, **run}
 
 
 def run_name(kelvin: float) -> str:
