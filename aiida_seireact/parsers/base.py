@@ -19,6 +19,7 @@ EXIT_CODES = {
     "missing_package": "ERROR_MISSING_PACKAGE",
     "failed": "ERROR_PROGRAM_FAILED",
     "disk_full": "ERROR_DISK_FULL",
+    "too_little_memory": "ERROR_TOO_LITTLE_MEMORY",
 }
 
 

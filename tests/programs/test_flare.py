@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
@@ -23,6 +26,7 @@ from aiida_seireact.formats.leg_state import LegState
 from aiida_seireact.formats.sgp import load_gp, save_gp
 from aiida_seireact.programs import flare
 from aiida_seireact.science.sparse_gp import SparseGPCalculator, standard_deviations
+from tests.programs.conftest import call
 
 pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed")
 
@@ -298,9 +302,11 @@ class TestExactness:
             assert ("paused" in statuses) == bool(pauses)
             frames = Frames.concatenate(asked)
             ends.append((frames.frame_ids, frames.group.tolist(), canary, arrays(folder / "state.npz")))
-        (*whole, expected), (*cut, found) = ends
+        (*whole, measured, expected), (*cut, measured_too, found) = ends
         assert whole == cut
         assert len(set(whole[1])) == 3
+        # What the last part handed out was measured already where it was cut.
+        assert measured_too[: len(measured)] == measured
         for name in set(expected) - {"leg", "seen_ids"}:
             assert found[name].tobytes() == expected[name].tobytes(), name
 
@@ -339,6 +345,53 @@ class TestExactness:
         assert outputs["files"]["asked"] is None
         assert outputs["n_visited"] == 1
         assert not (tmp_path / "asked.npz").exists()
+
+
+class TestAlone:
+    def test_md_needs_no_flare_and_unpickles_nothing(self, tmp_path, monkeypatch) -> None:
+        """`sgp.npz` and `state.npz` are all that a leg without learning is given."""
+        job = prepared(tmp_path, call_threshold=0.9, steps=10, leg_steps=5)
+        assert leg(tmp_path, job)["status"] == "paused"
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise AssertionError("something was unpickled")
+
+        for module in (pickle, torch):
+            for name in {"load", "loads", "Unpickler"} & set(dir(module)):
+                monkeypatch.setattr(module, name, refuse)
+        for name in [name for name in sys.modules if name.partition(".")[0] == "flare"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "flare", None)
+        with pytest.raises(ImportError):
+            importlib.import_module("flare.bffs.sgp._C_flare")
+        outputs = leg(tmp_path, {**job, "gp": "sgp.npz", "state": "state.npz"})
+        assert (outputs["status"], outputs["first_step"], outputs["step"]) == ("done", 5, 10)
+        monkeypatch.undo()
+
+
+class TestMemory:
+    def test_a_leg_that_will_not_fit_is_refused_before_it_learns(self, second) -> None:
+        folder, job = second
+        (folder / "asked.npz").unlink()
+        status, result, _ = call(flare.main, folder, {**job, "settings": {**job["settings"], "memory_gb": 0.3}})
+        assert status == 4
+        assert result["error"]["kind"] == "too_little_memory"
+        message = result["error"]["message"]
+        assert message.startswith("Learning 1 frames beside 3 needs about 0.4 GB, and 0.3 GB are memory_gb: each frame")
+        assert (
+            "(16 atoms, 108 features). Learn fewer frames, at most 0 fit; or take a smaller descriptor (n_max 1: 9"
+            in message
+        )
+        assert not (folder / "sgp.npz").exists()
+
+    def test_the_first_leg_is_too(self, tmp_path) -> None:
+        status, result, _ = call(flare.main, tmp_path, prepared(tmp_path, memory_gb=0.3))
+        assert (status, result["error"]["kind"]) == (4, "too_little_memory")
+        assert "Learning 3 frames beside 0" in result["error"]["message"]
+
+    def test_a_limit_is_no_part_of_the_run(self, first, tmp_path) -> None:
+        outputs = leg(tmp_path, prepared(tmp_path, memory_gb=50.0))
+        assert outputs == first[2]
 
 
 class TestRefusals:
@@ -439,7 +492,7 @@ class TestRefusals:
     def test_other_settings(self, second) -> None:
         folder, job = second
         message = self.message(folder, {**job, "settings": {**SETTINGS, "temperature_k": 300}})
-        assert "written under other settings: only `steps`, `leg_steps` and `seconds_max` may change" in message
+        assert "written under other settings: only `steps`, `leg_steps`, `seconds_max` and `memory_gb` may" in message
 
     def test_a_gp_of_another_leg(self, second) -> None:
         folder, job = second
