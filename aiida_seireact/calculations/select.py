@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 from pydantic import Field
@@ -39,7 +40,7 @@ class SelectCalculation(ProgramCalculation):
 
     PARSER = "seireact.select"
     RETRIEVE_TEMPORARY = (files.SELECTED, files.SELECTION)
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -60,13 +61,29 @@ class SelectCalculation(ProgramCalculation):
             dynamic=True,
             required=False,
             validator=validate_processes,
-            help="Sparse Gaussian processes by name: what one of them knows is known. Without any, frames are chosen "
-            "by difference alone.",
+            help="Sparse Gaussian processes by name: what one of them knows is known. Without these and a committee, "
+            "frames are chosen by difference alone.",
+        )
+        spec.input_namespace(
+            "committee",
+            valid_type=PotentialData,
+            dynamic=True,
+            required=False,
+            validator=validate_committee,
+            help="Instead of `gps`: at least two packages of one training but for the seed, whose forces lie apart "
+            "where they don't know.",
+        )
+        spec.input_namespace(
+            "labels",
+            valid_type=orm.ArrayData,
+            dynamic=True,
+            required=False,
+            help="Output `labels` of `seireact.classify` of a run, by its name: which environments are unknown.",
         )
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(SelectSettings, gps={}),
+            validator=job_validator(SelectSettings, gps={}, committee={}),
             help="`runs`: by name `learned`, `held_out`, `skip_first`, `stride`; `n_blocks`, `gap_frames`, "
             "`held_out_every`, `shortlist`, `min_learned`, `min_held_out`, …: see `seireact-select --help`.",
         )
@@ -84,12 +101,29 @@ class SelectCalculation(ProgramCalculation):
                 **job["runs"][name],
                 "files": place_run(run, f"run_{number}", computer, folder, links),
                 "start_id": starts[name].frames.frame_ids[0] if name in starts else "",
+                "stopped_step": stopped_step(run),
             }
+            if name in self.inputs.get("labels", {}):
+                runs[name]["labels"] = f"labels_{number}.npz"
+                labels = self.inputs.labels[name]
+                arrays = {array: labels.get_array(array) for array in labels.get_arraynames()}
+                np.savez(folder / runs[name]["labels"], **arrays)
         gps = {}
         for number, (name, gp) in enumerate(sorted(self.inputs.get("gps", {}).items())):
             gps[name] = f"gp_{number}.npz"
             links.local_copy.append((gp.uuid, gp.filename, gps[name]))
-        return {**job, "runs": runs, "gps": gps}
+        committee = {}
+        for number, (name, member) in enumerate(sorted(self.inputs.get("committee", {}).items())):
+            committee[name] = f"member_{number}.nequip.zip"
+            links.local_copy.append((member.uuid, member.filename, committee[name]))
+        return {**job, "runs": runs, "gps": gps, "committee": committee}
+
+
+def stopped_step(run: TrajectoryData | FramesData) -> int | None:
+    """Return the MD step at which a stop rule ended a run, None if it came to its end."""
+    if run.base.attributes.get("stopped_by", None) is None:
+        return None
+    return int(run.base.attributes.get("last_step"))
 
 
 def validate_processes(gps: Mapping[str, PotentialData], _: Any) -> str | None:
@@ -97,6 +131,19 @@ def validate_processes(gps: Mapping[str, PotentialData], _: Any) -> str | None:
     for name, gp in gps.items():
         if gp.kind != "sgp":
             return f"gps.{name} is of kind {gp.kind}; only a sparse Gaussian process (sgp) tells its uncertainty."
+    return None
+
+
+def validate_committee(members: Mapping[str, PotentialData], _: Any) -> str | None:
+    """Refuse a committee of one, and members that are no packages or not of the same species."""
+    if len(members) == 1:
+        return "a committee of one never disagrees: give at least two packages."
+    first = next(iter(members.values()), None)
+    for name, member in members.items():
+        if not member.kind.endswith("-package"):
+            return f"committee.{name} is of kind {member.kind}: give the package (output `potential` of a training)."
+        if first is not None and member.species != first.species:
+            return f"committee.{name} knows {', '.join(member.species)}, others {', '.join(first.species)}."
     return None
 
 
@@ -110,5 +157,9 @@ def validate_names(inputs: Mapping[str, Any], _: Any) -> str | None:
             f"The runs are {', '.join(sorted(runs))}, but the numbers of frames are for {', '.join(sorted(asked))}: "
             "give `parameters.runs` for each run and no other."
         )
-    foreign = sorted(set(inputs.get("starts", {})) - runs)
-    return f"starts.{foreign[0]} belongs to no run: name it as one of the runs." if foreign else None
+    if inputs.get("gps") and inputs.get("committee"):
+        return "`gps` and `committee` measure uncertainty in different units: give one of them."
+    for part in ("starts", "labels"):
+        if foreign := sorted(set(inputs.get(part, {})) - runs):
+            return f"{part}.{foreign[0]} belongs to no run: name it as one of the runs."
+    return None

@@ -16,6 +16,7 @@ STAGES = (
     "explore",
     "dataset",
     "train",
+    "validate",
     "augment",
     "references",
     "produce",
@@ -23,7 +24,7 @@ STAGES = (
     "analyse",
     "summary",
 )
-OPTIONAL_STAGES = {"explore": "conditions", "augment": "augment"}
+OPTIONAL_STAGES = {"explore": "conditions", "validate": "validate", "augment": "augment"}
 """Stages a study may be asked to leave out, with the input namespace that asks for them."""
 IN_PLACE_OF = {"sample": "start_dataset", "label": "start_dataset"}
 """Stages a study does not go through, with the input that is given in their place."""

@@ -47,6 +47,11 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--protocol", metavar="NAME", help="fast, careful or long; `--protocols` tells. Default: fast.")
 @click.option("--protocols", is_flag=True, is_eager=True, callback=lambda *args: _list(*args), expose_value=False,
               help="List the protocols and leave.")  # fmt: skip
+@click.option("--verdict", metavar="PK", help="The verdict on the model (`aiida-seireact validate`); default: the "
+              "newest one on it in the profile.")  # fmt: skip
+@click.option("--unjudged", is_flag=True, help="Run a model on which there is no verdict, to look at it; the short "
+              "protocols allow that anyway.")  # fmt: skip
+@click.option("--accept-rejected", is_flag=True, help="Run a model that was rejected; that you did is in the graph.")
 @click.option("--ns", type=click.FloatRange(min=0, min_open=True), help="Length of the run, ns; default: that of the "
               "protocol.")  # fmt: skip
 @click.option("--segment-ns", type=click.FloatRange(min=0, min_open=True), help="Length of a segment, a job each.")
@@ -69,6 +74,9 @@ def produce(
     structure: str,
     potential: str,
     protocol: str | None,
+    verdict: str | None,
+    unjudged: bool,
+    accept_rejected: bool,
     ns: float | None,
     segment_ns: float | None,
     temperature: float | None,
@@ -87,7 +95,8 @@ def produce(
 
     STRUCTURE is a file that ASE reads, or a frame of the profile; MODEL_PK a compiled model (`seireact.compile`). A job
     ends at its segment's end or shortly before its walltime, and the next one goes on from its restart file; one that
-    is killed goes on from its last good restart file.
+    is killed goes on from its last good restart file. A model that its scorecard rejected is refused, and by the
+    protocol long also one that nobody has judged.
 
     \b
     Examples:
@@ -107,6 +116,7 @@ def produce(
     md = {name: value for name, value in changes.items() if value is not None}
     codes = (code, companion)
     builder = build(structure, potential, protocol, values, md, ns, segment_ns, codes, options)
+    give_verdict(builder, verdict, unjudged=unjudged, accept_rejected=accept_rejected)
     give_devices(builder, devices)
     tell_and_submit(builder, dry_run=dry_run, wait=wait)
 
@@ -248,6 +258,26 @@ def model_of(name: str) -> PotentialData:
     return node
 
 
+def give_verdict(builder: ProcessBuilder, name: str | None, *, unjudged: bool, accept_rejected: bool) -> None:
+    """Give the run the verdict on its model: the one named, else the newest on it in the profile.
+
+    :raises click.ClickException: what is named is no verdict.
+    """
+    from aiida import orm
+
+    from aiida_seireact.cli.verdicts import verdict_on
+
+    node = verdict_on(builder.potential) if name is None else load_node(name)
+    if node is None:
+        builder.unjudged = builder.unjudged or unjudged
+        return
+    if not isinstance(node, orm.Dict):
+        raise click.ClickException(f"Node {node.pk} is a {type(node).__name__}; a verdict is a Dict.")
+    builder.verdict, builder.unjudged = node, False
+    if accept_rejected:
+        builder.accept_rejected = orm.Bool(True)
+
+
 def give_devices(builder: ProcessBuilder, devices: dict[str, Any]) -> None:
     """Tell a LAMMPS of its own what it computes on.
 
@@ -285,6 +315,17 @@ def tell_plan(builder: ProcessBuilder) -> None:
     jobs = "one job" if segments == 1 else f"{segments:,} jobs or more"
     frames = left // md.dump_every
     click.echo(f"{jobs}, {start}; {frames:,} frames; a kill costs {kill_cost(settings)}")
+    click.echo(_judged(builder))
+
+
+def _judged(builder: ProcessBuilder) -> str:
+    """Return what is known of the model, in words."""
+    verdict = builder.get("verdict")
+    if verdict is None:
+        return "nobody has judged this model (`aiida-seireact validate`): the run is a look at it"
+    content = verdict.get_dict()
+    failed = [line["message"] for line in content["lines"] if not line["passed"]]
+    return f"the scorecard {content['scorecard']} says {content['decision']}: {' '.join(failed) or 'no line failed'}"
 
 
 def kill_cost(settings: Any) -> str:

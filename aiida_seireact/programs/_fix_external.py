@@ -49,8 +49,10 @@ class FlewApart(ProgramFailed):
         return {"reason": "blow-up", "step": step, "message": f"blow-up: {self}"}
 
 
-def check_model(path: Path, species: list[str]) -> CompiledCard:
+def check_model(path: Path, species: list[str], *, target: str = "pair_allegro") -> CompiledCard:
     """Return the card of a compiled model after checking that it can run here for these species.
+
+    :param target: what it must have been compiled for.
 
     :raises InvalidInput: missing or cut file, another target, device, torch version or processor, unknown
         species.
@@ -62,8 +64,8 @@ def check_model(path: Path, species: list[str]) -> CompiledCard:
     except ModelFileError as error:
         raise InvalidInput(str(error)) from error
     again = "compile the package again on this machine with seireact-compile"
-    if card.target != "pair_allegro":
-        raise InvalidInput(f"{path.name} was compiled for the target {card.target}, not pair_allegro: {again}.")
+    if card.target != target:
+        raise InvalidInput(f"{path.name} was compiled for the target {card.target}, not {target}: {again}.")
     if card.device not in ("cpu", "cuda"):
         raise InvalidInput(f"{path.name} was compiled for {card.device}, seireact-lmp runs on cpu and cuda: {again}.")
     if card.device == "cuda":

@@ -29,6 +29,7 @@ from aiida_seireact.formats.model import (
     read_compiled_card,
     read_package_card,
 )
+from aiida_seireact.programs.potentials import load_nequip
 
 CHGNET_MODELS = ("0.3.0", "0.2.0", "r2scan")
 # CHGNet embeds the elements up to plutonium.
@@ -264,18 +265,8 @@ def _nequip(settings: CalculatorSettings) -> Labeller:
         raise InvalidInput(str(error)) from error
     if expected not in (None, model_hash):
         raise InvalidInput(f"{model} holds the model {model_hash[:12]}, not {str(expected)[:12]} as asked for.")
-    try:
-        from nequip.integrations.ase import NequIPCalculator
-    except ImportError as error:
-        raise MissingPackage(
-            f"The calculator 'nequip' needs its package ({error}): pip install 'aiida-seireact[train]'."
-        ) from error
-    # nequip 0.19 has no public name for loading a package into a calculator.
-    load = (
-        NequIPCalculator.from_compiled_model if model.endswith(COMPILED_SUFFIX) else NequIPCalculator._from_saved_model
-    )
     return _labeller(
-        load(model, device="cpu", chemical_species_to_atom_type_map=True),
+        load_nequip(Path(model), compiled=model.endswith(COMPILED_SUFFIX)),
         # What a file is called decides nothing.
         {"calculator": "nequip", "kwargs": {}, "model": model_hash, "version": importlib.metadata.version("nequip")},
         species=tuple(species),

@@ -194,6 +194,22 @@ def spread_evenly(count: int, capacity: Sequence[int]) -> list[int]:
     return given
 
 
+def share_in_turn(count: int, weights: Mapping[str, float], given: Mapping[str, int]) -> dict[str, int]:
+    """Return how many of ``count`` further things each reason gets, so that all together come near their shares.
+
+    One by one to the reason that lacks most of its share, of equal ones the first.
+
+    :param weights: reason -> share, not negative, one above 0.
+    :param given: what the reasons got before.
+    """
+    total = sum(weights.values())
+    got = {reason: given.get(reason, 0) for reason in weights}
+    for _ in range(count):
+        number = sum(got.values()) + 1
+        got[max(got, key=lambda reason: weights[reason] / total * number - got[reason])] += 1
+    return {reason: got[reason] - given.get(reason, 0) for reason in weights}
+
+
 def uncertain_and_different(
     scores: ArrayLike, features: ArrayLike, count: int, *, shortlist: float = 2.0, taken: ArrayLike | None = None
 ) -> list[int]:

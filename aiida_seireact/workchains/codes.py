@@ -10,7 +10,7 @@ from aiida.common.exceptions import NotExistent
 from aiida_seireact.formats.lammps_command import NATIVE_CODE
 
 # Those of a study; the other programs are found by name where they are used.
-PROGRAMS = ("sample", "label", "flare", "train", "compile", "lmp", "select", "classify", "analyse")
+PROGRAMS = ("sample", "label", "flare", "train", "compile", "lmp", "select", "validate", "classify", "analyse")
 
 
 def find_code(program: str, computer: str = "localhost") -> orm.AbstractCode:

@@ -124,6 +124,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         companion: orm.AbstractCode | None = None,
+        verdict: orm.Dict | None = None,
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` runs 4 ps at 300 K and zero pressure at once, ``careful`` after a safe start.
 
@@ -133,6 +134,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
 
         :param code: seireact-lmp, or a LAMMPS of its own; default: on this machine, by the number of ranks.
         :param companion: of a LAMMPS of its own; default: the newest seireact-lmp on its computer.
+        :param verdict: on the model, of `seireact.validate`; ``long`` asks for it, the short runs are looks at a model.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
@@ -142,6 +144,9 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         if not is_embedded(builder.code):
             builder.companion = companion or find_code("lmp", builder.code.computer.label)
         builder.parameters = orm.Dict(inputs["parameters"])
+        builder.unjudged = verdict is None and inputs["unjudged"]
+        if verdict is not None:
+            builder.verdict = verdict
         if inputs["start"] is not None:
             builder.start = start_inputs(inputs["start"])
         for name, monitor in (inputs["monitors"] or {}).items():

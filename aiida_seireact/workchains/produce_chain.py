@@ -13,7 +13,7 @@ from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.halt import SOUND
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
-from aiida_seireact.formats.verdict import VerdictError, read_verdict
+from aiida_seireact.formats.verdict import PRODUCTION, VerdictError, read_verdict
 
 # Links of one process cost as their square (stack/aiida.md).
 AT_ONCE = 100
@@ -44,7 +44,14 @@ def define_verdict(spec: ProcessSpec) -> None:
         "verdict",
         valid_type=orm.Dict,
         required=False,
-        help="What validation found of this model (`seireact-verdict/1`); a rejected one is refused.",
+        help="What `seireact.validate` found of this model (`seireact-verdict/1`); a rejected one is refused.",
+    )
+    spec.input(
+        "unjudged",
+        valid_type=bool,
+        non_db=True,
+        default=False,
+        help="Run a model without a verdict: to look at it, to learn from what it does, to judge it.",
     )
     spec.input(
         "accept_rejected", valid_type=orm.Bool, required=False, help="Run a model that was rejected all the same."
@@ -52,16 +59,23 @@ def define_verdict(spec: ProcessSpec) -> None:
 
 
 def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
-    """Refuse a model that was rejected, and a verdict on another one."""
-    if "verdict" not in inputs or "potential" not in inputs:
+    """Refuse a model that nobody has judged or that was rejected, and a verdict on another one."""
+    if "potential" not in inputs:
         return None
+    if "verdict" not in inputs:
+        if inputs.get("unjudged", False):
+            return None
+        return (
+            "Nobody has judged this model: validate it (`aiida-seireact validate`, `seireact.validate`) and give the "
+            "`verdict`, or set `unjudged` to run it all the same, for example to look at it."
+        )
     try:
         verdict = read_verdict(inputs["verdict"].get_dict(), inputs["potential"].card["model_hash"])
     except VerdictError as error:
         return str(error)
-    if verdict.decision == "accepted" or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
+    if verdict.decision == PRODUCTION or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
         return None
-    why = f": {verdict.lines[0].rstrip('.')}" if verdict.lines else ""
+    why = f": {verdict.failed[0].message.rstrip('.')}" if verdict.failed else ""
     return f"This model was rejected{why}. Train it further, or set `accept_rejected` if you know why it may run."
 
 
@@ -171,6 +185,8 @@ def builder_to_extend(
     for name in KEPT:
         if name in run.inputs:
             setattr(builder, name, run.inputs[name])
+    # What was allowed to begin may go on.
+    builder.unjudged = "verdict" not in run.inputs
     parameters = run.inputs.parameters.get_dict()
     md = SegmentSettings.model_validate(parameters).md
     changes: dict[str, Any] = {"steps": steps}

@@ -12,22 +12,24 @@ from aiida_seireact.calculations.functions.react import plan_references, summari
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment_round import JUDGED
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.codes import find_codes
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin
-from aiida_seireact.workchains.react_first import FIRST, LabelledStudy
+from aiida_seireact.workchains.react_first import FIRST
+from aiida_seireact.workchains.react_judged import JudgedStudy
 from aiida_seireact.workchains.react_protocol import study_inputs
 from aiida_seireact.workchains.react_start import INTERFACE
 from aiida_seireact.workchains.stages import Child
 from aiida_seireact.workchains.start import START_NOT_SAFE, sentences_of
 from aiida_seireact.workchains.train import TrainWorkChain
 
-OF_AUGMENTATION = ("augmentation", "selection")
+OF_AUGMENTATION = ("augmentation", "selection", "rounds")
 
 
-class ReactWorkChain(ProtocolMixin, LabelledStudy):
+class ReactWorkChain(ProtocolMixin, JudgedStudy):
     """Label → learn → explore → produce → recognise, for one interface; every number of the summary can be walked back.
 
     It begins with `seireact.sample`, or with a dataset that is there already. Outputs are those of the last model and
@@ -58,7 +60,9 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
             cls.collect_dataset,
             cls.train,
             cls.inspect_training,
-            if_(cls.should_augment)(cls.augment, cls.inspect_augmentation),
+            if_(cls.should_look_at_model)(cls.look_at_model, cls.inspect_verdict),
+            if_(cls.should_augment)(cls.inspect_augmentation),
+            cls.inspect_model,
             cls.produce,
             cls.classify,
             cls.analyse,
@@ -114,13 +118,23 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
         self.out_many(self.exposed_outputs(self.ctx.train, TrainWorkChain, self.first(), agglomerate=False))
         return None
 
-    def augment(self) -> ToContext | ExitCode:
-        """Run the interface with the first model, and learn from what it did not know."""
+    def look_at_model(self) -> ToContext | ExitCode:
+        """Judge the first model and, beside that, run the interface with it to learn from what it did not know."""
+        children = {}
+        if self.should_validate():
+            children["validate"] = self.validation()
+        if self.should_augment():
+            self.report("running the interface with the first model, to learn from what it does not know")
+            children["augment"] = self.augmentation()
+        return self.begin("augment" if self.should_augment() else "validate", **children)
+
+    def augmentation(self) -> Child:
+        """Return the rounds of learning from the model's own runs, to be submitted."""
         train, codes, settings = self.ctx.train.outputs, self.inputs.codes, self.inputs.augment
-        self.report("running the interface with the first model, to learn from what it does not know")
-        inputs = {
+        return AugmentWorkChain, {
+            **({"validate": dict(self.inputs.validate)} if self.should_validate() else {}),
             "codes": {
-                **{name: codes[name] for name in ("lmp", "select", "train", "compile")},
+                **{name: codes[name] for name in ("lmp", "select", "train", "compile", "validate")},
                 "label": self.engine_code(),
             },
             "dataset": orm.load_node(self.ctx.dataset),
@@ -129,6 +143,7 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
             "reference_energies": train.reference_energies,
             "cells": {"production": self.cell("production"), "training": orm.load_node(self.ctx.starts[INTERFACE])},
             "md": {"production": self.inputs.produce, "training": settings.md},
+            "rounds": settings.rounds,
             "gps": dict(self.ctx.explore.outputs.gps) if self.should_explore() else {},
             "select": settings.select,
             "extend": settings.extend,
@@ -138,7 +153,6 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
             "label": self.inputs.label,
             "batch_size": settings.batch_size,
         }
-        return self.begin("augment", augment=(AugmentWorkChain, inputs))
 
     def inspect_augmentation(self) -> ExitCode | None:
         """Attach the model that has learned from the run of the first."""
@@ -148,6 +162,7 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
         self.out("dataset", augmented.dataset)
         self.out_many(self.exposed_outputs(self.ctx.augment, TrainWorkChain, agglomerate=False))
         self.out_many({name: augmented[name] for name in OF_AUGMENTATION})
+        self.out_many({name: augmented[name] for name in JUDGED if name in augmented})
         self.out(f"{FIRST}.trajectory", augmented.trajectories.production)
         self.ctx.dataset = augmented.dataset.uuid
         return None
@@ -184,7 +199,7 @@ class ReactWorkChain(ProtocolMixin, LabelledStudy):
     def by_model(self, structure: FramesData, parameters: orm.Dict, **start: Any) -> Child:
         """Return MD with the last model, to be submitted."""
         inputs = {"code": self.inputs.codes.lmp, "structure": structure, "potential": self.model().compiled}
-        return ProduceWorkChain, {**inputs, "parameters": parameters, **start}
+        return ProduceWorkChain, {**inputs, **self.judged(), "parameters": parameters, **start}
 
     def runs(self) -> dict[str, orm.Data]:
         """Return the trajectories of the interface, by the suffix of the processes that look at them."""

@@ -24,12 +24,14 @@ from aiida_seireact.workchains.aimd import md_engine
 from aiida_seireact.workchains.aimd import validate_engine as validate_md_engine
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment_inputs import OF_VALIDATION
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
 from aiida_seireact.workchains.react_start import first_set_complaint, species_of_study
 from aiida_seireact.workchains.sample import SampleWorkChain
+from aiida_seireact.workchains.validate import ValidateWorkChain
 
 Check = Callable[[Any, Any], str | None]
 # What the cells that are built hold; one's own may hold other types.
@@ -77,6 +79,7 @@ SETTINGS: dict[str, tuple[Check | None, str]] = {
 
 
 AUGMENT: dict[str, tuple[Check | None, str]] = {
+    "rounds": (AugmentWorkChain.spec().inputs["rounds"].validator, "How many rounds, and labels, at most."),
     "md": (of_job(LammpsCalculation), "The run of the training cell that is learned from beside the production run."),
     "select": (AugmentWorkChain.spec().inputs["select"].validator, "Which frames of these runs are labelled."),
     "extend": (AugmentWorkChain.spec().inputs["extend"].validator, "Which of them are learned, which held out."),
@@ -121,11 +124,28 @@ def define_inputs(spec: ProcessSpec) -> None:
         validator=ExploreWorkChain.spec().inputs["conditions"].validator,
         help="Conditions under which a GP learns on the fly (see `seireact.explore`); none: no exploration.",
     )
+    spec.expose_inputs(
+        ValidateWorkChain,
+        namespace="validate",
+        include=OF_VALIDATION,
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            "validator": None,
+            "help": "The scorecard by which each model is judged, and what belongs to it; left out: nobody judges.",
+        },
+    )
+    spec.input(
+        "accept_rejected",
+        valid_type=orm.Bool,
+        required=False,
+        help="True: make the production run even with a model that was rejected; the report says so.",
+    )
     spec.input_namespace(
         "augment",
         required=False,
         populate_defaults=False,
-        help="One round of learning from the first model's own runs; left out: the first model is the last.",
+        help="Rounds of learning from the model's own runs; left out: the first model is the last.",
     )
     for name, (check, text) in AUGMENT.items():
         spec.input(f"augment.{name}", valid_type=orm.Dict, validator=check, help=text)

@@ -9,7 +9,7 @@ from aiida import orm
 
 from aiida_seireact.calculations.sample import plan_of
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
-from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment import AugmentWorkChain, validation_inputs
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import ASE_ENGINE
@@ -69,6 +69,10 @@ def study_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     if inputs["start"] is not None:
         values["start"] = start_inputs(inputs["start"])
 
+    values["accept_rejected"] = orm.Bool(inputs["accept_rejected"])
+    if inputs["validate"] is not None:
+        values["validate"] = validation_inputs(protocol, inputs["validate"])
+
     explored = ExploreWorkChain.get_protocol_inputs(protocol)
     inputs["limits"] = explored["limits"]
     if inputs["explore"] is not None:
@@ -79,6 +83,7 @@ def study_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
         augment = merge(AugmentWorkChain.get_protocol_inputs(protocol), inputs["augment"])
         run = ProduceWorkChain.get_protocol_inputs(protocol)["parameters"]
         values["augment"] = {
+            "rounds": orm.Dict(augment["rounds"]),
             "md": orm.Dict(merge(run, augment["md"]["training"])),
             "select": orm.Dict(augment["select"]),
             "extend": orm.Dict(augment["extend"]),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import run_get_node
 from aiida.manage import get_manager
+from aiida.tools import delete_nodes
 from ase import Atoms
 from ase.io import write
 from click.testing import CliRunner, Result
@@ -20,6 +23,7 @@ from aiida_seireact.workchains.produce import ProduceWorkChain
 from tests.computers import local_computer
 from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
+from tests.verdicts import verdict_on
 
 SHORT = "parameters: {md: {timestep_fs: 1.0, dump_every: 10, tau_t_ps: 0.02, tau_p_ps: 0.2, restart_every: 10}}\n"
 
@@ -59,11 +63,56 @@ def call(machine: orm.Computer, model: PotentialData, tmp_path: Path, monkeypatc
 
 def test_a_dry_run_tells_steps_jobs_frames_and_what_a_kill_costs(call, model):
     run = ("cell.extxyz", model.pk, "--protocol", "long", "--ns", 35, "--segment-ns", 0.5, "--temperature", 330)
-    told = call("produce", *run, "--dry-run")
+    refused = call("produce", *run, "--dry-run")
+    assert refused.exit_code == 1
+    assert "Nobody has judged this model" in refused.output
+    told = call("produce", *run, "--unjudged", "--dry-run")
     assert told.exit_code == 0, told.output
+    assert "the run is a look at it" in told.output
     assert "17,500,000 steps of 2 fs, 35 ns, NPT at 330 K and 0 GPa, by seireact-lmp-0@" in told.output
     assert "70 jobs or more, after a safe start; 7,000 frames; a kill costs 5,000 steps at most" in told.output
     assert "Nothing was submitted" in told.output
+
+
+@pytest.fixture
+def validated(model: PotentialData) -> Iterator[Callable[[float], orm.Dict]]:
+    """Return a factory of verdicts on the model, as a validation that is over leaves them; they are gone afterwards."""
+    made: list[int] = []
+
+    def judge(value: float) -> orm.Dict:
+        verdict = _validated(model, value)
+        made.append(verdict.pk)
+        return verdict
+
+    yield judge
+    delete_nodes(made, dry_run=False)
+
+
+def _validated(model: PotentialData, value: float) -> orm.Dict:
+    verdict = orm.Dict(verdict_on(model.model_hash, value)).store()
+    node = orm.WorkChainNode()
+    node.set_process_type("aiida.workflows:seireact.validate")
+    node.set_process_state("finished")
+    node.set_exit_status(0)
+    node.store()
+    verdict.base.links.add_incoming(node, LinkType.RETURN, "verdict")
+    node.seal()
+    return verdict
+
+
+def test_the_newest_verdict_on_the_model_decides(call, model, validated):
+    run = ("cell.extxyz", model.pk, "--protocol", "long", "--ns", 0.1, "--dry-run")
+    good = validated(3.0)
+    told = call("produce", *run)
+    assert told.exit_code == 0, told.output
+    assert "says production: no line failed" in told.output
+    validated(331.0)
+    refused = call("produce", *run)
+    assert refused.exit_code == 1
+    assert "was rejected: Li3P" in " ".join(refused.output.split())
+    assert call("produce", *run, "--accept-rejected").exit_code == 0
+    assert call("produce", *run, "--verdict", good.pk).exit_code == 0
+    assert "a verdict is a Dict" in call("produce", *run, "--verdict", model.pk).output
 
 
 def test_a_run_and_its_extension(call, model):

@@ -24,6 +24,7 @@ from aiida_seireact.workchains.aimd_vasp import VaspAimdWorkChain
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment_round import AugmentRoundWorkChain
 from aiida_seireact.workchains.build import BuildWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
@@ -66,6 +67,7 @@ WORKCHAINS = (
     AnalyseWorkChain,
     AseAimdWorkChain,
     AseLabelWorkChain,
+    AugmentRoundWorkChain,
     AugmentWorkChain,
     BuildWorkChain,
     CampaignWorkChain,

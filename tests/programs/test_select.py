@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.select import SelectJob
+from aiida_seireact.formats.phases import Labels
 from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.programs import select
 from aiida_seireact.science.sparse_gp import SparseGP
@@ -210,3 +211,82 @@ def test_help_shows_an_example_that_is_a_valid_job() -> None:
     shown = CliRunner().invoke(select.main, ["--help"]).output
     assert "Li6PS5Cl_300.npz" in shown
     assert "held_out_every" in shown
+
+
+# ---------------------------------------------------------------- reasons
+def labels_of(steps: list[int], unknown: list[float], n_centres: int = 4) -> Labels:
+    """Labels of a run in which so large a part of each frame is unknown."""
+    shape = (len(steps), n_centres)
+    labels = np.ones(shape, dtype=np.int8)
+    for row, part in zip(labels, unknown, strict=True):
+        row[: round(part * n_centres)] = 0
+    return Labels(
+        steps=np.array(steps),
+        atom_ids=np.arange(n_centres),
+        labels=labels,
+        clusters=np.zeros(shape, dtype=np.int16),
+        core=np.ones(shape, dtype=bool),
+        ratio=np.zeros(shape, dtype=np.float32),
+        z_fraction=np.zeros(shape, dtype=np.float32),
+        heights_ang=np.ones(len(steps)),
+        label_names=np.array(["unknown", "LiCl"]),
+        profile=np.zeros((2, 3), dtype=np.int64),
+    )
+
+
+def with_run(name: str, **changes: Any) -> dict[str, Any]:
+    return {**JOB, "runs": {**JOB["runs"], name: {**JOB["runs"][name], **changes}}}
+
+
+def test_frames_before_a_stop_are_taken_for_that_reason_and_no_more_than_their_share(folder: Path) -> None:
+    job = {**with_run("small", stopped_step=100_000), "reasons": {"uncertain": 1, "screened": 1}, "screened_frames": 6}
+    status, result, _ = call(select.main, folder, job)
+    assert status == 0, result
+    told = result["outputs"]["runs"]["small"]
+    _, rows = selected(folder)
+    small = rows["run"] == "small"
+    screened = rows["md_step"][small & rows["screened"]]
+    assert told["n_screened"] == 6
+    assert screened.tolist() == sorted(rows["md_step"][small].tolist())[-6:]
+    taken = rows["md_step"][small & (rows["reason"] == "screened")]
+    assert 0 < len(taken) <= 6
+    assert set(taken) <= set(screened)
+    assert sum(told["reasons"].values()) == told["chosen"]["learned"] + told["chosen"]["held_out"] == 12
+    # Of the run that came to its end nothing was screened, so its frames are the uncertain ones.
+    assert result["outputs"]["runs"]["large"]["reasons"] == {"uncertain": 3}
+
+
+def test_frames_with_unknown_environments_are_taken_though_no_process_is_unsure_of_them(folder: Path) -> None:
+    steps = [frame.info["md_step"] for frame in Frames.load(folder / "large.npz").iter_atoms()]
+    early = [step for step in steps[1:] if step <= 60]
+    labels_of(steps, [0.5 if step in early else 0.0 for step in steps]).save(folder / "labels.npz")
+    job = {**with_run("large", labels="labels.npz", learned=4, held_out=1), "reasons": {"unknown": 1}}
+    status, result, _ = call(select.main, folder, job)
+    assert status == 0, result
+    _, rows = selected(folder)
+    large = rows["run"] == "large"
+    assert set(rows["md_step"][large & (rows["reason"] == "unknown")]) <= set(early)
+    assert (large & (rows["reason"] == "unknown")).sum() >= 1
+    assert result["outputs"]["runs"]["large"]["max_unknown"] == 0.5
+    assert "unknown" in result["outputs"]["criterion"]
+
+
+def test_labels_of_another_run_are_refused(folder: Path) -> None:
+    labels_of([7777], [0.5]).save(folder / "labels.npz")
+    status, result, _ = call(select.main, folder, with_run("large", labels="labels.npz"))
+    assert status == 2
+    assert "give the labels of this run" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"committee": {"a": "a.zip", "b": "b.zip"}}, "different units"),
+        ({"gps": {}, "committee": {"a": "a.zip"}}, "committee of one"),
+        ({"reasons": {"uncertain": 0}}, "one must be above 0"),
+    ],
+)
+def test_judges_and_reasons_that_cannot_be_are_refused(folder: Path, changes: dict[str, Any], words: str) -> None:
+    status, result, _ = call(select.main, folder, {**JOB, **changes})
+    assert status == 2
+    assert words in result["error"]["message"]

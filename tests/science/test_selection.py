@@ -12,6 +12,7 @@ from aiida_seireact.science.selection import (
     blocks_by_number,
     equally_weighted,
     is_held_out,
+    share_in_turn,
     share_quotas,
     split_by_group,
     spread_evenly,
@@ -200,3 +201,14 @@ def test_each_part_of_the_features_counts_alike():
     features = rng.normal(size=(50, 3, 4)) * np.array([1e-3, 10.0, 0.0])[:, None] + 5.0
     scaled = equally_weighted(features).reshape(50, 3, 4)
     np.testing.assert_allclose((scaled**2).sum(axis=2).mean(axis=0), [1.0, 1.0, 0.0], rtol=1e-6, atol=1e-12)
+
+
+def test_reasons_get_their_shares_over_many_turns_and_the_first_the_odd_one():
+    given = {"a": 0, "b": 0}
+    for count in (1, 2, 1, 4):
+        share = share_in_turn(count, {"a": 2.0, "b": 1.0}, given)
+        assert sum(share.values()) == count
+        given = {name: given[name] + share[name] for name in given}
+    assert given == {"a": 5, "b": 3}
+    assert share_in_turn(3, {"a": 1.0, "b": 0.0}, {}) == {"a": 3, "b": 0}
+    assert share_in_turn(1, {"a": 1.0, "b": 1.0}, {}) == {"a": 1, "b": 0}

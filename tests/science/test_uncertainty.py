@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from aiida_seireact.science.sparse_gp import standard_deviations
-from aiida_seireact.science.uncertainty import deviations_where_known, least_deviations
+from aiida_seireact.science.uncertainty import committee_deviation, deviations_where_known, least_deviations
 
 
 @pytest.fixture
@@ -59,3 +59,25 @@ def test_known_to_one_process_is_known(licl, lithium, gp_that_knows):
         assert least.max() < 0.01
         np.testing.assert_allclose(least, np.minimum(*(standard_deviations(gp, atoms) for gp in gps)))
         assert max(standard_deviations(gp, atoms).max() for gp in gps if gp is not own) > 0.1
+
+
+def test_a_committee_of_one_mind_does_not_deviate_and_two_that_differ_do_by_half():
+    forces = np.ones((3, 5, 3))
+    assert (committee_deviation(forces) == 0).all()
+    # Two members 0.6 apart along x: each is 0.3 from the mean.
+    pair = np.zeros((2, 4, 3))
+    pair[1, 2, 0] = 0.6
+    np.testing.assert_allclose(committee_deviation(pair), [0, 0, 0.3, 0])
+
+
+def test_turning_all_members_turns_no_deviation():
+    rng = np.random.default_rng(0)
+    forces = rng.normal(size=(4, 6, 3))
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    np.testing.assert_allclose(committee_deviation(forces @ turn), committee_deviation(forces))
+
+
+@pytest.mark.parametrize(("shape", "sentence"), [((1, 4, 3), "nobody to deviate from"), ((4, 3), "have the shape")])
+def test_what_is_no_committee_is_refused(shape, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        committee_deviation(np.zeros(shape))

@@ -17,7 +17,8 @@ from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.sgp import save_gp
-from aiida_seireact.workchains.augment import PROGRAMS, AugmentWorkChain
+from aiida_seireact.workchains.augment import AugmentWorkChain
+from aiida_seireact.workchains.augment_inputs import PROGRAMS
 from aiida_seireact.workchains.train import TrainWorkChain
 from tests.workchains.conftest import EMT_LABELS, alloy, labelled
 
@@ -40,6 +41,7 @@ OVERRIDES: dict[str, Any] = {
     },
     "extend": {"force_limit_ev_per_ang": 60.0, "min_learned": 4, "min_held_out": 3},
     "train": {"settings": {**QUICK, "max_epochs": 6}},
+    "validate": None,
 }
 
 
@@ -192,6 +194,12 @@ def finished(builder, cold_process):
     return node
 
 
+def round_of(node: orm.WorkChainNode, number: int = 1) -> orm.WorkChainNode:
+    """Return a round of it."""
+    label = f"round_{number:02d}"
+    return node.base.links.get_outgoing(link_label_filter=label).one().node
+
+
 @pytest.mark.slow
 def test_frames_of_both_runs_are_learned_and_held_out_by_blocks(finished):
     told, extended = finished.outputs.augmentation, finished.outputs.dataset
@@ -239,7 +247,7 @@ def test_uncertainty_of_the_process_chose_the_frames(finished):
 
 @pytest.mark.slow
 def test_every_node_has_an_origin_and_each_child_its_label(finished):
-    links = [link.link_label for link in finished.base.links.get_outgoing().all()]
+    links = [link.link_label for link in round_of(finished).base.links.get_outgoing().all()]
     for label in ("run_production", "run_training", "select", "label", "extend", "retrain", "augmentation"):
         assert label in links
     entering = {link.node.pk for link in finished.base.links.get_incoming().all()}
@@ -269,7 +277,8 @@ def test_the_same_round_again_runs_no_program(finished, builder, cold_process):
 def test_too_few_labels_end_the_round_with_numbers(builder, cold_process, finished):
     with enable_caching():
         _, node = run_get_node(builder({"extend": {"min_learned": 50}}, cold=cold_process))
-    assert node.exit_status == 250
+    assert node.exit_status == 460
+    assert round_of(node).exit_status == 250
     assert "at least 50 are needed: of 12 chosen 12 have labels" in node.exit_message
 
 
@@ -281,3 +290,42 @@ def test_too_short_runs_end_the_round_with_the_sentence_of_the_program(builder, 
     assert node.exit_status == 460
     assert "Stage select failed" in node.exit_message
     assert "at least 90 are needed" in node.exit_message
+
+
+@pytest.mark.slow
+def test_a_second_round_begins_from_the_model_of_the_first_and_its_committee_learns_along(
+    builder, first_model, finished
+):
+    """The member is the model of the finished round: another model of the same species and cutoff."""
+    inputs = builder({"rounds": {"min_rounds": 2, "max_rounds": 3, "max_labels": 30}})
+    inputs.committee = {"other": finished.outputs.potential}
+    with enable_caching():
+        _, node = run_get_node(inputs)
+    assert node.is_finished_ok, node.exit_message
+    first, second = round_of(node, 1), round_of(node, 2)
+    for name in ("potential", "compiled", "dataset"):
+        assert second.inputs[name].uuid == first.outputs[name].uuid
+    assert second.inputs.committee.other.uuid == first.outputs.committee.other.uuid
+    assert node.outputs.committee.other.uuid == second.outputs.committee.other.uuid
+    assert node.outputs.potential.uuid == second.outputs.potential.uuid
+    seeds = [run.inputs.md.training["md"].get("velocity_seed") for run in (first, second)]
+    assert seeds[1] == seeds[0] + 1
+    # Deviations of forces, eV/Å, not parts of a signal.
+    rows = second.outputs.selection
+    std, chosen = rows.get_array("max_std"), rows.get_array("chosen")
+    assert (std > 0).all()
+    assert std[chosen].mean() > std[~chosen].mean()
+    # A third round could ask for 12 labels more than 30.
+    told = node.outputs.rounds
+    assert told["n_rounds"] == 2
+    assert "labels are used" in told["ended_by"]
+    assert [row["cost"]["n_labels"] for row in told["rounds"]] == [12, 12]
+    assert all(row["held_out"]["before"] and row["held_out"]["after"] for row in told["rounds"])
+    assert {link.link_label for link in node.base.links.get_outgoing(node_class=orm.CalcFunctionNode).all()} == {
+        "seeds_02",
+        "rounds",
+    }
+    for process in node.called:
+        for link in process.base.links.get_incoming(node_class=orm.Data).all():
+            known = link.node.creator is not None or isinstance(link.node, orm.Code)
+            assert known or link.node in node.base.links.get_incoming().all_nodes(), link

@@ -80,10 +80,10 @@ def battered(produce: Any, program_code: Any, tmp_path_factory: pytest.TempPathF
     """Return a run of five segments: killed in the second, out of time in the third, torn and killed in the fourth."""
     marks = tmp_path_factory.mktemp("marks")
     killer = Path(__file__).parent / "killer.sh"
-    deeds = {"kill": (145, "kill"), "freeze": (210, "freeze 21"), "tear": (345, "tear")}
+    deeds = {"kill": (145, "kill"), "freeze": (210, "freeze 31"), "tear": (345, "tear")}
     lines = [f"{killer} $$ {marks / name} {step} {deed} &" for name, (step, deed) in deeds.items()]
     node = produce(
-        program_code("lmp", "\n".join(lines)), md={"steps": 500, **BESIDE}, segment_steps=100, seconds_max=20.0
+        program_code("lmp", "\n".join(lines)), md={"steps": 500, **BESIDE}, segment_steps=100, seconds_max=30.0
     )
     assert node.is_finished_ok, node.exit_message
     assert sorted(mark.name for mark in marks.iterdir()) == sorted(deeds)
@@ -123,8 +123,11 @@ def test_a_killed_segment_is_one_segment(battered):
     step = int(re.search(r"goes on from step (\d+)", told_by(resumed))[1])
     assert step in range(140, 200, 10)
     assert resumed.outputs.performance["n_tries"] == 2
-    assert resumed.outputs.performance["steps"] == 200 - step
-    assert resumed.outputs.trajectory.base.attributes.get("steps") == 100
+    # On a busy machine loading the model takes so much of its time that the try itself runs out of it.
+    end = int(resumed.outputs.trajectory.thermo["step"][-1])
+    assert step < end <= 200
+    assert resumed.outputs.performance["steps"] == end - step
+    assert resumed.outputs.trajectory.base.attributes.get("steps") == end - 100
 
 
 def test_a_torn_restart_file_is_passed_over_for_the_one_before(battered):

@@ -20,6 +20,7 @@ from aiida_seireact.science.structures import crystal
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
 from aiida_seireact.workchains.produce_chain import builder_to_extend, validate_previous, validate_verdict
 from aiida_seireact.workchains.start import StartWorkChain
+from tests.verdicts import verdict_on
 
 
 def test_a_safe_start_of_a_cell_that_no_frame_holds_is_refused():
@@ -104,16 +105,16 @@ def test_devices_change_no_result(aiida_profile: Any) -> None:
 def test_a_rejected_model_is_refused_unless_somebody_says_so(aiida_profile: Any) -> None:
     potential = SimpleNamespace(card={"model_hash": "m" * 64})
 
-    def told(decision: str, *lines: str, **inputs: Any) -> str | None:
-        content = {"schema": "seireact-verdict/1", "model_hash": "m" * 64, "decision": decision, "lines": list(lines)}
-        return validate_verdict({"verdict": orm.Dict(content), "potential": potential, **inputs})
+    def told(value: float, **inputs: Any) -> str | None:
+        return validate_verdict({"verdict": orm.Dict(verdict_on("m" * 64, value)), "potential": potential, **inputs})
 
-    assert told("accepted") is None
-    assert str(told("rejected")).startswith("This model was rejected. Train it further")
-    assert str(told("rejected", "Li melts at 300 K.")).startswith("This model was rejected: Li melts at 300 K. Train")
-    assert told("rejected", accept_rejected=orm.Bool(True)) is None
+    assert told(3.0) is None
+    assert str(told(331.0)).startswith(
+        "This model was rejected: Li3P: the energy RMSE is 331 meV/atom, allowed: at most 5 meV/atom. Train it further"
+    )
+    assert told(331.0, accept_rejected=orm.Bool(True)) is None
     other = SimpleNamespace(card={"model_hash": "n" * 64})
-    assert "This verdict is on model mmmmmmmmmmmm" in str(told("accepted", potential=other))
+    assert "This verdict is on model mmmmmmmmmmmm" in str(told(3.0, potential=other))
 
 
 def test_the_limits_of_the_monitor_are_inputs_in_numbers() -> None:

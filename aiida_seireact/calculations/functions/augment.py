@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
-from aiida_seireact.formats.jobs.augment import ExtendSettings
+from aiida_seireact.formats.jobs.augment import ExtendSettings, RoundsSettings
 from aiida_seireact.science.metrics import errors_by_type
 from aiida_seireact.science.selection import within_force_limit
 
@@ -164,3 +164,69 @@ def errors_of(predictions: orm.ArrayData, frame_ids: list[str]) -> dict[str, dic
         columns("predicted"),
         columns("reference"),
     )
+
+
+@calcfunction
+def other_seeds(**runs: orm.Dict) -> dict[str, orm.Dict]:
+    """Return the settings of runs with the next seed of the velocities: a further round goes elsewhere.
+
+    :param runs: settings of `seireact.lammps` by name of the run.
+    """
+    changed = {}
+    for name, parameters in runs.items():
+        settings = parameters.get_dict()
+        if (seed := settings["md"].get("velocity_seed")) is not None:
+            settings["md"]["velocity_seed"] = seed + 1
+        changed[name] = orm.Dict(settings)
+    return changed
+
+
+@calcfunction
+def summarise_rounds(parameters: orm.Dict, **told: orm.Dict) -> orm.Dict:
+    """Return what each round cost and gained, and why there was no further.
+
+    :param parameters: `formats.jobs.augment.RoundsSettings`.
+    :param told: ``augmentation_01``, ``metrics_01`` and, where there was a scorecard, ``verdict_01``, … of each round.
+    """
+    settings = RoundsSettings.model_validate(parameters.get_dict())
+    rows: list[dict[str, Any]] = []
+    for key in sorted(key for key in told if key.startswith("augmentation_")):
+        number = key.removeprefix("augmentation_")
+        augmentation, metrics, verdict = told[key], told[f"metrics_{number}"], told.get(f"verdict_{number}")
+        rows.append(
+            {
+                "round": int(number),
+                "cost": {
+                    "n_labels": augmentation["n_labelled"],
+                    "md_atom_steps": sum(run["n_atoms"] * (run["steps"] or 0) for run in augmentation["runs"].values()),
+                    "training_frames_times_epochs": metrics["n_frames"]["train"] * metrics["n_epochs"],
+                },
+                "held_out": _change(augmentation["held_out"]),
+                "old_test": _change(augmentation["old_test"]),
+                "n_learned": augmentation["n_learned"],
+                "decision": None if verdict is None else verdict["decision"],
+                "failed_lines": None
+                if verdict is None
+                else [line["name"] for line in verdict["lines"] if not line["passed"]],
+            }
+        )
+    used = sum(row["cost"]["n_labels"] for row in rows)
+    if rows[-1]["decision"] == "production":
+        ended_by = "the scorecard holds"
+    elif len(rows) >= settings.max_rounds:
+        ended_by = f"all {settings.max_rounds} rounds are used"
+    elif not settings.has_room(len(rows), used, rows[-1]["cost"]["n_labels"]):
+        ended_by = f"{used} of {settings.max_labels} labels are used, and a further round could ask for more"
+    else:
+        ended_by = "its hours are over"
+    return orm.Dict({"ended_by": ended_by, "n_rounds": len(rows), "n_labels": used, "rounds": rows})
+
+
+def _change(errors: dict[str, Any]) -> dict[str, Any]:
+    """Return the force and energy errors over all frames before and after."""
+    return {
+        when: None
+        if errors[when] is None
+        else {key: errors[when]["all"][key] for key in ("force_rmse_ev_per_ang", "energy_rmse_mev_per_atom")}
+        for when in ("before", "after")
+    }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
+
+Reason = Literal["uncertain", "unknown", "screened"]
 
 
 class RunChoice(FrameFiles):
@@ -14,6 +18,12 @@ class RunChoice(FrameFiles):
     learned: int = Field(ge=0, description="frames wanted to learn from")
     held_out: int = Field(ge=0, description="frames wanted to hold out")
     start_id: str = Field("", description="frame id of the frame the run started from; goes into the frames chosen")
+    labels: str | None = Field(
+        None, description="labels of its environments (labels.npz of seireact-classify): which of them are unknown"
+    )
+    stopped_step: int | None = Field(
+        None, ge=0, description="MD step at which a stop rule ended it; none: it ran to its end"
+    )
 
 
 class DifferenceSettings(Job):
@@ -31,6 +41,16 @@ class SelectJob(Job):
     gps: dict[str, str] = Field(
         {}, description="sparse Gaussian processes (.npz) by name; an environment that one of them knows is known"
     )
+    committee: dict[str, str] = Field(
+        {}, description="instead of gps: packages (.nequip.zip) trained alike but for the seed, by name"
+    )
+    reasons: dict[Reason, float] = Field(
+        {"uncertain": 1.0},
+        min_length=1,
+        description="why frames are taken, with the share of each: most uncertain; largest part of unknown "
+        "environments; last before a stop rule ended the run. What a run has not of a reason is taken as uncertain",
+    )
+    screened_frames: int = Field(5, ge=1, description="so many frames before a stop rule ended a run count as screened")
     n_blocks: int = Field(6, ge=2, description="time blocks of a run")
     gap_frames: int = Field(2, ge=0, description="frames between two blocks that are not taken")
     held_out_every: int = Field(3, ge=2, description="of so many consecutive blocks the last is held out")
@@ -41,6 +61,22 @@ class SelectJob(Job):
     min_distance_ang: float = Field(1.0, ge=0, description="frames with two atoms closer are not taken, Å")
     min_learned: int = Field(1, ge=1, description="fewer frames to learn from are refused")
     min_held_out: int = Field(1, ge=1, description="fewer frames to hold out are refused")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of each reason; together 1."""
+        total = sum(self.reasons.values())
+        return {str(name): share / total for name, share in self.reasons.items()}
+
+    @model_validator(mode="after")
+    def _one_judge(self) -> SelectJob:
+        if self.gps and self.committee:
+            raise ValueError("gps and committee measure uncertainty in different units: give one of them")
+        if len(self.committee) == 1:
+            raise ValueError("a committee of one never disagrees: give at least two packages")
+        if min(self.reasons.values()) < 0 or not sum(self.reasons.values()):
+            raise ValueError("the shares of the reasons must not be negative, and one must be above 0")
+        return self
 
     @model_validator(mode="after")
     def _a_block_is_held_out(self) -> SelectJob:

@@ -1,0 +1,189 @@
+"""Melting temperature by coexistence: half crystal, half melt, at one temperature after another, until bracketed.
+
+Below the melting temperature the crystal grows into the melt, above it the melt into the crystal: the interface is
+there from the beginning, so nothing is superheated or undercooled as with one phase alone (J. R. Morris, C. Z. Wang, K.
+M. Ho and C. T. Chan, Phys. Rev. B 49, 3109 (1994)). What a run has become is read off the crystal's own structure
+factor, layer by layer (`science.order`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import ArrayLike, NDArray
+
+from aiida_seireact.science.order import order_by_layer, peaks_of
+
+FloatArray = NDArray[np.float64]
+Outcome = Literal["froze", "melted", "both"]
+ORDER_MIN = 0.25
+"""Order from which on a layer is crystalline; crystals near melting have 0.4 and more, melts below 0.1."""
+WHOLE = 0.9
+"""Fraction of the layers that makes a run one phase."""
+TREND_MIN = 0.15
+"""Change of the fraction, from the first third of a run to its last, that is called growth."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwoPhase:
+    """A crystal whose upper half has room to melt.
+
+    :param atoms: the lower half first.
+    :param n_held: atoms of the lower half, which is held while the upper one melts.
+    :param peaks: of `science.order.peaks_of` within the plane.
+    :param n_layers: layers along the third axis that are told apart.
+    """
+
+    atoms: Atoms
+    n_held: int
+    peaks: NDArray[np.int64]
+    n_layers: int
+
+
+def two_phase_cell(
+    crystal: Atoms, repeat: Sequence[int], *, expansion: float = 1.06, species: Sequence[str] | None = None
+) -> TwoPhase:
+    """Return the crystal repeated, its upper half stretched along the third axis.
+
+    :param crystal: a cell; the interface is normal to its third reciprocal vector.
+    :param repeat: ``(n1, n2, n3)``, n3 even and 4 or more.
+    :param expansion: of the upper half, so that it melts at about the pressure it will have; a barostat does the rest.
+    :param species: elements whose lattice tells crystal from melt; None: all.
+    :raises ValueError: too few repeats.
+    """
+    n3 = repeat[2]
+    if n3 < 4 or n3 % 2:
+        raise ValueError(f"the cell is repeated {n3} times along its third axis: take an even number from 4 on")
+    if not expansion >= 1:
+        raise ValueError(f"a melt takes more room than its crystal: the expansion is at least 1, not {expansion:g}")
+    atoms = crystal * tuple(repeat)
+    # Planes in the middle of their layers: no rounding decides which half an atom belongs to.
+    fractions = atoms.get_scaled_positions(wrap=False)
+    heights = np.sort(np.unique(np.round(fractions[:, 2] % (1 / n3), 9)))
+    gaps = np.diff(heights, append=heights[0] + 1 / n3)
+    widest = int(np.argmax(gaps))
+    fractions[:, 2] = (fractions[:, 2] - heights[widest] - gaps[widest] / 2) % 1.0
+    order = np.argsort(fractions[:, 2] >= 0.5, kind="stable")
+    atoms, fractions = atoms[order], fractions[order]
+    n_held = int((fractions[:, 2] < 0.5).sum())
+    height = (1 + expansion) / 2
+    fractions[:, 2] = (
+        np.where(fractions[:, 2] < 0.5, fractions[:, 2], 0.5 + (fractions[:, 2] - 0.5) * expansion) / height
+    )
+    cell = atoms.cell.array.copy()
+    cell[2] *= height
+    atoms.set_cell(cell)
+    atoms.set_scaled_positions(fractions)
+    peaks = peaks_of(crystal, repeat, species=species, in_plane=True)
+    return TwoPhase(atoms, n_held, peaks, n3)
+
+
+def crystalline_fraction(
+    positions: ArrayLike, cell: ArrayLike, peaks: ArrayLike, n_layers: int, *, order_min: float = ORDER_MIN
+) -> float:
+    """Return the fraction of the layers that are crystalline.
+
+    :param positions: ``(n_atoms, 3)`` Å, of the species looked at.
+    """
+    layers = order_by_layer(positions, cell, peaks, n_layers)
+    return float((np.nan_to_num(layers) >= order_min).mean())
+
+
+def outcome_of(fractions: ArrayLike) -> Outcome:
+    """Return what became of a run: all crystal, all melt, the one that grew, or both if neither did.
+
+    :param fractions: ``(n_frames,)`` of `crystalline_fraction`, in order of time; the first third is the beginning.
+    :raises ValueError: fewer than 6 frames.
+    """
+    series = np.asarray(fractions, dtype=float)
+    if len(series) < 6:
+        raise ValueError(f"{len(series)} frames don't show what a run becomes: dump 6 or more")
+    part = len(series) // 3
+    begin, end = float(series[:part].mean()), float(series[-part:].mean())
+    if end >= WHOLE:
+        return "froze"
+    if end <= 1 - WHOLE:
+        return "melted"
+    if abs(end - begin) >= TREND_MIN:
+        return "froze" if end > begin else "melted"
+    return "both"
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """What is known of a melting temperature.
+
+    :param low_k: highest temperature at which the crystal grew; None: it never did.
+    :param high_k: lowest one at which it melted; None: it never did.
+    :param both_k: temperatures between these at which neither grew.
+    """
+
+    low_k: float | None
+    high_k: float | None
+    both_k: tuple[float, ...] = ()
+
+    @property
+    def temperature_k(self) -> float | None:
+        """The middle of the bracket; None while it is open."""
+        return None if self.low_k is None or self.high_k is None else (self.low_k + self.high_k) / 2
+
+    @property
+    def error_k(self) -> float | None:
+        """Half its width: the truth lies within, as far as the runs are long enough to tell."""
+        return None if self.low_k is None or self.high_k is None else (self.high_k - self.low_k) / 2
+
+
+def bracket_of(known: Mapping[float, Outcome]) -> Bracket:
+    """Return the bracket that some runs make.
+
+    :param known: temperature in K to outcome.
+    :raises ValueError: a crystal grew at a temperature above one at which it melted: the runs are too short, or the
+        cell too small.
+    """
+    low = max((kelvin for kelvin, outcome in known.items() if outcome == "froze"), default=None)
+    high = min((kelvin for kelvin, outcome in known.items() if outcome == "melted"), default=None)
+    if low is not None and high is not None and low > high:
+        raise ValueError(
+            f"the crystal grew at {low:g} K and melted at {high:g} K, below that: take longer runs or a larger cell"
+        )
+    both = (
+        kelvin
+        for kelvin, outcome in known.items()
+        if outcome == "both" and (low is None or kelvin > low) and (high is None or kelvin < high)
+    )
+    return Bracket(low, high, tuple(sorted(both)))
+
+
+def next_temperatures(
+    known: Mapping[float, Outcome], low_k: float, high_k: float, tolerance_k: float, *, at_once: int = 1
+) -> list[float]:
+    """Return the temperatures to try next: the two ends first, then evenly within the bracket; none when it is done.
+
+    A temperature at which neither phase grew is the melting temperature as well as these runs tell, and halving the
+    bracket around it would find another such: it is done too when it is closed.
+
+    :param low_k: where to begin; ``high_k``: the other end.
+    :param tolerance_k: half width of a bracket that is narrow enough.
+    :param at_once: runs at the same time.
+    :raises ValueError: the crystal melted at ``low_k``, grew at ``high_k``, or as `bracket_of`.
+    """
+    if ends := [kelvin for kelvin in (low_k, high_k) if kelvin not in known]:
+        return ends
+    if known[low_k] == "melted":
+        raise ValueError(f"the crystal melted at {low_k:g} K, the lowest temperature: begin lower")
+    if known[high_k] == "froze":
+        raise ValueError(f"the crystal grew at {high_k:g} K, the highest temperature: begin higher")
+    bracket = bracket_of(known)
+    if bracket.low_k is None or bracket.high_k is None:
+        raise ValueError(
+            f"neither phase grew at {'the lowest' if bracket.low_k is None else 'the highest'} temperature: "
+            "take a wider range"
+        )
+    if bracket.both_k or (bracket.high_k - bracket.low_k) / 2 <= tolerance_k:
+        return []
+    inner = np.linspace(bracket.low_k, bracket.high_k, at_once + 2)[1:-1]
+    return [float(kelvin) for kelvin in inner]

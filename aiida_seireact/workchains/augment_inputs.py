@@ -1,0 +1,171 @@
+"""What a round of augmentation takes: model, cells to run, who judges, who labels, and how it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ProcessSpec
+
+from aiida_seireact.calculations.allegro import AllegroCalculation, validate_energies
+from aiida_seireact.calculations.compile import CompileCalculation, validate_package
+from aiida_seireact.calculations.lammps import (
+    LammpsCalculation,
+    contacts_of,
+    validate_potential,
+    validate_species,
+    validate_structure,
+)
+from aiida_seireact.calculations.select import SelectSettings, validate_processes
+from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.augment import ExtendSettings
+from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
+from aiida_seireact.workchains.validate import ValidateWorkChain
+
+PROGRAMS = ("lmp", "select", "label", "train", "compile")
+# What a scorecard needs beside model, dataset, codes and labeller, which a round has anyway.
+OF_VALIDATION = ("scorecard", "phases", "md", "evaluate")
+# The model itself among the members of its committee.
+MODEL = "model"
+
+
+def define_inputs(spec: ProcessSpec) -> None:
+    """Define the inputs of a round."""
+    spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
+    for program in PROGRAMS:
+        spec.input(f"codes.{program}", valid_type=orm.AbstractCode, help=f"The program seireact-{program}.")
+    spec.input("dataset", valid_type=DatasetData, help="What the model has learned from; it keeps its split.")
+    spec.input("potential", valid_type=PotentialData, validator=validate_package, help="The package: the parent.")
+    spec.input("compiled", valid_type=PotentialData, validator=validate_potential, help="The same model, to run.")
+    spec.input(
+        "reference_energies",
+        valid_type=orm.Dict,
+        validator=validate_energies,
+        help="Energies of the atoms of the model; the new one keeps them.",
+    )
+    spec.input_namespace(
+        "cells", valid_type=FramesData, dynamic=True, help="The cells to run, one frame each, by name."
+    )
+    spec.input_namespace(
+        "md",
+        valid_type=orm.Dict,
+        dynamic=True,
+        validator=validate_md,
+        help="By the name of the cell: settings of its run, those of `seireact.lammps`.",
+    )
+    spec.input_namespace(
+        "gps",
+        valid_type=PotentialData,
+        dynamic=True,
+        required=False,
+        validator=validate_processes,
+        help="Sparse Gaussian processes whose uncertainty chooses the frames; without these and a committee they are "
+        "chosen by difference alone.",
+    )
+    spec.input_namespace(
+        "committee",
+        valid_type=PotentialData,
+        dynamic=True,
+        required=False,
+        help="Instead of `gps`: further packages, trained like the model but for the seed. Frames are chosen where "
+        "their forces and the model's lie apart; each of them learns the new frames too.",
+    )
+    spec.expose_inputs(
+        ClassifyWorkChain,
+        namespace="classify",
+        include=("code", "classifier", "parameters"),
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            "help": "A classifier that tells which environments of the runs are unknown (`select.reasons.unknown`).",
+        },
+    )
+    spec.expose_inputs(
+        ValidateWorkChain,
+        namespace="validate",
+        include=OF_VALIDATION,
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            # It looks at model and labeller too, which are not in this namespace.
+            "validator": None,
+            "help": "The scorecard that the model must hold after the round, and what belongs to it; left out: none.",
+        },
+    )
+    spec.input(
+        "codes.validate",
+        valid_type=orm.AbstractCode,
+        required=False,
+        help="The program seireact-validate; needed with a scorecard.",
+    )
+    spec.input(
+        "select",
+        valid_type=orm.Dict,
+        validator=job_validator(SelectSettings, gps={}, committee={}),
+        help="Settings of `seireact-select`: `runs`, by the name of the cell, and the rule of the blocks.",
+    )
+    spec.input("engine", valid_type=orm.Str, validator=validate_engine, help="Labelling engine.")
+    spec.input("label", valid_type=orm.Dict, help="Settings of the labels: those of the dataset.")
+    spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
+    spec.input(
+        "extend",
+        valid_type=orm.Dict,
+        validator=job_validator(ExtendSettings),
+        help="Force limit, blocks that choose the epoch, and how many frames are too few.",
+    )
+    spec.input(
+        "train",
+        valid_type=orm.Dict,
+        validator=AllegroCalculation.spec().inputs["parameters"].validator,
+        help="Settings of the training that starts from the model; its network is that of the model.",
+    )
+    spec.input(
+        "compile",
+        valid_type=orm.Dict,
+        required=False,
+        validator=CompileCalculation.spec().inputs["parameters"].validator,
+        help="Target and device of the compiled file.",
+    )
+
+
+def validate_md(runs: Mapping[str, orm.Dict], context: Any) -> str | None:
+    """Refuse settings that the job of the run would refuse."""
+    check = LammpsCalculation.spec().inputs["parameters"].validator
+    for name, parameters in runs.items():
+        if message := check(parameters, context):
+            return f"md.{name}: {message}"
+    return None
+
+
+def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
+    """Refuse runs without cell, settings or numbers, cells the model does not know, and two models in one."""
+    if not {"cells", "md", "select", "compiled", "potential"} <= set(inputs):
+        return None
+    names = set(inputs["cells"])
+    parts = {"cells": names, "md": set(inputs["md"]), "select.runs": set(inputs["select"].get_dict()["runs"])}
+    for name in sorted(set.union(*parts.values())):
+        lacking = [part for part, known in parts.items() if name not in known]
+        if lacking:
+            return f"The run {name!r} has no {' and no '.join(lacking)}: give `cells`, `md` and `select.runs` of each."
+    for name, cell in inputs["cells"].items():
+        message = (
+            validate_structure(cell, context)
+            or validate_species({"structure": cell, "potential": inputs["compiled"]}, context)
+            or contacts_of(cell, inputs["md"][name])
+        )
+        if message:
+            return f"cells.{name}: {message}"
+    if "scorecard" in inputs.get("validate", {}) and "validate" not in inputs["codes"]:
+        return "codes.validate is missing: a scorecard is judged by seireact-validate."
+    if MODEL in inputs.get("committee", {}):
+        return f"committee: {MODEL!r} is the model itself; give the other members other names."
+    if inputs["potential"].model_hash != inputs["compiled"].model_hash:
+        return "`compiled` was not made of `potential`: frames of one model's runs would teach another."
+    if {"engine", "label"} <= set(inputs) and (message := complaint(inputs["engine"], inputs["label"], context)):
+        return f"label: {message}"
+    return None
