@@ -242,37 +242,65 @@ class TestNextLeg:
             leg(folder, job)
 
 
+def assert_same_end(found: Path, expected: Path) -> None:
+    """Compare all that a leg left, number by number, and that to the last bit."""
+    state, other = arrays(expected / "state.npz"), arrays(found / "state.npz")
+    assert int(state["step"]) == 200
+    for name in ("positions", "momenta", "cell", "cell_momentum", "cell_force"):
+        assert np.abs(other[name] - state[name]).max() < 1e-9, name
+    for name in set(state) - {"leg"}:
+        assert other[name].tobytes() == state[name].tobytes(), name
+    assert (found / "sgp.npz").read_bytes() == (expected / "sgp.npz").read_bytes()
+
+
 class TestExactness:
     @pytest.mark.parametrize("ensemble", ["nvt", "npt"])
-    def test_three_legs_without_new_labels_are_one(self, tmp_path, monkeypatch, ensemble) -> None:
-        settings = {"ensemble": ensemble, "call_threshold": 0.9, "steps": 40, "label_every": 9}
+    def test_legs_that_add_up_to_200_steps_are_one_of_200(self, tmp_path, monkeypatch, ensemble) -> None:
+        settings = {"ensemble": ensemble, "temperature_k": 300, "call_threshold": 0.9, "steps": 200, "label_every": 9}
         whole = tmp_path / "whole"
         whole.mkdir()
-        job = prepared(whole, **settings)
-        assert leg(whole, job)["status"] == "done"
-        parts = []
-        for number, steps in enumerate((13, 14, 40)):
+        assert leg(whole, prepared(whole, **settings))["status"] == "done"
+        # Cut at three uneven places, by either setting.
+        cuts = [{"leg_steps": 66}, {"steps": 67}, {"leg_steps": 90}, {}]
+        parts, statuses = [], []
+        for number, cut in enumerate(cuts):
             folder = tmp_path / f"part{number}"
             folder.mkdir()
-            job = prepared(folder, **{**settings, "steps": steps})
+            job = prepared(folder, **{**settings, **cut})
             if number:
                 # Nothing to learn: FLARE is not even imported.
                 monkeypatch.setitem(sys.modules, "aiida_seireact.programs._flare_gp", None)
                 for name in ("sgp", "state"):
                     shutil.copy(parts[-1] / f"{name}.npz", folder / f"last_{name}.npz")
                 job.update(gp="last_sgp.npz", state="last_state.npz")
-            assert leg(folder, job)["status"] == "done"
+            statuses.append(leg(folder, job)["status"])
             parts.append(folder)
-        expected, found = arrays(whole / "state.npz"), arrays(parts[-1] / "state.npz")
-        for name in set(expected) - {"leg"}:
-            assert found[name].tobytes() == expected[name].tobytes(), name
+        assert statuses == ["paused", "done", "paused", "done"]
+        assert_same_end(parts[-1], whole)
         trace = arrays(whole / "trace.npz")
         for name, values in trace.items():
             pieces = [arrays(part / "trace.npz")[name][min(number, 1) :] for number, part in enumerate(parts)]
             assert np.concatenate(pieces).tobytes() == values.tobytes(), name
-        joined = [Frames.load(part / "visited.npz") for part in parts if (part / "visited.npz").exists()]
-        assert Frames.concatenate(joined).frame_ids == Frames.load(whole / "visited.npz").frame_ids
-        assert (parts[-1] / "sgp.npz").read_bytes() == (whole / "sgp.npz").read_bytes()
+        for file in ("visited.npz", "asked.npz"):
+            joined = [Frames.load(part / file) for part in parts if (part / file).exists()]
+            assert Frames.concatenate(joined).frame_ids == Frames.load(whole / file).frame_ids
+
+    @pytest.mark.slow
+    def test_so_are_legs_that_are_processes_of_their_own(self, tmp_path) -> None:
+        settings = {"temperature_k": 300, "call_threshold": 0.9, "steps": 200}
+        whole, cut = tmp_path / "whole", tmp_path / "cut"
+        for folder, pauses, legs in ((whole, {}, 1), (cut, {"leg_steps": 50}, 4)):
+            folder.mkdir()
+            job = prepared(folder, **settings, **pauses)
+            for number in range(legs):
+                if number:
+                    job.update(gp="last_sgp.npz", state="last_state.npz")
+                    for name in ("sgp", "state"):
+                        (folder / f"{name}.npz").rename(folder / f"last_{name}.npz")
+                (folder / "job.json").write_text(json.dumps(job))
+                command = [sys.executable, "-m", "aiida_seireact.programs.flare", "job.json"]
+                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        assert_same_end(cut, whole)
 
     @pytest.mark.parametrize("ensemble", ["nvt", "npt"])
     def test_a_run_cut_by_pauses_asks_for_the_same_frames(self, tmp_path, ensemble) -> None:
