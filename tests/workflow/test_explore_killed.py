@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,15 @@ def content_of(node: orm.WorkChainNode) -> dict[str, Any]:
 
 
 def workers_of(daemon: DaemonClient) -> list[psutil.Process]:
-    """Return the workers of a daemon."""
+    """Return the living workers of a daemon."""
     pid = daemon.get_daemon_pid()
     assert pid is not None
-    below = psutil.Process(pid).children(recursive=True)
-    return [process for process in below if process.cmdline()[-8:].count("worker")]
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        # One that was just killed is a zombie.
+        with contextlib.suppress(psutil.Error):
+            found += [process] if "worker" in process.cmdline() else []
+    return found
 
 
 def at_once(node: orm.WorkChainNode) -> int:
