@@ -19,7 +19,6 @@ EXIT_CODES = {
     "missing_package": "ERROR_MISSING_PACKAGE",
     "failed": "ERROR_PROGRAM_FAILED",
     "disk_full": "ERROR_DISK_FULL",
-    "too_little_memory": "ERROR_TOO_LITTLE_MEMORY",
     # Of trainings only.
     "diverged": "ERROR_DIVERGED",
     "out_of_memory": "ERROR_OUT_OF_MEMORY",
