@@ -194,9 +194,7 @@ def main(seeds: int, common: int, rare: int, n_test: int, rounds: int, per_round
     # The first round is as large as the others.
     plan = [per_round] * (rounds + 1)
     begin = time.process_time()
-    curves = {
-        arm: [run(arm, pool, test, shares, energies_ev, seed, plan) for seed in range(seeds)] for arm in ARMS
-    }
+    curves = {arm: [run(arm, pool, test, shares, energies_ev, seed, plan) for seed in range(seeds)] for arm in ARMS}
     click.echo(f"learning: {time.process_time() - begin:.0f} CPU-s, {seeds} seeds; mean ± standard error over them")
     found = {arm: np.array([curve.errors for curve in curves[arm]]) for arm in ARMS}
     click.echo("labels   overall, eV/Å: random    active            rare, eV/Å: random    active")

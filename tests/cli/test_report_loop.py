@@ -13,8 +13,8 @@ from aiida import orm
 
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
-from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.render.judged import Judged
+from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.report import key_numbers
 
 from . import loop_graph
@@ -83,6 +83,16 @@ def test_summary_tells_of_calls_canary_and_augmentation(loop):
     assert summary["first"]["model_hash"] == "b" * 64
     assert summary["first"]["ps4_intact_end"] == 4
     json.dumps(summary, allow_nan=False)
+
+
+def test_page_tells_how_well_each_condition_has_learned(loop, page):
+    told = " ".join(plain(page).split())
+    assert "All conditions together: needs more ." in told
+    assert "Li6PS5Cl_300 needs more It never called for a label in 300 MD steps." in told
+    assert (
+        "4 calls, 20 steps apart at first and 24 at last; quiet for 24 MD steps at the end, 90 are asked for." in told
+    )
+    assert gather(loop).exploration.rank_correlation > 0.5
 
 
 def test_page_tells_the_loop_in_its_order(page):

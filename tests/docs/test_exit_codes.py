@@ -36,6 +36,7 @@ from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.label_cp2k import Cp2kLabelWorkChain
 from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
+from aiida_seireact.workchains.ladder import LadderWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.products import ProductsWorkChain
@@ -78,6 +79,7 @@ WORKCHAINS = (
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
+    LadderWorkChain,
     LegWorkChain,
     ProduceWorkChain,
     QeAimdWorkChain,

@@ -12,11 +12,11 @@ from aiida.common import timezone
 from aiida_seireact.cli.conditions import ConditionNow, conditions_now
 from aiida_seireact.cli.render.augmentation import Augmentation, read_augmentation
 from aiida_seireact.cli.render.exploration import Exploration, read_exploration
+from aiida_seireact.cli.render.judged import Judged, read_judged
 from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import FIRST, Outputs
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
-from aiida_seireact.cli.render.judged import Judged, read_judged
 from aiida_seireact.data.frames import FramesData
 
 
