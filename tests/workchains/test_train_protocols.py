@@ -52,7 +52,7 @@ def test_the_paper_s_network_has_its_layers_and_132_thousand_weights() -> None:
     model = built("paper")
     shapes = {name.removeprefix("model.func."): tuple(weight.shape) for name, weight in model.named_parameters()}
     assert sum(weight.numel() for weight in model.parameters() if weight.requires_grad) == 132_624
-    # Eight Bessel functions; two-body 32 -> 64 -> 128; latent of hidden and out 128; edge energy of hidden 32 to a number.
+    # Eight Bessel functions; two-body 32 -> 64 -> 128; latent of hidden and out 128; edge energy of hidden 32 to one.
     assert shapes["radial_chemical_embed.type_embed.basis_linear.mlp.0.weight"] == (8, 32)
     assert shapes["scalar_embed_mlp.mlp_module.mlp.0.weight"] == (32, 64)
     assert shapes["scalar_embed_mlp.mlp_module.mlp.2.weight"] == (64, 128)
