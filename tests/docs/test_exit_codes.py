@@ -28,6 +28,7 @@ from aiida_seireact.workchains.augment_round import AugmentRoundWorkChain
 from aiida_seireact.workchains.build import BuildWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.committee import CommitteeWorkChain
 from aiida_seireact.workchains.curate import CurateWorkChain
 from aiida_seireact.workchains.draw import DrawWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
@@ -72,6 +73,7 @@ WORKCHAINS = (
     BuildWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
+    CommitteeWorkChain,
     Cp2kAimdWorkChain,
     Cp2kLabelWorkChain,
     CurateWorkChain,
