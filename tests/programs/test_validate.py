@@ -222,3 +222,5 @@ def test_runs_are_read_with_their_frames_and_tables(tmp_path: Path) -> None:
     assert seen.times_ps == pytest.approx([0.0, 0.1])
     assert seen.thermo["temp"].tolist() == [300.0] * 3
     assert len(set(seen.frame_ids)) == 2
+    gone = RunFiles(timestep_fs=2.0, temperature_k=300.0, stopped_by={"reason": "lost", "message": "flew apart"})
+    assert len(read_run("Li_300", gone, tmp_path).positions) == 0
