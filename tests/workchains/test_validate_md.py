@@ -17,7 +17,7 @@ from tests.models import SHORT_MD, compiled_card
 from tests.programs.conftest import SPECIES, crystal
 
 LJ = {"sigma": 2.45, "epsilon": 0.2, "rc": 4.5, "smooth": True}
-RUN = {"phases": ["salt"], "steps": 40, "frames_every": 10, "timestep_fs": 1.0, "length_ang": 7.0}
+RUN = {"phases": ["salt"], "steps": 40, "frames_every": 5, "timestep_fs": 1.0, "length_ang": 7.0}
 STABLE = {"test": "stability", **RUN, "volume_change_max": 0.5, "distance_min_ang": 1.0}
 LINES: dict[str, Any] = {
     "stable": STABLE,
