@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 from ase import Atoms
+from ase.neighborlist import neighbor_list
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.order import order_by_layer, peaks_of
@@ -26,6 +27,8 @@ WHOLE = 0.9
 """Fraction of the layers that makes a run one phase."""
 TREND_MIN = 0.15
 """Change of the fraction, from the first third of a run to its last, that is called growth."""
+
+SWEEPS_MAX = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,3 +190,42 @@ def next_temperatures(
         return []
     inner = np.linspace(bracket.low_k, bracket.high_k, at_once + 2)[1:-1]
     return [float(kelvin) for kelvin in inner]
+
+
+def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:
+    """Return the cell with its upper half in disorder, without MD: a melt in a picosecond or two of any thermostat.
+
+    Its atoms are displaced by about a distance of neighbours, then pairs that are too close push each other apart.
+
+    :param nearest: smallest distance of a pair, over that in the crystal.
+    :raises ValueError: no such arrangement was found: the half has too little room.
+    """
+    atoms = cell.atoms.copy()
+    free = np.arange(len(atoms)) >= cell.n_held
+    numbers, limits = np.unique(atoms.numbers), {}
+    i, j, d = neighbor_list("ijd", atoms, 2.0 * float(min(atoms.get_volume() / len(atoms), 60.0)) ** (1 / 3))
+    for first in numbers.tolist():
+        for second in numbers.tolist():
+            of_pair = (atoms.numbers[i] == first) & (atoms.numbers[j] == second)
+            limits[first, second] = nearest * float(d[of_pair].min()) if of_pair.any() else 0.0
+    reach = max(limits.values())
+    rng = np.random.default_rng(seed)
+    atoms.positions[free] += rng.normal(scale=0.5 * reach, size=(int(free.sum()), 3))
+    # Those that have left their half come in again at its other end: inside of the crystal they would be caught.
+    fractions = atoms.get_scaled_positions(wrap=False)
+    middle = float(cell.atoms.get_scaled_positions()[: cell.n_held, 2].max())
+    middle = (middle + float(cell.atoms.get_scaled_positions()[cell.n_held :, 2].min())) / 2
+    fractions[free, 2] = middle + (fractions[free, 2] - middle) % (1 - middle)
+    atoms.set_scaled_positions(fractions)
+    for _ in range(SWEEPS_MAX):
+        i, j, d, away = neighbor_list("ijdD", atoms, reach)
+        wanted = np.array([limits[a, b] for a, b in zip(atoms.numbers[i], atoms.numbers[j], strict=True)])
+        near = d < wanted
+        if not (near & free[i]).any():
+            return TwoPhase(atoms, cell.n_held, cell.peaks, cell.n_layers)
+        # Each of a pair goes half of the way, one beside a held atom all of it; a little more, or it would never end.
+        share = np.where(free[j], 0.5, 1.0) * (1.01 * wanted - d) * near * free[i]
+        step = away / np.maximum(d, 1e-6)[:, None] * share[:, None]
+        for axis in range(3):
+            atoms.positions[:, axis] -= np.bincount(i, step[:, axis], len(atoms))
+    raise ValueError("the half that melts has too little room for disorder: take a larger expansion")
