@@ -14,12 +14,14 @@ from typing import Literal
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
+from aiida_seireact.science.images import with_images
 from aiida_seireact.science.order import order_by_layer, peaks_of
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Outcome = Literal["froze", "melted", "both"]
 ORDER_MIN = 0.25
 """Order from which on a layer is crystalline; crystals near melting have 0.4 and more, melts below 0.1."""
@@ -28,7 +30,7 @@ WHOLE = 0.9
 TREND_MIN = 0.15
 """Change of the fraction, from the first third of a run to its last, that is called growth."""
 
-SWEEPS_MAX = 1000
+SWEEPS_MAX = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,13 +204,9 @@ def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:
     """
     atoms = cell.atoms.copy()
     free = np.arange(len(atoms)) >= cell.n_held
-    numbers, limits = np.unique(atoms.numbers), {}
-    i, j, d = neighbor_list("ijd", atoms, 2.0 * float(min(atoms.get_volume() / len(atoms), 60.0)) ** (1 / 3))
-    for first in numbers.tolist():
-        for second in numbers.tolist():
-            of_pair = (atoms.numbers[i] == first) & (atoms.numbers[j] == second)
-            limits[first, second] = nearest * float(d[of_pair].min()) if of_pair.any() else 0.0
-    reach = max(limits.values())
+    # Neighbours of any structure are nearer than twice the edge of a cube that holds one atom.
+    limits = _nearest_of_pairs(atoms, 2.0 * (atoms.get_volume() / len(atoms)) ** (1 / 3)) * nearest
+    reach = float(limits.max())
     rng = np.random.default_rng(seed)
     atoms.positions[free] += rng.normal(scale=0.5 * reach, size=(int(free.sum()), 3))
     # Those that have left their half come in again at its other end: inside of the crystal they would be caught.
@@ -217,9 +215,10 @@ def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:
     middle = (middle + float(cell.atoms.get_scaled_positions()[cell.n_held :, 2].min())) / 2
     fractions[free, 2] = middle + (fractions[free, 2] - middle) % (1 - middle)
     atoms.set_scaled_positions(fractions)
+    kinds = np.unique(atoms.numbers, return_inverse=True)[1]
     for _ in range(SWEEPS_MAX):
-        i, j, d, away = neighbor_list("ijdD", atoms, reach)
-        wanted = np.array([limits[a, b] for a, b in zip(atoms.numbers[i], atoms.numbers[j], strict=True)])
+        i, j, d, away = _pairs(atoms, reach)
+        wanted = limits[kinds[i], kinds[j]]
         near = d < wanted
         if not (near & free[i]).any():
             return TwoPhase(atoms, cell.n_held, cell.peaks, cell.n_layers)
@@ -229,3 +228,24 @@ def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:
         for axis in range(3):
             atoms.positions[:, axis] -= np.bincount(i, step[:, axis], len(atoms))
     raise ValueError("the half that melts has too little room for disorder: take a larger expansion")
+
+
+def _nearest_of_pairs(atoms: Atoms, reach_ang: float) -> FloatArray:
+    """Return the smallest distance of each pair of elements, by the place of each among them; 0 beyond reach."""
+    kinds, n_kinds = np.unique(atoms.numbers, return_inverse=True)[1], len(np.unique(atoms.numbers))
+    i, j, d, _ = _pairs(atoms, reach_ang)
+    found = np.full((n_kinds, n_kinds), np.inf)
+    np.minimum.at(found, (kinds[i], kinds[j]), d)
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def _pairs(atoms: Atoms, reach_ang: float) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Return first and second atom, distance and the way from first to second, of all pairs, both ways round."""
+    wrapped, images, owner = with_images(atoms.positions, atoms.cell.array, atoms.pbc, reach_ang)
+    found = cKDTree(wrapped).sparse_distance_matrix(cKDTree(images), reach_ang, output_type="coo_matrix")
+    # An order of its own, so that sums of pushes are the same bytes on any machine.
+    order = np.lexsort((found.col, found.row))
+    i, k, d = found.row[order], found.col[order], found.data[order]
+    other = i != k  # an atom is the first of its images
+    i, k, d = i[other], k[other], d[other]
+    return i, owner[k], d, images[k] - wrapped[i]
