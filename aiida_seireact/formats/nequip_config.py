@@ -10,67 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
+from aiida_seireact.formats.nequip_networks import fine_tuned, network
+from aiida_seireact.formats.train_settings import TrainSettings
+
+CALLBACKS = "aiida_seireact.programs._lightning"
 METRIC = "val0_epoch/weighted_sum"
 """What is monitored: the sum of the validation errors of energy per atom, forces and stress, in ASE units."""
-
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LossWeights(_Settings):
-    """Weights of the mean squared errors of energy per atom, force components and stress; only ratios matter.
-
-    A short run must not weigh energies high: their noise dominates the first 10⁴ steps.
-    """
-
-    energy: float = Field(2.0, ge=0)
-    forces: float = Field(1.0, ge=0)
-    stress: float = Field(20.0, ge=0)
-
-
-class TrainSettings(_Settings):
-    """Network and schedule. The defaults are protocol ``fast``: a minute on one core for 300 frames."""
-
-    # network, with nequip's names
-    r_max: PositiveFloat = Field(4.5, description="cutoff radius, Å")
-    l_max: int = Field(1, ge=0, description="highest spherical harmonic")
-    parity: bool = Field(False, description="keep both parities (o3_full)")
-    num_layers: Positive = Field(1, description="Allegro layers")
-    num_scalar_features: Positive = Field(32, description="width of the scalar track")
-    num_tensor_features: Positive = Field(4, description="channels of the tensor track")
-    num_bessels: Positive = Field(8, description="radial basis functions")
-    polynomial_cutoff_p: Positive = Field(6, description="power of the cutoff envelope")
-    radial_chemical_embed_dim: Positive = Field(32, description="width of the two-body embedding")
-    scalar_embed_mlp_hidden_layers_depth: Positive = 1
-    scalar_embed_mlp_hidden_layers_width: Positive = 32
-    allegro_mlp_hidden_layers_depth: Positive = 1
-    allegro_mlp_hidden_layers_width: Positive = 32
-    readout_mlp_hidden_layers_depth: Positive = 1
-    readout_mlp_hidden_layers_width: Positive = 16
-    zbl: bool = Field(True, description="add the Ziegler-Biersack-Littmark repulsion at short distances")
-    dtype: Literal["float32", "float64"] = "float32"
-    # schedule
-    max_epochs: Positive = 40
-    batch_size: Positive = 3
-    lr: PositiveFloat = Field(0.02, description="initial learning rate of Adam")
-    lr_min: float = Field(1e-5, ge=0, description="where the schedule ends")
-    scheduler: Literal["cosine", "plateau"] = "cosine"
-    plateau_patience: Positive = 15
-    loss: LossWeights = LossWeights()
-    ema_decay: float = Field(0.99, ge=0, lt=1, description="exponential average of the weights; needs ~1/(1-d) steps")
-    early_stopping_patience: Positive | None = Field(None, description="epochs without gain before stopping")
-    max_time_s: Positive | None = Field(None, description="stop cleanly after this many seconds of training")
-    seed: int = Field(1, ge=0, description="of initial weights and of the order of frames")
-    device: Literal["cpu", "gpu"] = "cpu"
 
 
 def build_config(
@@ -79,18 +28,20 @@ def build_config(
     species: Sequence[str],
     train: str,
     val: str,
-    test: Sequence[str] = (),
     shifts: Mapping[str, float] | None = None,
     parent: str | None = None,
+    checkpoint: str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the configuration as plain dicts and lists, to be written as YAML.
 
     :param species: type names of the model, in its order.
-    :param train: extxyz file, relative to the folder nequip runs in; likewise ``val`` and each of ``test``.
+    :param train: extxyz file, relative to the folder nequip runs in; likewise ``val``.
     :param shifts: energy of each species, eV per atom; None takes the mean of the training set, or the
         parent's.
     :param parent: package to start from (warm start). Its network, cutoff and types are kept.
+    :param checkpoint: one of lightning's to go on from. Network, optimiser and schedule are those of the checkpoint;
+        data, batches, devices and the number of epochs are as said here.
     :param overrides: merged in last, dicts at any depth; a value of None removes the key.
     :raises ValueError: shifts that leave out a species.
     """
@@ -100,9 +51,10 @@ def build_config(
         raise ValueError(f"There is no energy shift for {', '.join(missing)}: give one for each species.")
     ordered = None if shifts is None else {name: float(shifts[name]) for name in names}
     config: dict[str, Any] = {
-        "run": ["train", "test"] if test else ["train"],
-        "data": _data(settings, names, train, val, test),
-        "trainer": _trainer(settings, names, bool(test)),
+        "run": ["train"],
+        **({} if checkpoint is None else {"ckpt_path": checkpoint}),
+        "data": _data(settings, names, train, val),
+        "trainer": _trainer(settings, checkpoint is not None),
         "training_module": {
             "_target_": "nequip.train.EMALightningModule",
             "ema_decay": settings.ema_decay,
@@ -117,34 +69,15 @@ def build_config(
             },
             "train_metrics": None,
             "val_metrics": _metrics(),
-            "test_metrics": _metrics(),
             "optimizer": {"_target_": "torch.optim.Adam", "lr": settings.lr},
             "lr_scheduler": _schedule(settings),
-            "model": _network(settings, names, ordered) if parent is None else _fine_tuned(parent, ordered),
+            "model": network(settings, names, ordered) if parent is None else fine_tuned(settings, parent, ordered),
         },
         "global_options": {"allow_tf32": False},
         # Otherwise hydra puts the files into outputs/DATE/TIME.
         "hydra": {"run": {"dir": "."}, "job": {"chdir": False}},
     }
     return merge(config, overrides or {})
-
-
-def build_test_config(config: Mapping[str, Any], *, package: str) -> dict[str, Any]:
-    """Return the configuration that only tests ``package``, as it is, on the test files of ``config``.
-
-    :param config: of a training with test files (:func:`build_config`); its overrides of data and trainer stay.
-    """
-    tested = deepcopy(dict(config))
-    tested["run"] = ["test"]
-    # nequip 0.19 wants a training set named, though it only reads it where statistics of it are asked for.
-    for key in ("val_file_path", "stats_manager"):
-        tested["data"].pop(key, None)
-    writer = "TestTimeXYZFileWriter"
-    callbacks = tested["trainer"]["callbacks"]
-    tested["trainer"]["callbacks"] = [item for item in callbacks if item["_target_"].endswith(writer)]
-    tested["trainer"].pop("max_time", None)
-    tested["training_module"]["model"] = _fine_tuned(package, None)
-    return tested
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,9 +93,9 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _data(settings: TrainSettings, names: list[str], train: str, val: str, test: Sequence[str]) -> dict[str, Any]:
+def _data(settings: TrainSettings, names: list[str], train: str, val: str) -> dict[str, Any]:
     loader = {"_target_": "torch.utils.data.DataLoader", "num_workers": 0}
-    data: dict[str, Any] = {
+    return {
         "_target_": "nequip.data.datamodule.ASEDataModule",
         "seed": settings.seed,
         "train_file_path": train,
@@ -171,21 +104,17 @@ def _data(settings: TrainSettings, names: list[str], train: str, val: str, test:
             {"_target_": "nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper", "model_type_names": names},
             {"_target_": "nequip.data.transforms.NeighborListTransform", "r_max": settings.r_max},
         ],
-        "train_dataloader": {**loader, "batch_size": settings.batch_size, "shuffle": True},
+        "train_dataloader": {**loader, "batch_size": settings.batch_size // settings.devices, "shuffle": True},
         "val_dataloader": {**loader, "batch_size": 5},
-        "test_dataloader": {**loader, "batch_size": 5},
         "stats_manager": {
             "_target_": "nequip.data.CommonDataStatisticsManager",
             "dataloader_kwargs": {"batch_size": 5},
             "type_names": names,
         },
     }
-    if test:
-        data["test_file_path"] = list(test)
-    return data
 
 
-def _trainer(settings: TrainSettings, names: list[str], with_test: bool) -> dict[str, Any]:
+def _trainer(settings: TrainSettings, goes_on: bool) -> dict[str, Any]:
     here = "${hydra:runtime.output_dir}"
     checkpoint = {
         "_target_": "lightning.pytorch.callbacks.ModelCheckpoint",
@@ -200,25 +129,19 @@ def _trainer(settings: TrainSettings, names: list[str], with_test: bool) -> dict
             "min_delta": 1e-4,
             "patience": settings.early_stopping_patience or settings.max_epochs,
         },
-        # The first checkpoint callback is the one that the test stage reloads.
         {**checkpoint, "monitor": METRIC, "filename": "best"},
         # lightning 2.6 writes `save_last` only when the monitored one improves, so restarts need their own.
         {**checkpoint, "filename": "last", "save_top_k": 1, "every_n_epochs": 1},
         {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor", "logging_interval": "epoch"},
     ]
-    if with_test:
-        callbacks.append(
-            {
-                "_target_": "nequip.train.callbacks.TestTimeXYZFileWriter",
-                "out_file": f"{here}/test",
-                "output_fields_from_original_dataset": ["total_energy", "forces", "stress"],
-                "chemical_symbols": names,
-            }
-        )
+    if goes_on:
+        callbacks.append({"_target_": f"{CALLBACKS}.GoOnShuffling"})
+    if settings.max_time_s is not None:
+        callbacks.append({"_target_": f"{CALLBACKS}.StopInTime", "seconds": settings.max_time_s})
     trainer: dict[str, Any] = {
         "_target_": "lightning.Trainer",
         "accelerator": settings.device,
-        "devices": 1,
+        "devices": settings.devices,
         "max_epochs": settings.max_epochs,
         "log_every_n_steps": 1000,
         "enable_progress_bar": False,
@@ -231,11 +154,9 @@ def _trainer(settings: TrainSettings, names: list[str], with_test: bool) -> dict
         },
         "callbacks": callbacks,
     }
-    if settings.max_time_s is not None:
-        minutes, seconds = divmod(settings.max_time_s, 60)
-        hours, minutes = divmod(minutes, 60)
-        days, hours = divmod(hours, 24)
-        trainer["max_time"] = f"{days:02d}:{hours:02d}:{minutes:02d}:{seconds:02d}"
+    if settings.devices > 1:
+        # The only one that goes with compiled networks on several GPUs; on CPUs it works as well.
+        trainer["strategy"] = {"_target_": "nequip.train.SimpleDDPStrategy"}
     return trainer
 
 
@@ -274,59 +195,6 @@ def _schedule(settings: TrainSettings) -> dict[str, Any]:
         "min_lr": settings.lr_min,
     }
     return {"scheduler": plateau, "monitor": METRIC, **common}
-
-
-def _network(settings: TrainSettings, names: list[str], shifts: dict[str, float] | None) -> dict[str, Any]:
-    network: dict[str, Any] = {
-        "_target_": "allegro.model.AllegroModel",
-        "compile_mode": "compile" if settings.device == "gpu" else "eager",
-        "seed": settings.seed,
-        "model_dtype": settings.dtype,
-        "type_names": names,
-        "r_max": settings.r_max,
-        "radial_chemical_embed": {
-            "_target_": "allegro.nn.TwoBodyBesselScalarEmbed",
-            "num_bessels": settings.num_bessels,
-            "bessel_trainable": False,
-            "polynomial_cutoff_p": settings.polynomial_cutoff_p,
-        },
-        "radial_chemical_embed_dim": settings.radial_chemical_embed_dim,
-        "scalar_embed_mlp_hidden_layers_depth": settings.scalar_embed_mlp_hidden_layers_depth,
-        "scalar_embed_mlp_hidden_layers_width": settings.scalar_embed_mlp_hidden_layers_width,
-        "scalar_embed_mlp_nonlinearity": "silu",
-        "l_max": settings.l_max,
-        "parity": settings.parity,
-        "num_layers": settings.num_layers,
-        "num_scalar_features": settings.num_scalar_features,
-        "num_tensor_features": settings.num_tensor_features,
-        "allegro_mlp_hidden_layers_depth": settings.allegro_mlp_hidden_layers_depth,
-        "allegro_mlp_hidden_layers_width": settings.allegro_mlp_hidden_layers_width,
-        "allegro_mlp_nonlinearity": "silu",
-        "tp_path_channel_coupling": True,
-        "readout_mlp_hidden_layers_depth": settings.readout_mlp_hidden_layers_depth,
-        "readout_mlp_hidden_layers_width": settings.readout_mlp_hidden_layers_width,
-        "readout_mlp_nonlinearity": None,
-        "avg_num_neighbors": "${training_data_stats:num_neighbors_mean}",
-        "per_type_energy_scales": "${training_data_stats:per_type_forces_rms}",
-        "per_type_energy_shifts": "${training_data_stats:per_atom_energy_mean}" if shifts is None else shifts,
-        "per_type_energy_scales_trainable": False,
-        "per_type_energy_shifts_trainable": False,
-    }
-    if settings.zbl:
-        network["pair_potential"] = {
-            "_target_": "nequip.nn.pair_potential.ZBL",
-            "units": "metal",
-            "chemical_species": names,
-        }
-    return network
-
-
-def _fine_tuned(parent: str, shifts: dict[str, float] | None) -> dict[str, Any]:
-    package = {"_target_": "nequip.model.ModelFromPackage", "package_path": parent}
-    if shifts is None:
-        return package
-    shift = {"modifier": "modify_PerTypeScaleShift", "shifts": shifts}
-    return {"_target_": "nequip.model.modify", "modifiers": [shift], "model": package}
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
+from aiida_seireact.data.checkpoint import CheckpointData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats import files
+from aiida_seireact.formats.checkpoint import CheckpointError
 from aiida_seireact.parsers.base import ProgramParser
 
 
@@ -20,7 +23,7 @@ class AllegroParser(ProgramParser):
     ``parent_metrics`` those of the model it started from.
     """
 
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         by_type = dict(result["errors"] or {})
@@ -31,9 +34,11 @@ class AllegroParser(ProgramParser):
             "best_epoch": result["best_epoch"],
             "n_epochs": result["n_epochs"],
             "done": result["done"],
+            "learner": result["learner"],
             "n_frames": result["n_frames"],
         }
         self.out("metrics", orm.Dict(metrics))
+        self.out("checkpoint", CheckpointData.of_file(folder / files.CHECKPOINT))
         self.out("curve", arrays(json.loads((folder / files.CURVE).read_text(encoding="utf-8"))))
         if result["errors"]:
             self.out("predictions", predictions(folder / files.PREDICTIONS))
@@ -43,7 +48,7 @@ class AllegroParser(ProgramParser):
             self.out("parent_metrics", orm.Dict(parent))
             self.out("parent_predictions", predictions(folder / files.PARENT_PREDICTIONS))
         card = {
-            "kind": "allegro-package",
+            "kind": f"{result['learner']}-package",
             "species": result["species"],
             "cutoff_ang": result["r_max_ang"],
             "model_hash": result["model_hash"],
@@ -54,6 +59,11 @@ class AllegroParser(ProgramParser):
         }
         self.out("potential", PotentialData(folder / files.PACKAGE, card=card))
         return None
+
+    def rescue(self, folder: Path) -> None:
+        """Attach the checkpoint of a job that was killed; a torn one is worth nothing."""
+        with suppress(CheckpointError):
+            self.out("checkpoint", CheckpointData.of_file(folder / files.CHECKPOINT))
 
 
 def arrays(columns: dict[str, list[float | None]]) -> orm.ArrayData:

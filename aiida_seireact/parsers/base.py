@@ -19,6 +19,10 @@ EXIT_CODES = {
     "missing_package": "ERROR_MISSING_PACKAGE",
     "failed": "ERROR_PROGRAM_FAILED",
     "disk_full": "ERROR_DISK_FULL",
+    # Of trainings only.
+    "diverged": "ERROR_DIVERGED",
+    "out_of_memory": "ERROR_OUT_OF_MEMORY",
+    "checkpoint_lost": "ERROR_CHECKPOINT_LOST",
 }
 
 

@@ -17,8 +17,9 @@ class CompileParser(ProgramParser):
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         package = self.node.inputs.package
+        mliap = result["target"] == "mliap"
         card = {
-            "kind": "allegro-compiled",
+            "kind": "nequip-mliap" if mliap else "allegro-compiled",
             "species": result["species"],
             "cutoff_ang": result["r_max_ang"],
             "model_hash": package.model_hash,
@@ -28,5 +29,5 @@ class CompileParser(ProgramParser):
             "metrics": package.base.attributes.get("metrics"),
             **{key: result[key] for key in ("target", "device", "torch_version", "cpu_isa", "versions")},
         }
-        self.out("compiled", PotentialData(folder / files.COMPILED, card=card))
+        self.out("compiled", PotentialData(folder / (files.MLIAP if mliap else files.COMPILED), card=card))
         return None

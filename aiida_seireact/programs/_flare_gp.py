@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.flare import GpSettings
-from aiida_seireact.science.sparse_gp import EMPTY_NORM, SparseGP, SparseGPError, species_channels
+from aiida_seireact.science.sparse_gp import SparseGP, SparseGPError, species_channels
+from aiida_seireact.science.sparse_gp_torch import EMPTY_NORM
 
 FloatArray = NDArray[np.float64]
 

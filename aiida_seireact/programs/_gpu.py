@@ -7,12 +7,13 @@ from typing import Any
 from aiida_seireact.formats.jobs.base import InvalidInput
 
 
-def require_gpu(wanted_by: str, instead: str) -> None:
+def require_gpu(wanted_by: str, instead: str, *, count: int = 1) -> None:
     """Refuse to go on without a GPU.
 
     :param wanted_by: what asks for it, the beginning of the sentence.
     :param instead: how to do without.
-    :raises InvalidInput: torch sees none.
+    :param count: how many are wanted.
+    :raises InvalidInput: torch sees none, or fewer.
     """
     import torch
 
@@ -20,6 +21,11 @@ def require_gpu(wanted_by: str, instead: str) -> None:
         raise InvalidInput(
             f"{wanted_by}, and torch {torch.__version__} sees no GPU here: ask the scheduler for one (SLURM: --gpus=1) "
             f"and install a torch built for CUDA, or {instead}."
+        )
+    if torch.cuda.device_count() < count:
+        raise InvalidInput(
+            f"{wanted_by} and devices is {count}, but there are {torch.cuda.device_count()} here: ask the scheduler "
+            f"for {count} on one machine (SLURM: --gpus={count}), or take fewer devices."
         )
 
 

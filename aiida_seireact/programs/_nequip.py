@@ -51,7 +51,10 @@ def run_script(
     :raises ProgramFailed: it ended with an error or was killed; the message holds the last error of the log.
     """
     command = [console_script(arguments[0]), *arguments[1:]]
-    settings = {**os.environ, **MALLOC, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    # Within SLURM lightning would take the job's tasks for its own ranks, and requeue the job on a signal: it starts
+    # its processes itself, on this machine.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+    settings = {**outside, **MALLOC, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     settings.update(environment or {})
     with log.open("wb") as stream:
         process = subprocess.Popen(command, cwd=folder, env=settings, stdout=stream, stderr=subprocess.STDOUT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,17 @@ from ase.io import write as ase_write
 from numpy.typing import NDArray
 
 from aiida_seireact.formats import files
-from aiida_seireact.formats.atomic import write_atomically, write_json
+from aiida_seireact.formats.atomic import write_json
+from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, unpack_checkpoint
 from aiida_seireact.formats.frames import Frames, FramesError
-from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
+from aiida_seireact.formats.jobs.base import CheckpointLost, InvalidInput
 from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.formats.model import ModelFileError, PackageCard, read_package_card
-from aiida_seireact.formats.nequip_config import build_config, build_test_config, to_yaml
-from aiida_seireact.formats.training_log import read_curve, read_predictions
-from aiida_seireact.programs._gpu import require_gpu
-from aiida_seireact.programs._nequip import run_script
+from aiida_seireact.formats.nequip_config import build_config, to_yaml
 from aiida_seireact.programs._program import Progress, program
-from aiida_seireact.science.metrics import errors_by_type
+from aiida_seireact.programs._training import PREVIOUS_FOLDER, Training, errors_of_package, require_machine
 
 WORK_FOLDER = "nequip"
-PARENT_FOLDER = "nequip_parent"
 
 EXAMPLE = """
 {
@@ -52,45 +48,37 @@ class Sets:
 
 
 def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Train an Allegro model on labelled frames, test it and package it; with a parent, test that one before.
+    """Train a network on labelled frames, package its best epoch and test that; with a parent, test that one before.
 
-    Writes model.nequip.zip, curve.json (errors by epoch), predictions.npz and parent_predictions.npz (for the test
-    frames), config.yaml and nequip.log.
+    Writes model.nequip.zip, checkpoint.zip (to go on from), curve.json (errors by epoch, since the training began),
+    predictions.npz and parent_predictions.npz (for the test frames), config.yaml and nequip.log.
 
     :raises InvalidInput: frames without labels, species that don't fit, or no GPU where one is asked for.
-    :raises ProgramFailed: diverged, killed, out of time before the first epoch, or nequip's own error.
+    :raises MissingPackage: nequip, or what `acceleration` needs, is not installed.
+    :raises CheckpointLost: the checkpoint to go on from can't be read.
+    :raises Diverged: the loss is no number any more.
+    :raises OutOfMemory: of the GPU, or killed for it.
+    :raises ProgramFailed: killed, out of time before the first epoch, or nequip's own error.
     """
-    if job.settings.device == "gpu":
-        require_gpu("settings.device is gpu", "take device cpu")
+    settings = job.settings
+    require_machine(settings)
     sets = Sets(
         train=_read(folder, job.train),
         val=_read(folder, job.val),
         tests={name: _read(folder, file) for name, file in job.test.items()},
     )
     species = _species(job, folder, sets)
-    work = folder / WORK_FOLDER
-    shutil.rmtree(work, ignore_errors=True)  # nequip appends to what it finds
-    work.mkdir()
-    for name in (files.PACKAGE, files.CURVE, files.PREDICTIONS, files.PARENT_PREDICTIONS):
-        (folder / name).unlink(missing_ok=True)
-    _write_stripped(sets.train, work / "train.extxyz")
-    _write_stripped(sets.val, work / "val.extxyz")
-    tests = [f"test_{index}.extxyz" for index in range(len(sets.tests))]
-    for frames, file in zip(sets.tests.values(), tests, strict=True):
-        _write_stripped(frames, work / file)
-    if job.parent is not None:
-        # A checkpoint looks for its parent at the same place; the package made of it no longer does.
-        shutil.copyfile(folder / job.parent, work / files.PARENT_PACKAGE)
-
+    work = _prepared(job, folder, sets)
+    before = _checkpoint(job, folder, work)
     try:
         config = build_config(
-            job.settings,
+            settings,
             species=species,
             train="train.extxyz",
             val="val.extxyz",
-            test=tests,
             shifts=job.shifts,
-            parent=None if job.parent is None else f"${{hydra:runtime.cwd}}/{files.PARENT_PACKAGE}",
+            parent=None if job.parent is None else files.PARENT_PACKAGE,
+            checkpoint=None if before is None else f"{PREVIOUS_FOLDER}/{LAST}",
             overrides=job.overrides,
         )
     except ValueError as error:
@@ -99,24 +87,25 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     for place in (folder, work):
         (place / files.NEQUIP_CONFIG).write_text(text, encoding="utf-8")
 
-    before = None
+    errors_before = None
     if job.parent is not None and sets.tests:
         progress("testing the parent")
-        before = _test_parent(job, config, sets, folder)
+        errors_before = errors_of_package(
+            folder / job.parent, sets.tests, folder / files.PARENT_PREDICTIONS, settings, job.num_threads
+        )
     total = int(config["trainer"]["max_epochs"])
-    _train(job, total, work, folder / files.NEQUIP_LOG, progress)
-    curve = read_curve(work / "csv" / "metrics.csv")
-    _check(curve, work, folder / files.NEQUIP_LOG, job)
+    training = Training(job, work, folder, total, progress, before)
+    done = training.run()
     progress("packaging the best epoch")
-    run_script(["nequip-package", "build", "best.ckpt", files.PACKAGE], work, folder / "package.log", threads=1)
-    card = _card(work / files.PACKAGE)
-    (work / files.PACKAGE).replace(folder / files.PACKAGE)
-    if (work / "last.ckpt").is_file():
-        shutil.copyfile(work / "last.ckpt", folder / "last.ckpt")
-
-    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in curve.items()})
-    errors = _test(sets.tests, work, folder / files.PREDICTIONS) if sets.tests else None
-    return _outputs(job, total, curve, card, {"errors": errors, "errors_before": before}, sets)
+    card = training.package()
+    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in training.curve.items()})
+    errors = None
+    if sets.tests:
+        progress("testing it")
+        errors = errors_of_package(
+            folder / files.PACKAGE, sets.tests, folder / files.PREDICTIONS, settings, job.num_threads
+        )
+    return _outputs(job, done, training.curve, card, {"errors": errors, "errors_before": errors_before}, sets)
 
 
 # ---------------------------------------------------------------- input
@@ -166,6 +155,33 @@ def _species(job: TrainJob, folder: Path, sets: Sets) -> list[str]:
     return species
 
 
+def _prepared(job: TrainJob, folder: Path, sets: Sets) -> Path:
+    """Return an empty folder for nequip with its frames in it; what an earlier run left is removed."""
+    work = folder / WORK_FOLDER
+    shutil.rmtree(work, ignore_errors=True)  # nequip appends to what it finds
+    work.mkdir()
+    for name in (files.PACKAGE, files.CHECKPOINT, files.CURVE, files.PREDICTIONS, files.PARENT_PREDICTIONS):
+        (folder / name).unlink(missing_ok=True)
+    _write_stripped(sets.train, work / "train.extxyz")
+    _write_stripped(sets.val, work / "val.extxyz")
+    if job.parent is not None:
+        # A checkpoint looks for its parent at the same place; the package made of it no longer does.
+        shutil.copyfile(folder / job.parent, work / files.PARENT_PACKAGE)
+    return work
+
+
+def _checkpoint(job: TrainJob, folder: Path, work: Path) -> Curve | None:
+    """Unpack the checkpoint to go on from and return the curve up to it; None where the training begins."""
+    if job.checkpoint is None:
+        return None
+    previous = work / PREVIOUS_FOLDER
+    previous.mkdir()
+    try:
+        return unpack_checkpoint(folder / job.checkpoint, previous)
+    except CheckpointError as error:
+        raise CheckpointLost(str(error)) from error
+
+
 def _write_stripped(frames: Frames, path: Path) -> None:
     """Write only energy, forces and stress: nequip refuses sets whose keys differ."""
     images = []
@@ -177,145 +193,29 @@ def _write_stripped(frames: Frames, path: Path) -> None:
     ase_write(path, images, format="extxyz")
 
 
-# ---------------------------------------------------------------- nequip
-def _train(job: TrainJob, total: int, work: Path, log: Path, progress: Progress) -> None:
-    first = (0, 0.0)
-    shown = 0
-
-    def watch() -> None:
-        nonlocal shown, first
-        curve = read_curve(work / "csv" / "metrics.csv")
-        done = len(curve["epoch"])
-        if done > shown:
-            now = time.monotonic()
-            # The start-up is not an epoch: the pace is counted from the first one seen.
-            first = first if first[0] else (done, now)
-            shown = done
-            left = (now - first[1]) / max(done - first[0], 1) * (total - done)
-            error = curve["val_forces_rmse_ev_ang"][-1]
-            remaining = f"{left:.0f} s left" if done > first[0] else "time left not known yet"
-            progress(f"epoch {done}/{total}, validation force error {error:.3f} eV/Å, {remaining}")
-
-    progress(f"training: {total} epochs")
-    command = ["nequip-train", "-cp", str(work.resolve()), "-cn", files.NEQUIP_CONFIG]
-    try:
-        run_script(command, work, log, threads=job.num_threads, watch=watch)
-    except ProgramFailed as error:
-        # nequip 0.19 leaves NaN out of its errors by species and then divides by no species at all.
-        if "num_contributing_types" in log.read_text(errors="replace"):
-            epoch = len(read_curve(work / "csv" / "metrics.csv")["epoch"])
-            raise ProgramFailed(_diverged(epoch, job)) from error
-        raise
-    watch()
-
-
-def _diverged(epoch: int, job: TrainJob) -> str:
-    return (
-        f"The training diverged: its loss is not a number from epoch {epoch} on. Lower `lr` (now "
-        f"{job.settings.lr}) or look for frames with huge forces."
-    )
-
-
-def _check(curve: dict[str, NDArray[np.float64]], work: Path, log: Path, job: TrainJob) -> None:
-    bad = ~np.isfinite(curve["val_total"]) | ~np.isfinite(curve["train_loss"])
-    if bad.any():
-        raise ProgramFailed(_diverged(int(curve["epoch"][np.argmax(bad)]), job))
-    if not len(curve["epoch"]):
-        if _out_of_time(log):
-            raise ProgramFailed(
-                f"The time limit of {job.settings.max_time_s} s was reached before the first epoch ended: "
-                "raise `max_time_s` or train on fewer frames."
-            )
-        raise ProgramFailed(f"nequip-train ended without one epoch in metrics.csv; its log is {log.name}.")
-    if not (work / "best.ckpt").is_file():
-        raise ProgramFailed(f"nequip-train left no best.ckpt although it ran; its log is {log.name}.")
-
-
-def _out_of_time(log: Path) -> bool:
-    return "Time limit reached" in log.read_text(errors="replace")
-
-
-def _card(path: Path) -> PackageCard:
-    try:
-        return read_package_card(path)
-    except ModelFileError as error:
-        raise ProgramFailed(f"nequip-package left no usable package: {error}") from error
-
-
-def _test_parent(job: TrainJob, config: dict[str, Any], sets: Sets, folder: Path) -> dict[str, dict[str, float]]:
-    """Return the errors of the parent, with its own energies of the atoms, on the test frames."""
-    # A folder of its own: the writer of predictions appends, and the run after it writes files of the same names.
-    place = folder / PARENT_FOLDER
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    tested = build_test_config(config, package=f"${{hydra:runtime.cwd}}/../{WORK_FOLDER}/{files.PARENT_PACKAGE}")
-    data = tested["data"]
-    data["train_file_path"] = f"../{WORK_FOLDER}/{data['train_file_path']}"
-    data["test_file_path"] = [f"../{WORK_FOLDER}/{file}" for file in data["test_file_path"]]
-    (place / files.NEQUIP_CONFIG).write_text(to_yaml(tested), encoding="utf-8")
-    command = ["nequip-train", "-cp", str(place.resolve()), "-cn", files.NEQUIP_CONFIG]
-    run_script(command, place, folder / "parent.log", threads=job.num_threads)
-    return _test(sets.tests, place, folder / files.PARENT_PREDICTIONS)
-
-
 # ---------------------------------------------------------------- output
-def _test(tests: dict[str, Frames], work: Path, target: Path) -> dict[str, dict[str, float]]:
-    """Collect predictions of all test files, in order, and return the errors by type and overall."""
-    reference = list(tests.values())
-    try:
-        found = [read_predictions(work / f"test_dataset{index}.xyz") for index in range(len(reference))]
-    except FileNotFoundError as error:
-        raise ProgramFailed("nequip-train wrote no predictions for the test frames.") from error
-    columns: dict[str, NDArray[Any]] = {
-        "offsets": np.concatenate([[0], np.cumsum(np.concatenate([f.n_atoms for f in reference]))]),
-        "numbers": np.concatenate([frames.numbers for frames in reference]),
-        "config_type": np.concatenate([np.full(len(frames), name) for name, frames in tests.items()]),
-        "frame_ids": np.concatenate([frames.frame_ids for frames in reference]),
-    }
-    for key in ("energy", "forces", "stress"):
-        columns[key] = np.concatenate([getattr(item, key) for item in found])
-        columns[f"{key}_reference"] = np.concatenate([getattr(frames, key) for frames in reference])
-    seen = np.concatenate([item.energy_reference for item in found])
-    if seen.shape != columns["energy_reference"].shape or not np.allclose(
-        seen, columns["energy_reference"], rtol=1e-5, atol=1e-3
-    ):
-        raise ProgramFailed("The predictions of nequip-train are not in the order of the test frames.")
-    with write_atomically(target) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **columns)
-    keys = ("energy", "forces", "stress")
-    return errors_by_type(
-        columns["config_type"],
-        columns["offsets"],
-        {key: columns[key] for key in keys},
-        {key: columns[f"{key}_reference"] for key in keys},
-    )
-
-
 def _outputs(
     job: TrainJob,
-    total: int,
+    done: bool,
     curve: dict[str, NDArray[np.float64]],
     card: PackageCard,
     errors: dict[str, dict[str, dict[str, float]] | None],
     sets: Sets,
 ) -> dict[str, Any]:
     best = int(np.argmin(curve["val_total"]))
-    n_epochs = len(curve["epoch"])
     validation = {name: float(curve[name][best]) for name in curve if name.startswith("val_")}
-    early = (
-        job.settings.early_stopping_patience is not None and n_epochs - 1 - best >= job.settings.early_stopping_patience
-    )
     predictions = [files.PREDICTIONS] if errors["errors"] else []
     predictions += [files.PARENT_PREDICTIONS] if errors["errors_before"] else []
     return {
-        "files": [files.PACKAGE, files.CURVE, files.NEQUIP_CONFIG, *predictions],
+        "files": [files.PACKAGE, files.CHECKPOINT, files.CURVE, files.NEQUIP_CONFIG, *predictions],
         "model_hash": card.model_hash,
         "species": card.species,
         "r_max_ang": card.r_max_ang,
         "model_versions": card.versions,
-        "n_epochs": n_epochs,
+        "n_epochs": len(curve["epoch"]),
         "best_epoch": int(curve["epoch"][best]),
-        "done": n_epochs >= total or early,
+        "done": done,
+        "learner": card.learner,
         "validation": validation,
         **errors,
         "n_frames": {

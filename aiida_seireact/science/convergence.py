@@ -22,6 +22,7 @@ Verdict = Literal["converged", "needs more", "hopeless"]
 CONVERGED: Verdict = "converged"
 NEEDS_MORE: Verdict = "needs more"
 HOPELESS: Verdict = "hopeless"
+UNKNOWN = "not judged"
 
 # Fewer atoms say nothing of a rank correlation: its standard error is 1/sqrt(n - 1), here a third.
 FEWEST_ATOMS = 10
@@ -178,22 +179,23 @@ def judge(
     )
     sentences = [sentence for _, sentence in checks]
     verdict: Verdict = CONVERGED if all(holds for holds, _ in checks) else NEEDS_MORE
-    if verdict is NEEDS_MORE and (reason := _hopeless(first, last, canary_first, canary_last, len(gaps), limits)):
+    if verdict is NEEDS_MORE and (
+        reason := _hopeless(first, last, canary_first, canary_last, min(len(gaps), len(errors)), limits)
+    ):
         verdict, sentences = HOPELESS, [reason, *sentences]
     return {"verdict": verdict, "sentences": sentences, "numbers": numbers, "limits": asdict(limits)}
 
 
-def pool(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def pool(verdicts: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     """Return the verdict on all conditions together: as good as that of the least advanced.
 
-    Hopeless if every condition that is not converged is hopeless: none of them would gain by more steps.
+    Hopeless if every condition that was judged and is not converged is hopeless: none of them would gain by more steps.
 
-    :param verdicts: what `judge` returned, by condition.
+    :param verdicts: what `judge` returned, by condition; None of a condition of which nothing is known.
     """
-    names = {
-        verdict: [name for name in sorted(verdicts) if verdicts[name]["verdict"] == verdict]
-        for verdict in (CONVERGED, NEEDS_MORE, HOPELESS)
-    }
+    names: dict[str, list[str]] = {CONVERGED: [], NEEDS_MORE: [], HOPELESS: [], UNKNOWN: []}
+    for name, judged in sorted(verdicts.items()):
+        names[judged["verdict"] if judged else UNKNOWN].append(name)
     pooled: Verdict = NEEDS_MORE
     if names[CONVERGED] and len(names[CONVERGED]) == len(verdicts):
         pooled = CONVERGED
@@ -205,6 +207,7 @@ def pool(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             (names[CONVERGED], "converged"),
             (names[NEEDS_MORE], "in need of more"),
             (names[HOPELESS], "hopeless"),
+            (names[UNKNOWN], "not judged, without a leg"),
         )
         if found
     ]
@@ -250,11 +253,11 @@ def _hopeless(
     last: float | None,
     canary_first: float | None,
     canary_last: float | None,
-    n_calls: int,
+    n_known: int,
     limits: ConvergenceLimits,
 ) -> str:
-    """Return why further labels would be burnt; empty if they would not, or if too few calls tell."""
-    if first is None or last is None or n_calls < 2 * limits.window:
+    """Return why further labels would be burnt; empty if they would not, or if too few calls or labels tell."""
+    if first is None or last is None or n_known < 2 * limits.window:
         return ""
     if last > limits.restless_steps or last >= limits.growth_min * first:
         return ""

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -19,15 +19,9 @@ from ase.data import atomic_numbers, chemical_symbols
 from ase.geometry import complete_cell
 from numpy.typing import NDArray
 
-from aiida_seireact.science.descriptors import chebyshev_polynomials, real_harmonics
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from aiida_seireact.science.sparse_gp_torch import Tensors
 
 FloatArray = NDArray[np.float64]
-
-# FLARE's kernel is zero for a descriptor shorter than this: an atom with no neighbour, or only at the very cutoff.
-EMPTY_NORM = 1e-8
 
 FORM = "sparse gp, b2 chebyshev quadratic, normalised dot product /1"
 
@@ -170,7 +164,7 @@ class SparseGPCalculator(Calculator):
     def __init__(self, gp: SparseGP) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.gp = gp
-        self._tensors = _Tensors(gp)
+        self._tensors = Tensors(gp)
 
     def calculate(
         self,
@@ -189,13 +183,11 @@ class SparseGPCalculator(Calculator):
 
         channels = species_channels(self.gp.species, atoms.numbers)
         i, j, vectors = _neighbours(atoms, self.gp.cutoff_ang)
-        centre = torch.from_numpy(i)
         edges = torch.from_numpy(vectors).requires_grad_()
-        descriptors, present = self._tensors.descriptors(centre, channels[j], edges, len(atoms))
-        energy, deviations = self._tensors.predict(descriptors, present, channels)
+        energy, deviations = self._tensors.predict(i, channels[j], edges, channels)
         (gradient,) = torch.autograd.grad(energy, edges)
         forces = torch.zeros((len(atoms), 3), dtype=torch.float64)
-        forces.index_add_(0, centre, gradient).index_add_(0, torch.from_numpy(j), -gradient)
+        forces.index_add_(0, torch.from_numpy(i), gradient).index_add_(0, torch.from_numpy(j), -gradient)
         total = float(energy.detach()) + float(self.gp.energies_ev[channels].sum())
         results = {
             "energy": total,
@@ -221,7 +213,7 @@ def standard_deviations(gp: SparseGP, atoms: Atoms, *, chunk: int = 64) -> Float
     """
     import torch
 
-    tensors = _Tensors(gp)
+    tensors = Tensors(gp)
     channels = species_channels(gp.species, atoms.numbers)
     i, j, vectors = _neighbours(atoms, gp.cutoff_ang)
     # The list is sorted by its first atom, so the neighbours of a run of atoms are a run of rows.
@@ -231,10 +223,8 @@ def standard_deviations(gp: SparseGP, atoms: Atoms, *, chunk: int = 64) -> Float
         for start in range(0, len(atoms), chunk):
             stop = min(start + chunk, len(atoms))
             rows = slice(first[start], first[stop])
-            descriptors, present = tensors.descriptors(
-                torch.from_numpy(i[rows] - start), channels[j[rows]], torch.from_numpy(vectors[rows]), stop - start
-            )
-            found[start:stop] = tensors.predict(descriptors, present, channels[start:stop])[1]
+            edges = torch.from_numpy(vectors[rows])
+            found[start:stop] = tensors.predict(i[rows] - start, channels[j[rows]], edges, channels[start:stop])[1]
     return found
 
 
@@ -265,64 +255,3 @@ def _neighbours(atoms: Atoms, cutoff_ang: float) -> tuple[NDArray[np.int64], NDA
     if len(on_top):
         raise SparseGPError(f"Atoms {i[on_top[0]]} and {j[on_top[0]]} lie on each other.")
     return i.astype(np.int64), j.astype(np.int64), np.ascontiguousarray(vectors, dtype=np.float64)
-
-
-class _Tensors:
-    """The arrays of a process as tensors, shared with numpy, and the formulas on them."""
-
-    def __init__(self, gp: SparseGP) -> None:
-        import torch
-
-        self.gp = gp
-        self.sparse = [torch.tensor(part, dtype=torch.float64) for part in gp.descriptors]
-        self.alpha = [torch.tensor(part, dtype=torch.float64) for part in gp.alpha]
-        self.whiten = [torch.tensor(part, dtype=torch.float64) for part in gp.inverse_cholesky]
-        channels = len(gp.species) * gp.n_max
-        self.upper = torch.triu_indices(channels, channels)
-
-    def descriptors(
-        self, centre: Tensor, neighbour_channels: NDArray[np.int64], edges: Tensor, n_atoms: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return normalised B2 descriptors ``(n_atoms, n_features)`` and which atoms have one.
-
-        As :func:`aiida_seireact.science.descriptors.b2_descriptors`, around all atoms.
-        """
-        import torch
-
-        gp, n_species = self.gp, len(self.gp.species)
-        distances = edges.norm(dim=1)
-        unit = edges / distances[:, None]
-        radial = torch.stack(chebyshev_polynomials(distances / gp.cutoff_ang, gp.n_max), dim=1)
-        radial = radial * ((distances - gp.cutoff_ang) ** 2)[:, None]
-        x, y, z = unit.unbind(1)
-        angular = torch.stack(real_harmonics(x, y, z, gp.l_max), dim=1)
-        slots = centre * n_species + torch.from_numpy(neighbour_channels)
-        terms = (radial[:, :, None] * angular[:, None, :]).flatten(1)
-        expansion = torch.zeros((n_atoms * n_species, terms.shape[1]), dtype=torch.float64).index_add(0, slots, terms)
-        c = expansion.view(n_atoms, n_species * gp.n_max, angular.shape[1])
-        squares = []
-        for ell in range(gp.l_max + 1):
-            part = c[:, :, ell**2 : (ell + 1) ** 2]
-            squares.append((part @ part.transpose(1, 2))[:, self.upper[0], self.upper[1]])
-        b2 = torch.stack(squares, dim=2).flatten(1)
-        # The gradient of a norm is NaN at zero, hence the mask before the root.
-        square = (b2**2).sum(dim=1)
-        present = square.detach() >= EMPTY_NORM**2
-        norm = torch.where(present, square, 1.0).sqrt()
-        return torch.where(present[:, None], b2, 0.0) / norm[:, None], present
-
-    def predict(self, descriptors: Tensor, present: Tensor, channels: NDArray[np.int64]) -> tuple[Tensor, FloatArray]:
-        """Return the energy of all atoms without their species' own, eV, and the relative standard deviations."""
-        import torch
-
-        gp = self.gp
-        energy = torch.zeros((), dtype=torch.float64)
-        variance = torch.full((len(channels),), gp.sigma**2, dtype=torch.float64)
-        for number, (sparse, alpha, whiten) in enumerate(zip(self.sparse, self.alpha, self.whiten, strict=True)):
-            rows = torch.from_numpy(np.flatnonzero(channels == number))
-            kernel = gp.sigma**2 * (descriptors[rows] @ sparse.T) ** gp.power
-            energy = energy + (kernel @ alpha).sum()
-            known = ((kernel.detach() @ whiten.T) ** 2).sum(dim=1)
-            variance[rows] = torch.where(present[rows], gp.sigma**2 - known, gp.sigma**2)
-        deviation = variance.abs().sqrt() * variance.sign() / gp.sigma
-        return energy, deviation.numpy()

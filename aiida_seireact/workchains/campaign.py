@@ -8,25 +8,33 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, append_, while_
 
-from aiida_seireact.calculations.flare import FlareCalculation, validate_seeds, validate_start
-from aiida_seireact.calculations.functions.campaigns import join_arrays, pool_frames, summarise_campaign
+from aiida_seireact.calculations.functions.campaign_course import (
+    lacks_label,
+    note_leg,
+    step_back,
+    summarise_campaign,
+)
+from aiida_seireact.calculations.functions.campaigns import join_arrays, join_stretches, pool_frames
 from aiida_seireact.calculations.functions.frames import gather_failures
-from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.explore import CampaignSettings
-from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.workchains.base import attempt
+from aiida_seireact.workchains.campaign_inputs import define_ports
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 
+# Legs whose arrays one process joins, two nodes of each.
+STRETCH = 50
+
 
 class CampaignWorkChain(ProtocolMixin, WorkChain):
     """Runs MD with a GP that stops where it is unsure, labels what it asked for, learns it, and goes on.
 
-    All frames asked for are labelled, those of the last leg too, which only the dataset learns from. A campaign that
-    fails still says how far it came (``campaign``), but gives out no frames.
+    All frames asked for are labelled, those of the last leg too, which only the dataset learns from. A leg whose frame
+    of the call could not be labelled is run anew, by another way, from where it began. A campaign that fails still says
+    how far it came (``campaign``), but gives out no frames.
     """
 
     PROTOCOL_FILE: ClassVar[str] = "campaign.yaml"
@@ -34,50 +42,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
-        spec.input("code", valid_type=orm.AbstractCode, help="The program seireact-flare.")
-        spec.input(
-            "start",
-            valid_type=FramesData,
-            validator=validate_start,
-            help="One frame, from which MD starts.",
-        )
-        spec.input("seeds", valid_type=FramesData, help="Labelled frames to learn before the first leg.")
-        spec.input(
-            "parameters",
-            valid_type=orm.Dict,
-            validator=job_validator(LegSettings),
-            help="The condition: ensemble, temperature, steps of all legs together, thresholds, GP.",
-        )
-        spec.input(
-            "campaign",
-            valid_type=orm.Dict,
-            validator=job_validator(CampaignSettings),
-            help="`max_legs`: how many legs.",
-        )
-        spec.expose_inputs(
-            LabelWorkChain,
-            namespace="label",
-            exclude=("frames", "options", "metadata"),
-            namespace_options={"help": "Who labels, and how; the level of theory must be that of the seeds."},
-        )
-        spec.expose_inputs(FlareCalculation, include=("reference_energies",))
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
-        spec.inputs.validator = validate_campaign
-        spec.output(
-            "frames",
-            valid_type=FramesData,
-            required=False,
-            help="Every frame labelled on the way, by frame id; none if none was asked for.",
-        )
-        spec.output("gp", valid_type=PotentialData, required=False, help="The GP of the last leg.")
-        spec.output("campaign", valid_type=orm.Dict, help="How it went, leg by leg, and how it ended.")
-        spec.output(
-            "arrays",
-            valid_type=orm.ArrayData,
-            required=False,
-            help="`trace_…` by MD step, `canary_…` by atom of each new label, over all legs.",
-        )
-        spec.output("failures", valid_type=orm.Dict, help="Frames without a label, with reason and round.")
+        define_ports(spec)
         spec.outline(
             cls.setup,
             while_(cls.should_go_on)(cls.run_leg, cls.label_asked, cls.inspect_labels),
@@ -93,7 +58,8 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             470,
             "ERROR_NO_LABEL",
-            message="The frame at MD step {step}, at which the GP was unsure, has no label from <{pk}>: {message}",
+            message="The frame at MD step {step}, at which the GP was unsure, has no label from <{pk}>, {tries}: "
+            "{message}",
         )
 
     @classmethod
@@ -130,6 +96,12 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         self.ctx.going = True
         self.ctx.legs = []
         self.ctx.labels = []
+        # Numbers of the legs that asked for these labels; of the legs that were not given up; labels to learn from.
+        self.ctx.asked_by = []
+        self.ctx.way = []
+        self.ctx.learned = []
+        self.ctx.detour = None
+        self.ctx.course = None
 
     def should_go_on(self) -> bool:
         """Whether there is a further leg to run."""
@@ -137,13 +109,15 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
 
     def run_leg(self) -> ToContext:
         """Learn the labels of the last leg, and run MD from where it ended."""
-        shards = [self.inputs.seeds, *(label.outputs.frames for label in self.ctx.labels)]
+        shards = [self.inputs.seeds, *(self.ctx.labels[index].outputs.frames for index in self.ctx.learned)]
         last: dict[str, orm.Data] = {}
-        if self.ctx.legs:
-            outputs = self.ctx.legs[-1].outputs
+        if self.ctx.way:
+            outputs = self.ctx.legs[self.ctx.way[-1] - 1].outputs
             last = {"gp": outputs.gp, "state": outputs.state}
         if "reference_energies" in self.inputs:
             last["reference_energies"] = self.inputs.reference_energies
+        if self.ctx.detour is not None:
+            last["detour"] = orm.load_node(self.ctx.detour)
         number = len(self.ctx.legs) + 1
         return ToContext(
             legs=append_(
@@ -161,20 +135,25 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         )
 
     def label_asked(self) -> ToContext | ExitCode | None:
-        """Label what the leg asked for."""
+        """Judge how learning stands, and label what the leg asked for."""
         leg = self.ctx.legs[-1]
         number = len(self.ctx.legs)
         if not leg.is_finished_ok:
             self.ctx.legs.pop()
             return self.failed(f"leg {number}", leg)
+        self.ctx.way.append(number)
+        course = self.note()
         facts = leg.outputs.leg
         self.report(
-            f"leg {number} ended at step {facts['step']}: {facts['status']}; {facts['n_asked']} frames to label"
+            f"leg {number} ended at step {facts['step']}: {facts['status']}; {facts['n_asked']} frames to label; "
+            f"learning: {course['convergence']['verdict']}"
         )
-        max_legs = CampaignSettings.model_validate(self.inputs.campaign.get_dict()).max_legs
-        self.ctx.going = facts["status"] == "unsure" and number < max_legs
-        if "asked" not in leg.outputs:
+        if facts["threshold_message"]:
+            self.report(facts["threshold_message"])
+        self.ctx.going = course["goes_on"]
+        if not course["label"]:
             return None
+        self.ctx.asked_by.append(number)
         return ToContext(
             labels=append_(
                 self.submit(
@@ -187,44 +166,99 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             )
         )
 
+    def note(self) -> orm.Dict:
+        """Return how the campaign stands after its last leg."""
+        settings = CampaignSettings.model_validate(self.inputs.campaign.get_dict())
+        before: dict[str, orm.Data] = {}
+        if self.ctx.course is not None:
+            before = {"course": orm.load_node(self.ctx.course), **self.lost()}
+        course = note_leg(
+            self.inputs.campaign,
+            self.inputs.parameters,
+            self.ctx.legs[-1].outputs.leg,
+            metadata={"call_link_label": f"note_{len(self.ctx.legs):03d}"},
+            **before,
+            **{
+                f"canary_{number:03d}": self.ctx.legs[number - 1].outputs.canary
+                for number in self.ctx.way[-settings.convergence.window :]
+            },
+        )
+        self.ctx.course = course.uuid
+        return course
+
+    def lost(self) -> dict[str, orm.Dict]:
+        """Return the frames without a label of the leg that the course ends with, where they are known."""
+        noted = len(orm.load_node(self.ctx.course)["legs"])
+        known = self.ctx.asked_by and self.ctx.asked_by[-1] == noted and "failures" in self.ctx.labels[-1].outputs
+        return {"failures": self.ctx.labels[-1].outputs.failures} if known else {}
+
     def inspect_labels(self) -> ExitCode | None:
-        """Refuse to go on without the label that was asked for, or with one of another level of theory."""
-        if "asked" not in self.ctx.legs[-1].outputs:
+        """Refuse labels of another level of theory; step back where the one that was asked for is not there."""
+        number = len(self.ctx.legs)
+        if number not in self.ctx.asked_by:
             return None
-        number, facts, label = len(self.ctx.legs), self.ctx.legs[-1].outputs.leg, self.ctx.labels[-1]
-        if not label.is_finished_ok:
+        label = self.ctx.labels[-1]
+        if not is_told(label):
             self.ctx.labels.pop()
+            self.ctx.asked_by.pop()
             return self.failed(f"label of leg {number}", label)
         lost = label.outputs.failures["failures"]
         if lost:
             self.report(f"{len(lost)} frames of leg {number} have no label; the first: {lost[0]['reason']}")
-        levels = [frames.base.attributes.get("settings_hash") for frames in (self.inputs.seeds, label.outputs.frames)]
-        if levels[0] != levels[1]:
-            self.tell(refused=label.outputs.frames)
-            return self.exit_codes.ERROR_OTHER_LEVEL_OF_THEORY.format(
-                seeds=levels[0][:12], new=levels[1][:12], pk=label.pk
+        if "frames" in label.outputs:
+            given = (self.inputs.seeds, label.outputs.frames)
+            levels = [frames.base.attributes.get("settings_hash") for frames in given]
+            if levels[0] != levels[1]:
+                self.tell(refused=label.outputs.frames)
+                return self.exit_codes.ERROR_OTHER_LEVEL_OF_THEORY.format(
+                    seeds=levels[0][:12], new=levels[1][:12], pk=label.pk
+                )
+        if self.ctx.going and lacks_label(orm.load_node(self.ctx.course)["legs"][-1], lost):
+            return self.take_another_way()
+        self.ctx.detour = None
+        if "frames" in label.outputs:
+            self.ctx.learned.append(len(self.ctx.labels) - 1)
+        return None
+
+    def take_another_way(self) -> ExitCode | None:
+        """Run the last leg anew from where it began, or give the condition up."""
+        label = self.ctx.labels[-1]
+        detour, refusal = attempt(
+            step_back,
+            self.inputs.campaign,
+            label.outputs.failures,
+            orm.load_node(self.ctx.course),
+            metadata={"call_link_label": f"step_back_{len(self.ctx.legs):03d}"},
+        )
+        if refusal:
+            self.tell()
+            return self.exit_codes.ERROR_NO_LABEL.format(
+                step=self.ctx.legs[-1].outputs.leg["asked_step"],
+                pk=label.pk,
+                tries=refusal,
+                message=label.outputs.failures["failures"][-1]["reason"],
             )
-        if facts["status"] == "unsure" and facts["asked_step"] not in label.outputs.frames.frames.md_step:
-            self.tell(refused=label.outputs.frames)
-            reason = lost[-1]["reason"] if lost else "it was not given back"
-            return self.exit_codes.ERROR_NO_LABEL.format(step=facts["asked_step"], pk=label.pk, message=reason)
+        given_up = self.ctx.way.pop()
+        self.ctx.detour = detour.uuid
+        self.report(f"leg {given_up} is given up; detour {detour.value} from where it began")
         return None
 
     def results(self) -> None:
         """Pool the frames, and tell how it went."""
-        if self.ctx.labels:
-            frames = pool_frames(
-                metadata={"call_link_label": "pool_frames"},
-                **{f"label_{number:03d}": label.outputs.frames for number, label in self.labelled().items()},
-            )
-            self.out("frames", frames)
+        shards = {
+            f"label_{number:03d}": label.outputs.frames
+            for number, label in self.labelled().items()
+            if "frames" in label.outputs
+        }
+        if shards:
+            self.out("frames", pool_frames(metadata={"call_link_label": "pool_frames"}, **shards))
         self.out("gp", self.ctx.legs[-1].outputs.gp)
         campaign = self.tell()
         self.report(f"{campaign['ended_by']}; {campaign['n_labels']} new labels in {campaign['n_legs']} legs")
 
     def labelled(self) -> dict[int, orm.WorkChainNode]:
-        """Return the label processes by the number of the leg that asked; a leg may ask for nothing only at the end."""
-        return dict(enumerate(self.ctx.labels, 1))
+        """Return the label processes by the number of the leg that asked."""
+        return dict(zip(self.ctx.asked_by, self.ctx.labels, strict=True))
 
     def tell(self, **failure: orm.Data) -> orm.Dict:
         """Attach how the campaign went: its numbers, arrays, and the frames without a label.
@@ -232,7 +266,6 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         :param failure: the node that tells why it failed, as `summarise_campaign` takes it.
         """
         failures = {number: label.outputs.failures for number, label in self.labelled().items()}
-        legs = {f"{number:03d}": leg.outputs for number, leg in enumerate(self.ctx.legs, 1)}
         self.out(
             "failures",
             gather_failures(
@@ -240,24 +273,35 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
                 **{f"round_{number:03d}": report for number, report in failures.items()},
             ),
         )
-        if legs:
-            self.out(
-                "arrays",
-                join_arrays(
-                    metadata={"call_link_label": "join_arrays"},
-                    **{f"{kind}_{number}": leg[kind] for number, leg in legs.items() for kind in ("trace", "canary")},
-                ),
-            )
+        if self.ctx.way:
+            self.out("arrays", self.joined_arrays())
+        known = {"course": orm.load_node(self.ctx.course), **self.lost()} if self.ctx.course is not None else {}
         campaign = summarise_campaign(
             self.inputs.campaign,
             self.inputs.parameters,
             metadata={"call_link_label": "summarise_campaign"},
-            **{f"{kind}_{number}": leg[kind] for number, leg in legs.items() for kind in ("leg", "canary")},
-            **{f"failures_{number:03d}": report for number, report in failures.items()},
+            **known,
             **failure,
         )
         self.out("campaign", campaign)
         return campaign
+
+    def joined_arrays(self) -> orm.ArrayData:
+        """Return the arrays of the legs as one; those of a long campaign are joined stretch by stretch."""
+        stretches = {}
+        for begin in range(0, len(self.ctx.way), STRETCH):
+            numbers = self.ctx.way[begin : begin + STRETCH]
+            stretches[f"stretch_{begin // STRETCH:03d}"] = join_arrays(
+                metadata={"call_link_label": f"join_arrays_{begin // STRETCH:03d}"},
+                **{
+                    f"{kind}_{number:03d}": self.ctx.legs[number - 1].outputs[kind]
+                    for number in numbers
+                    for kind in ("trace", "canary")
+                },
+            )
+        if len(stretches) == 1:
+            return stretches["stretch_000"]
+        return join_stretches(metadata={"call_link_label": "join_stretches"}, **stretches)
 
     def failed(self, stage: str, child: orm.WorkChainNode) -> ExitCode:
         """Tell how far the campaign came, and return the exit code with the reason of ``child``."""
@@ -276,9 +320,6 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         )
 
 
-def validate_campaign(inputs: Mapping[str, Any], _: Any) -> str | None:
-    """Refuse seeds that the GP of this cell can't learn."""
-    if "start" not in inputs or "seeds" not in inputs:
-        return None
-    message = validate_seeds(inputs["seeds"], inputs["start"])
-    return f"seeds: {message}." if message else None
+def is_told(label: orm.WorkChainNode) -> bool:
+    """Whether a label process tells of each frame what became of it: batches that failed cost only their frames."""
+    return "failures" in label.outputs and label.exit_status in (0, LabelWorkChain.exit_codes.ERROR_BATCH_FAILED.status)

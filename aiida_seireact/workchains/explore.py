@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
-from aiida_seireact.calculations.flare import validate_start
 from aiida_seireact.calculations.functions.campaigns import (
     gather_campaign_failures,
     gather_campaigns,
     join_conditions,
     pool_frames,
     prepare_campaign,
+    strain_cell,
 )
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, ConditionSettings, LimitSettings
+from aiida_seireact.formats.jobs.explore import ConditionSettings, LimitSettings, ladders
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.codes import find_code
-from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
+from aiida_seireact.workchains.explore_inputs import (
+    level_of_theory,
+    validate_conditions,
+    validate_exploration,
+    validate_systems,
+    wrong_size,
+)
+from aiida_seireact.workchains.label import (
+    find_code_of,
+    validate_batch_size,
+    validate_engine,
+)
+from aiida_seireact.workchains.ladder import CAMPAIGN, LadderWorkChain, after_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
-
-# A name is part of link labels and of names of arrays.
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
 
 class ExploreWorkChain(ProtocolMixin, WorkChain):
@@ -55,8 +63,9 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
             valid_type=orm.Dict,
             dynamic=True,
             validator=validate_conditions,
-            help="By name: `system`; `seeds` (`types`, `count`, `force_limit_ev_per_ang`); `campaign` (`max_legs`); "
-            "`leg`, the settings of a `seireact-flare` job.",
+            help="By name: `system`; `strain` of its cell; `after`, the condition that must have been stable before; "
+            "`seeds` (`types`, `count`, `force_limit_ev_per_ang`); `campaign` (`max_legs`, `max_labels`, …); `leg`, "
+            "the settings of a `seireact-flare` job.",
         )
         spec.input(
             "limits",
@@ -85,7 +94,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             480,
             "ERROR_CAMPAIGNS_FAILED",
-            message="{failed} of {all} campaigns failed, {allowed} may; the first: {name} <{pk}>: {message}",
+            message="{failed} of {all} campaigns failed, {allowed} may; the first: {name}: {message}",
         )
 
     @classmethod
@@ -100,27 +109,30 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` explores Li | Li6PS5Cl | Li at 300 and 600 K, and Li6PS5Cl at 300 K.
 
-        :param systems: cells by name; ``fast`` knows ``interface`` and ``Li6PS5Cl``.
+        :param systems: cells by name; ``fast`` knows ``interface`` and ``Li6PS5Cl``, ``paper`` also ``Li``.
         :param overrides: any value of the protocol; a condition that is null is left out.
+        :raises ValueError: a cell of another size than the protocol has.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
+        conditions = {name: given for name, given in inputs["conditions"].items() if given is not None}
+        used = {given["system"] for given in conditions.values()}
+        if message := wrong_size({name: cell for name, cell in systems.items() if name in used}, inputs["systems"]):
+            raise ValueError(message)
         builder = cls.get_builder()
-        builder.codes = dict(codes or {name: find_code(name) for name in ("flare", "label")})
+        builder.codes = dict(codes or {"flare": find_code("flare"), "label": find_code_of(inputs["engine"])})
         builder.systems = dict(systems)
         builder.labelled = labelled
-        builder.conditions = {
-            name: orm.Dict(condition) for name, condition in inputs["conditions"].items() if condition is not None
-        }
+        builder.conditions = {name: orm.Dict(given) for name, given in conditions.items()}
         builder.limits = orm.Dict(inputs["limits"])
         builder.engine = orm.Str(inputs["engine"])
-        builder.label = orm.Dict(inputs["label"])
+        builder.label = orm.Dict(level_of_theory(inputs["label"]))
         builder.batch_size = orm.Int(inputs["batch_size"])
         builder.options = dict(options or {})
         return builder
 
     def run_campaigns(self) -> ToContext | ExitCode:
-        """Choose what each campaign knows first, and let all go."""
-        children = {}
+        """Choose what each campaign knows first, and let all go: a ladder as one process, the others by themselves."""
+        campaigns: dict[str, dict[str, Any]] = {}
         for name, condition in sorted(self.inputs.conditions.items()):
             prepared, refusal = attempt(
                 prepare_campaign,
@@ -130,67 +142,101 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
             )
             if refusal:
                 return self.exit_codes.ERROR_STAGE_REFUSED.format(stage=f"seeds of {name}", message=refusal)
-            children[name] = prepared
-        self.ctx.names = sorted(children)
-        self.report(f"campaigns: {', '.join(self.ctx.names)}")
-        return ToContext(
-            **{
-                f"campaign_{name}": self.submit(
-                    CampaignWorkChain,
-                    code=self.inputs.codes.flare,
-                    start=self.inputs.systems[self.inputs.conditions[name]["system"]],
-                    **prepared,
-                    **self.exposed_inputs(CampaignWorkChain, agglomerate=False),
-                    label={
-                        "code": self.inputs.codes.label,
-                        "engine": self.inputs.engine,
-                        "parameters": self.inputs.label,
-                        "batch_size": self.inputs.batch_size,
-                    },
-                    options=dict(self.inputs.options),
-                    metadata={"call_link_label": f"campaign_{name}"},
-                )
-                for name, prepared in children.items()
-            }
-        )
+            campaigns[name] = {**prepared, "start": self.start_of(name, condition)}
+        shared = {
+            "code": self.inputs.codes.flare,
+            **self.exposed_inputs(CampaignWorkChain, agglomerate=False),
+            "label": {
+                "code": self.inputs.codes.label,
+                "engine": self.inputs.engine,
+                "parameters": self.inputs.label,
+                "batch_size": self.inputs.batch_size,
+            },
+            "options": dict(self.inputs.options),
+        }
+        self.ctx.ladders = ladders(after_of(self.inputs.conditions))
+        self.report(f"campaigns: {', '.join(' → '.join(ladder) for ladder in self.ctx.ladders)}")
+        children: dict[str, orm.WorkChainNode] = {}
+        for names in self.ctx.ladders:
+            if len(names) == 1:
+                label = f"{CAMPAIGN}{names[0]}"
+                metadata = {"call_link_label": label}
+                children[label] = self.submit(CampaignWorkChain, **shared, **campaigns[names[0]], metadata=metadata)
+                continue
+            label = f"ladder_{names[0]}"
+            children[label] = self.submit(
+                LadderWorkChain,
+                conditions={name: self.inputs.conditions[name] for name in names},
+                campaigns={name: campaigns[name] for name in names},
+                **shared,
+                metadata={"call_link_label": label},
+            )
+        return ToContext(**children)
+
+    def start_of(self, name: str, condition: orm.Dict) -> FramesData:
+        """Return the cell from which a condition starts."""
+        cell: FramesData = self.inputs.systems[condition["system"]]
+        if not ConditionSettings.model_validate(condition.get_dict()).strain:
+            return cell
+        strained: FramesData = strain_cell(cell, condition, metadata={"call_link_label": f"strain_{name}"})
+        return strained
+
+    def campaigns(self) -> dict[str, orm.WorkChainNode]:
+        """Return the campaigns that were begun, by condition."""
+        begun: dict[str, orm.WorkChainNode] = {}
+        for names in self.ctx.ladders:
+            if len(names) == 1:
+                begun[names[0]] = self.ctx[f"{CAMPAIGN}{names[0]}"]
+                continue
+            ladder = self.ctx[f"ladder_{names[0]}"]
+            called = {entry.link_label: entry.node for entry in ladder.base.links.get_outgoing().all()}
+            begun |= {name: called[f"{CAMPAIGN}{name}"] for name in names if f"{CAMPAIGN}{name}" in called}
+        return {name: begun[name] for name in sorted(begun)}
+
+    def locked(self) -> dict[str, orm.Dict]:
+        """Return what is told of conditions that were not begun."""
+        begun = self.campaigns()
+        told: dict[str, orm.Dict] = {}
+        for names in self.ctx.ladders:
+            if len(names) > 1 and "campaigns" in (outputs := self.ctx[f"ladder_{names[0]}"].outputs):
+                told |= {name: node for name, node in outputs.campaigns.items() if name not in begun}
+        return told
 
     def inspect_campaigns(self) -> ExitCode | None:
         """Tell how every campaign went; end if too many failed."""
-        campaigns = {name: self.ctx[f"campaign_{name}"] for name in self.ctx.names}
+        campaigns = self.campaigns()
         self.out(
             "failures",
             gather_campaign_failures(
                 metadata={"call_link_label": "gather_failures"}, **outputs_of(campaigns, "failures")
             ),
         )
-        told = outputs_of(campaigns, "campaign")
-        self.out(
-            "campaigns",
-            gather_campaigns(
-                metadata={"call_link_label": "gather_campaigns"},
-                **{f"condition_{name}": self.inputs.conditions[name] for name in campaigns},
-                **{f"campaign_{name}": node for name, node in told.items()},
-            ),
+        told = gather_campaigns(
+            metadata={"call_link_label": "gather_campaigns"},
+            **{f"condition_{name}": condition for name, condition in self.inputs.conditions.items()},
+            **{f"campaign_{name}": node for name, node in outputs_of(campaigns, "campaign").items()},
+            **{f"campaign_{name}": node for name, node in self.locked().items()},
         )
-        failed = {name: campaign for name, campaign in campaigns.items() if not campaign.is_finished_ok}
-        for name, campaign in failed.items():
-            self.report(f"campaign {name} <{campaign.pk}> failed, its frames are not used: {why(campaign)}")
+        self.out("campaigns", told)
+        reasons = {name: why(told["conditions"][name], campaigns.get(name)) for name in told["failed"]}
+        for name, reason in reasons.items():
+            self.report(f"campaign {name} failed, its frames are not used: {reason}")
         allowed = LimitSettings.model_validate(self.inputs.limits.get_dict()).max_failed
-        if len(failed) > allowed:
-            name, campaign = next(iter(failed.items()))
+        if len(reasons) > allowed:
+            name = next(iter(reasons))
             return self.exit_codes.ERROR_CAMPAIGNS_FAILED.format(
-                failed=len(failed),
-                all=len(campaigns),
+                failed=len(reasons),
+                all=len(self.inputs.conditions),
                 allowed=allowed or "none",
                 name=name,
-                pk=campaign.pk,
-                message=why(campaign),
+                message=reasons[name],
             )
+        self.report(" ".join(told["convergence"]["sentences"]))
         return None
 
     def results(self) -> ExitCode | None:
         """Pool the frames of the campaigns that came to a good end."""
-        campaigns = {name: self.ctx[f"campaign_{name}"] for name in self.ctx.names}
+        campaigns = self.campaigns()
         good = {name: campaign for name, campaign in campaigns.items() if campaign.is_finished_ok}
         self.out("gps", outputs_of(good, "gp"))
         if arrays := outputs_of(good, "arrays"):
@@ -209,56 +255,8 @@ def outputs_of(campaigns: Mapping[str, orm.WorkChainNode], port: str) -> dict[st
     return {name: campaign.outputs[port] for name, campaign in campaigns.items() if port in campaign.outputs}
 
 
-def why(campaign: orm.WorkChainNode) -> str:
-    """Return why a campaign failed."""
-    return campaign.exit_message or f"it was {campaign.process_state.value}"
-
-
-def validate_systems(systems: Mapping[str, FramesData], context: Any) -> str | None:
-    """Refuse cells that no condition can start from."""
-    for name, cell in systems.items():
-        if message := validate_start(cell, context):
-            return f"{name}: {message}"
-    return None
-
-
-def validate_conditions(conditions: Mapping[str, orm.Dict], context: Any) -> str | None:
-    """Refuse settings that a campaign would refuse."""
-    if len(conditions) > MAX_CONDITIONS:
-        return (
-            f"{len(conditions)} conditions are more than one process can gather ({MAX_CONDITIONS}): "
-            "explore them in several studies."
-        )
-    check = job_validator(ConditionSettings)
-    for name, condition in conditions.items():
-        if not NAME.fullmatch(name):
-            return f"{name!r} can't be the name of a condition: use letters, digits and single underscores."
-        if message := check(condition, context):
-            return f"{name}: {message}"
-    return None
-
-
-def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
-    """Refuse settings that fit each alone but not together."""
-    conditions, systems = inputs.get("conditions", {}), inputs.get("systems", {})
-    if not conditions:
-        return "There is no condition to explore: give at least one under `conditions`."
-    labelled = inputs.get("labelled")
-    if labelled is not None and not labelled.has_stress:
-        return "labelled: these frames have no energy, forces and stress: label them first."
-    if {"engine", "label"} <= set(inputs) and (message := complaint(inputs["engine"], inputs["label"], context)):
-        return f"label: {message}"
-    for name, node in conditions.items():
-        condition = node.get_dict()
-        if condition["system"] not in systems:
-            return (
-                f"Condition {name!r} is of system {condition['system']!r}, but there is only "
-                f"{', '.join(sorted(systems)) or 'none'}: give that cell under `systems`."
-            )
-        types = set(labelled.base.attributes.get("config_types")) if labelled is not None else set()
-        if labelled is not None and not types & set(condition["seeds"]["types"]):
-            return (
-                f"Condition {name!r} learns first from frames of type {' or '.join(condition['seeds']['types'])}, "
-                f"but labelled are {', '.join(sorted(types))}."
-            )
-    return None
+def why(told: Mapping[str, Any], campaign: orm.WorkChainNode | None) -> str:
+    """Return why a campaign failed, by its own words where it left any."""
+    if campaign is None or not campaign.exit_message:
+        return str(told["ended_by"])
+    return f"<{campaign.pk}> {campaign.exit_message}"

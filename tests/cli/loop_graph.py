@@ -14,18 +14,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from plumpy.process_states import ProcessState
 
 from aiida_seireact.calculations.functions.augment import summarise_augmentation
-from aiida_seireact.calculations.functions.campaigns import (
-    OF_A_LEG,
-    gather_campaigns,
-    join_arrays,
-    join_conditions,
-    summarise_campaign,
-)
+from aiida_seireact.calculations.functions.campaign_course import OF_A_LEG
+from aiida_seireact.calculations.functions.campaigns import gather_campaigns, join_arrays, join_conditions
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.frames import Frames
+from tests.courses import told_of
 
 from .conftest import add_job, call, created, finish, workchain
 
@@ -67,9 +63,7 @@ def explored() -> tuple[orm.Dict, orm.ArrayData]:
         told[f"condition_{name}"] = orm.Dict(
             {"system": one["system"], "seeds": {"types": ["interface"]}, "leg": one["leg"]}
         )
-        told[f"campaign_{name}"] = summarise_campaign(
-            orm.Dict({"max_legs": len(one["ends"])}), orm.Dict(one["leg"]), **parts
-        )
+        told[f"campaign_{name}"] = told_of(orm.Dict({"max_legs": len(one["ends"])}), orm.Dict(one["leg"]), **parts)
         arrays[name] = join_arrays(**{key: node for key, node in parts.items() if key.startswith(("trace", "canary"))})
     return gather_campaigns(**told), join_conditions(**arrays)
 
@@ -93,6 +87,8 @@ def campaign_parts(ends: list[int], *, done: bool) -> dict[str, orm.Data]:
                 "asked_step": None if is_done else end,
                 "n_asked": len(asked),
                 "n_sparse": 40 * number,
+                "threshold": "works",
+                "threshold_message": "",
                 "canary": rows,
             }
         )

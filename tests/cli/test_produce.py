@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import run_get_node
 from aiida.manage import get_manager
+from aiida.tools import delete_nodes
 from ase import Atoms
 from ase.io import write
 from click.testing import CliRunner, Result
@@ -72,8 +74,21 @@ def test_a_dry_run_tells_steps_jobs_frames_and_what_a_kill_costs(call, model):
     assert "Nothing was submitted" in told.output
 
 
-def validated(model: PotentialData, value: float) -> orm.Dict:
-    """Return the verdict of a validation that is over, as the graph holds it."""
+@pytest.fixture
+def validated(model: PotentialData) -> Iterator[Callable[[float], orm.Dict]]:
+    """Return a factory of verdicts on the model, as a validation that is over leaves them; they are gone afterwards."""
+    made: list[int] = []
+
+    def judge(value: float) -> orm.Dict:
+        verdict = _validated(model, value)
+        made.append(verdict.pk)
+        return verdict
+
+    yield judge
+    delete_nodes(made, dry_run=False)
+
+
+def _validated(model: PotentialData, value: float) -> orm.Dict:
     verdict = orm.Dict(verdict_on(model.model_hash, value)).store()
     node = orm.WorkChainNode()
     node.set_process_type("aiida.workflows:seireact.validate")
@@ -85,13 +100,13 @@ def validated(model: PotentialData, value: float) -> orm.Dict:
     return verdict
 
 
-def test_the_newest_verdict_on_the_model_decides(call, model):
+def test_the_newest_verdict_on_the_model_decides(call, model, validated):
     run = ("cell.extxyz", model.pk, "--protocol", "long", "--ns", 0.1, "--dry-run")
-    good = validated(model, 3.0)
+    good = validated(3.0)
     told = call("produce", *run)
     assert told.exit_code == 0, told.output
     assert "says production: no line failed" in told.output
-    validated(model, 331.0)
+    validated(331.0)
     refused = call("produce", *run)
     assert refused.exit_code == 1
     assert "was rejected: Li3P" in " ".join(refused.output.split())

@@ -183,7 +183,7 @@ def test_failed_augmentation_shows_the_first_model(aiida_profile):
 def test_campaign_alone_has_a_report(aiida_profile):
     top = loop_graph.campaign(None, "", [46])
     parts = loop_graph.campaign_parts([46, 90], done=False)
-    told = loop_graph.summarise_campaign(orm.Dict({"max_legs": 2}), orm.Dict(loop_graph.LEG), **parts)
+    told = loop_graph.told_of(orm.Dict({"max_legs": 2}), orm.Dict(loop_graph.LEG), **parts)
     told.base.links.add_incoming(top, loop_graph.LinkType.RETURN, "campaign")
     finish(top)
     top.seal()

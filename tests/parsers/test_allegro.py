@@ -12,6 +12,7 @@ from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats import files
 from aiida_seireact.parsers.allegro import AllegroParser
+from tests.checkpoints import checkpoint_file
 from tests.parsers.conftest import result
 
 ROW = {"n_frames": 1, "force_rmse_ev_per_ang": 0.1}
@@ -22,6 +23,7 @@ OUTPUTS: dict[str, Any] = {
     "best_epoch": 0,
     "n_epochs": 1,
     "done": True,
+    "learner": "allegro",
     "n_frames": {},
     "species": ["Li", "S"],
     "r_max_ang": 4.5,
@@ -66,6 +68,7 @@ def parsed(labelled, finished_job, tmp_path):
             )
         (tmp_path / files.CURVE).write_text(json.dumps({"epoch": [0.0], "lr": [None]}))
         (tmp_path / files.PACKAGE).write_bytes(b"zip")
+        checkpoint_file(tmp_path, 2.0, 1.0)
         told = result(outputs={**OUTPUTS, "errors_before": before})
         node = finished_job("seireact.allegro", {files.RESULT: told}, inputs)
         outputs, process = AllegroParser.parse_from_node(
@@ -95,3 +98,38 @@ def test_errors_and_predictions_of_the_parent_stand_beside_those_of_the_model(pa
     own, parent = outputs["predictions"], outputs["parent_predictions"]
     assert own.get_array("frame_ids").tolist() == parent.get_array("frame_ids").tolist()
     np.testing.assert_allclose(parent.get_array("forces_predicted"), own.get_array("forces_predicted") + 1)
+
+
+def test_the_checkpoint_to_go_on_from_is_a_node_that_knows_its_epoch(parsed):
+    checkpoint = parsed(None)["checkpoint"]
+    assert (checkpoint.epoch, checkpoint.base.attributes.get("best_epoch")) == (1, 1)
+
+
+@pytest.mark.parametrize(("kept", "found"), [(None, False), (1.0, True), (0.7, False)])
+def test_a_killed_job_leaves_its_checkpoint_if_it_is_whole(finished_job, labelled, tmp_path, kept, found):
+    if kept is not None:
+        path = checkpoint_file(tmp_path, 2.0, 1.0)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(kept * len(content))])
+    dataset = DatasetData([labelled(3)], [["train", "train", "val"]])
+    node = finished_job("seireact.allegro", {}, {"dataset": dataset}, exit_status=120)
+    outputs, process = AllegroParser.parse_from_node(
+        node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
+    )
+    assert process.exit_status == 120
+    assert ("checkpoint" in outputs) == found
+
+
+@pytest.mark.parametrize(("kind", "status"), [("diverged", 421), ("out_of_memory", 422), ("checkpoint_lost", 423)])
+def test_failures_that_a_handler_knows_have_a_status_each(finished_job, labelled, kind, status):
+    dataset = DatasetData([labelled(3)], [["train", "train", "val"]])
+    told = result(status="failed", error={"kind": kind, "message": "so it was."})
+    node = finished_job("seireact.allegro", {files.RESULT: told}, {"dataset": dataset})
+    _, process = AllegroParser.parse_from_node(node, store_provenance=False)
+    assert process.exit_status == status
+    assert process.exit_message.endswith("so it was.")
+
+
+def test_a_package_of_the_other_learner_is_called_so(parsed, monkeypatch):
+    monkeypatch.setitem(OUTPUTS, "learner", "nequip")
+    assert parsed(None)["potential"].kind == "nequip-package"

@@ -298,9 +298,11 @@ class TestExactness:
             assert ("paused" in statuses) == bool(pauses)
             frames = Frames.concatenate(asked)
             ends.append((frames.frame_ids, frames.group.tolist(), canary, arrays(folder / "state.npz")))
-        (*whole, expected), (*cut, found) = ends
+        (*whole, measured, expected), (*cut, measured_too, found) = ends
         assert whole == cut
         assert len(set(whole[1])) == 3
+        # What the last part handed out was measured already where it was cut.
+        assert measured_too[: len(measured)] == measured
         for name in set(expected) - {"leg", "seen_ids"}:
             assert found[name].tobytes() == expected[name].tobytes(), name
 

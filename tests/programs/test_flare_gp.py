@@ -23,7 +23,7 @@ from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, Progr
 from aiida_seireact.formats.jobs.flare import GpSettings
 from aiida_seireact.programs._flare_gp import FlareGP
 from aiida_seireact.science.sparse_gp import SparseGP, SparseGPCalculator, SparseGPError, standard_deviations
-from aiida_seireact.science.structures import training_cell
+from aiida_seireact.science.structures import argyrodite, training_cell
 
 SPECIES = ("Li", "P", "S", "Cl")
 ENERGIES_EV = {"Li": -1.9, "P": -5.2, "S": -4.1, "Cl": -1.7}
@@ -76,6 +76,16 @@ def interface(seed: int) -> Atoms:
     atoms = training_cell()
     atoms.positions += np.random.default_rng(seed).normal(0, 0.08, atoms.positions.shape)
     return labelled(atoms)
+
+
+def conductor() -> list[Atoms]:
+    """Rattled cells of Li6PS5Cl of 52 atoms, with the labels of Lennard-Jones, which bind."""
+    images = []
+    for seed in range(4):
+        atoms = argyrodite(seed=0)
+        atoms.rattle(0.03, seed=seed)
+        images.append(labelled(atoms, LennardJones(sigma=1.7, epsilon=0.05, rc=5.0, smooth=True)))
+    return images
 
 
 def trained(settings: GpSettings, species: Sequence[str], images: list[Atoms], atoms_each: int) -> FlareGP:
@@ -162,12 +172,12 @@ def test_predictions_are_those_of_flare(case: str) -> None:
         assert np.abs(process.standard_deviations(atoms) - expected["stds"][:, 0]).max() < 1e-12
 
 
-def steps_until(calculator: Any, start: Atoms, threshold: float) -> tuple[int, Atoms]:
+def steps_until(calculator: Any, start: Atoms, threshold: float, temperature_k: float) -> tuple[int, Atoms]:
     """Steps of hot dynamics until an atom's standard deviation passes the threshold, and the last structure."""
     atoms = start.copy()
     atoms.calc = calculator
-    velocities = np.random.default_rng(1).normal(size=(54, 3)) * np.sqrt(600 * units.kB / atoms.get_masses())[:, None]
-    atoms.set_velocities(velocities)
+    velocities = np.random.default_rng(1).normal(size=(len(atoms), 3))
+    atoms.set_velocities(velocities * np.sqrt(temperature_k * units.kB / atoms.get_masses())[:, None])
     dynamics = VelocityVerlet(atoms, 2 * units.fs)
     for step in range(150):
         atoms.get_forces()
@@ -177,13 +187,29 @@ def steps_until(calculator: Any, start: Atoms, threshold: float) -> tuple[int, A
     raise AssertionError("the dynamics never became uncertain")
 
 
-def test_dynamics_becomes_uncertain_at_the_same_step() -> None:
-    images = lithium(3)
-    theirs, alive = oracle(PLAIN, ("Li",), images, 3)
-    gp = trained(PLAIN, ("Li",), images, 3).export("hash")
-    start = bulk("Li", "bcc", a=3.5, cubic=True) * (3, 3, 3)
-    expected, their_atoms = steps_until(theirs, start, 0.012)
-    found, our_atoms = steps_until(SparseGPCalculator(gp), start, 0.012)
+# Name: settings, species, frames learned, environments of each, start, threshold, K.
+RUNS: dict[str, tuple[GpSettings, Sequence[str], Callable[[], list[Atoms]], int, Callable[[], Atoms], float, float]] = {
+    "lithium": (
+        PLAIN,
+        ("Li",),
+        lambda: lithium(3),
+        3,
+        lambda: bulk("Li", "bcc", a=3.5, cubic=True) * (3, 3, 3),
+        0.012,
+        600.0,
+    ),
+    "four species": (PLAIN, SPECIES, conductor, 36, lambda: argyrodite(seed=0), 0.35, 300.0),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_dynamics_becomes_uncertain_at_the_same_step(case: str) -> None:
+    settings, species, make, atoms_each, begin, threshold, temperature_k = RUNS[case]
+    images = make()
+    theirs, alive = oracle(settings, species, images, atoms_each)
+    gp = trained(settings, species, images, atoms_each).export("hash")
+    expected, their_atoms = steps_until(theirs, begin(), threshold, temperature_k)
+    found, our_atoms = steps_until(SparseGPCalculator(gp), begin(), threshold, temperature_k)
     assert len(alive) == 2
     assert 10 < found == expected
     assert np.abs(our_atoms.positions - their_atoms.positions).max() < 1e-8

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.base import InvalidInput, ProgramFailed
+from aiida_seireact.formats.jobs.base import Diverged, InvalidInput, ProgramFailed
 from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.formats.model import package_hash, read_package_card
 from aiida_seireact.programs import train
@@ -81,7 +81,7 @@ def test_predictions_are_those_of_the_package(trained: Trained) -> None:
 
 
 def test_progress_tells_epoch_and_error(trained: Trained) -> None:
-    assert trained.progress[-2].startswith("epoch 3/3, validation force error ")
+    assert trained.progress[-3].startswith("epoch 3/3, validation force error ")
 
 
 def test_same_frames_and_seed_give_the_same_model_another_folder_later(trained: Trained, folder: Path) -> None:
@@ -135,8 +135,9 @@ def test_parent_is_tested_on_the_same_frames_with_its_own_energies_of_the_atoms(
 
 @pytest.mark.slow
 def test_diverging_loss_is_told_with_its_epoch(folder: Path) -> None:
-    with pytest.raises(ProgramFailed, match=r"diverged: its loss is not a number from epoch 0"):
+    with pytest.raises(Diverged, match=r"diverged: its loss is not a number from epoch 0"):
         train.run(job(settings={"max_epochs": 1, "lr": 1e30, "lr_min": 1e29}), folder, quiet)
+    assert not (folder / "checkpoint.zip").exists()
 
 
 @pytest.mark.slow

@@ -156,11 +156,12 @@ def test_broken_numbers_are_refused():
         (["converged", "needs more"], "needs more"),
         (["hopeless", "needs more"], "needs more"),
         (["hopeless", "converged"], "hopeless"),
+        (["converged", None], "needs more"),
         ([], "needs more"),
     ],
 )
 def test_pooled_it_is_as_far_as_the_least_advanced(verdicts, expected):
-    pooled = pool({f"c{number}": {"verdict": name} for number, name in enumerate(verdicts)})
+    pooled = pool({f"c{number}": name and {"verdict": name} for number, name in enumerate(verdicts)})
     assert pooled["verdict"] == expected
     assert sum(len(names) for names in pooled["conditions"].values()) == len(verdicts)
 

@@ -22,13 +22,19 @@ def campaign(program_code):
     """Return a factory of inputs: a run of the alloy that is unsure every few steps."""
     flare, label = program_code("flare"), program_code("label")
 
-    def make(*, leg: dict[str, Any] | None = None, seeds: FramesData | None = None, **labeller: Any) -> dict[str, Any]:
+    def make(
+        *,
+        leg: dict[str, Any] | None = None,
+        far: dict[str, Any] | None = None,
+        seeds: FramesData | None = None,
+        **labeller: Any,
+    ) -> dict[str, Any]:
         return {
             "code": flare,
             "start": FramesData.from_ase([alloy(rattle_ang=0.0)]),
             "seeds": seeds or labelled(strained()),
             "parameters": orm.Dict({**HOT, **(leg or {})}),
-            "campaign": orm.Dict({"max_legs": 3}),
+            "campaign": orm.Dict({"max_legs": 3, **(far or {})}),
             "label": {
                 "code": labeller.get("code", label),
                 "parameters": orm.Dict(labeller.get("parameters", EMT_LABELS)),
@@ -108,19 +114,45 @@ def test_a_second_run_is_answered_from_the_cache(campaign, finished):
     assert again.outputs.campaign.get_dict() == finished.outputs.campaign.get_dict()
 
 
+def test_a_leg_whose_label_is_lost_is_run_anew_by_another_way(campaign, finished, moody_labeller):
+    first = next(node for node in finished.called if node.process_label == "LegWorkChain")
+    unsure = first.outputs.asked.to_ase(len(first.outputs.asked) - 1)
+    moody = moody_labeller(f"abs(atoms.positions[0, 0] - {unsure.positions[0, 0]!r}) < 1e-12")
+    seeds = labelled(strained(), moody.pop("settings_hash"))
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, far={"max_legs": 2}, **moody))
+    assert node.is_finished_ok, node.exit_message
+    told = outputs["campaign"]
+    assert [leg["given_up"] for leg in told["legs"]] == [True, False, False]
+    assert [leg["detour"] for leg in told["legs"]] == [0, 1, 0]
+    assert [leg["first_step"] for leg in told["legs"]][:2] == [0, 0]
+    assert told["legs"][0]["asked_step"] == finished.outputs.campaign["label_steps"][0]
+    assert told["label_steps"] == [leg["asked_step"] for leg in told["legs"][1:] if leg["status"] == "unsure"]
+    # The frame without a label is nowhere; those that were labelled beside it stay.
+    lost = first.outputs.asked.frames.structure_ids[-1]
+    assert lost not in outputs["frames"].frames.structure_ids
+    assert set(first.outputs.asked.frames.structure_ids[:-1]) <= set(outputs["frames"].frames.structure_ids)
+    assert outputs["failures"]["failures"][0]["job"] == "round_001"
+    assert len(outputs["frames"]) == told["n_labels"] == told["n_asked"] - 1
+    assert set(outputs["arrays"].get_array("trace_leg").tolist()) == {2, 3}
+    second = [child for child in node.called if child.process_label == "LegWorkChain"][1]
+    assert "state" not in second.inputs
+    assert second.inputs.detour.creator.process_label == "step_back"
+
+
 def test_without_the_label_it_needs_a_campaign_ends_with_the_reason(campaign, moody_labeller):
     moody = moody_labeller("next(CALLS) >= 1")
     seeds = labelled(strained(), moody.pop("settings_hash"))
-    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, **moody))
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, far={"max_detours": 1}, **moody))
     assert node.exit_status == 470
+    assert "after 2 tries no detour is left: max_detours is 1" in node.exit_message
     assert "the electrons did not converge" in node.exit_message
     assert "frames" not in outputs
-    assert outputs["failures"]["failures"][0]["job"] == "round_001"
+    assert [failure["job"] for failure in outputs["failures"]["failures"]][::3] == ["round_001", "round_002"]
     told = outputs["campaign"]
     assert told["status"] == "failed"
-    assert "the frame it was unsure of has no label: " in told["ended_by"]
-    assert told["n_legs"] == 1
-    assert told["n_labels"] == 1
+    assert "the frame it was unsure of has no label, after 2 tries: " in told["ended_by"]
+    assert told["n_legs"] == 2
+    assert told["n_labels"] == 2
 
 
 def test_labels_of_another_level_of_theory_end_a_campaign(campaign):
@@ -133,9 +165,8 @@ def test_labels_of_another_level_of_theory_end_a_campaign(campaign):
 def test_a_labeller_that_fails_altogether_ends_a_campaign_with_its_words(campaign, moody_labeller):
     moody = moody_labeller("True")
     seeds = labelled(strained(), moody.pop("settings_hash"))
-    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, **moody))
-    assert node.exit_status == 460
-    assert "label of leg 1" in node.exit_message
-    assert "Not one of" in node.exit_message
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(seeds=seeds, far={"max_detours": 0}, **moody))
+    assert node.exit_status == 470
+    assert "after one try no detour is left" in node.exit_message
     assert "frames" not in outputs
     assert "the electrons did not converge" in outputs["campaign"]["ended_by"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from ase.build import bulk
@@ -87,6 +88,41 @@ def test_frames_of_a_failed_campaign_never_enter(exploration):
     assert outputs["campaigns"].get_dict() == told.get_dict()
 
 
+@pytest.mark.slow
+def test_a_rung_begins_after_the_one_below_was_stable_and_not_else(exploration):
+    given = exploration(max_failed=0)
+    guard = {"volume_ratio_min": 0.999, "volume_ratio_max": 1.001}
+    conditions = {
+        "base": {**condition("alloy", temperature_k=300.0, steps=10)},
+        "strained": {**condition("alloy", temperature_k=300.0, steps=10, seed=1), "strain": 0.02, "after": "base"},
+        # Its guard ends it, so nothing may stand on it.
+        "frail": {
+            **condition("alloy", ensemble="npt", pressure_gpa=20.0, tau_p_fs=50.0, guard=guard, steps=50),
+            "after": "base",
+        },
+        "above": {**condition("alloy"), "after": "frail"},
+        "top": {**condition("alloy"), "after": "above"},
+    }
+    given["conditions"] = {name: orm.Dict(value) for name, value in conditions.items()}
+    outputs, node = run_get_node(ExploreWorkChain, **given)
+    assert node.is_finished_ok, node.exit_message
+    told = outputs["campaigns"]
+    assert told["failed"] == []
+    assert told["locked"] == ["above", "top"]
+    assert told["conditions"]["frail"]["status"] == "stopped"
+    assert told["conditions"]["above"]["ended_by"].startswith("not begun: frail was not stable (the guard stopped it")
+    assert told["conditions"]["top"]["ended_by"].startswith("not begun: above was not stable (not begun: frail")
+    assert set(outputs["gps"]) == {"base", "strained", "frail"}
+    (ladder,) = [child for child in node.called if child.process_label == "LadderWorkChain"]
+    begun = ladder.base.links.get_outgoing(node_class=orm.WorkChainNode, link_type=LinkType.CALL_WORK).all()
+    campaigns = {entry.link_label: entry.node for entry in begun}
+    assert len(campaigns) == 3
+    start = campaigns["campaign_strained"].inputs.start
+    assert start.creator.process_label == "strain_cell"
+    assert start.to_ase(0).get_volume() == pytest.approx(1.02**3 * given["systems"]["alloy"].to_ase(0).get_volume())
+    assert campaigns["campaign_base"].mtime <= campaigns["campaign_strained"].ctime
+
+
 # ------------------------------------------------------------------ mistakes, told at submission
 def complaint(localhost: orm.Computer, conditions: dict[str, Any], **inputs: Any) -> str | None:
     """Return what is said about an exploration when it is submitted."""
@@ -131,6 +167,16 @@ def test_a_good_exploration_passes(localhost):
         ({"very__hot": condition("alloy")}, "single underscores"),
         ({f"hot{number}": condition("alloy") for number in range(65)}, "65 conditions are more than one process"),
         ({}, "There is no condition to explore"),
+        ({"hot": {**condition("alloy"), "after": "warm"}}, "condition 'hot' waits for 'warm', which is none of them"),
+        (
+            {name: {**condition("alloy"), "after": after} for name, after in (("hot", "cold"), ("cold", "hot"))},
+            "conditions wait for each other: cold after hot after cold",
+        ),
+        (
+            {f"h{n:02d}": {**condition("alloy"), "after": f"h{n - 1:02d}" if n else None} for n in range(21)},
+            "The ladder on 'h00' has 21 rungs, one process takes 20",
+        ),
+        ({"hot": {**condition("alloy"), "strain": -1.0}}, "strain"),
     ],
 )
 def test_each_mistake_is_told_by_name(conditions, words, localhost):
@@ -172,3 +218,27 @@ def test_the_protocol_fits_what_it_is_made_for(localhost):
     )
     assert sorted(builder.conditions) == ["Li6PS5Cl_300", "interface_300"]
     assert ExploreWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
+
+
+def test_a_cell_of_another_size_than_the_paper_s_is_refused(localhost):
+    codes = {
+        name: orm.InstalledCode(label=name, computer=localhost, filepath_executable="/bin/true")
+        for name in ("flare", "label")
+    }
+    systems = {"Li": FramesData.from_ase([bulk("Li", cubic=True).repeat(2)])}
+    only = {
+        name: None
+        for name in ExploreWorkChain.get_protocol_inputs("paper")["conditions"]
+        if name not in ("Li_300K", "Li_5percent")
+    }
+
+    def build(**overrides: Any) -> Any:
+        return ExploreWorkChain.get_builder_from_protocol(
+            systems, labelled(strained(1)), codes, "paper", {"conditions": only, **overrides}
+        )
+
+    with pytest.raises(ValueError, match="explores 'Li' in 54 atoms, the cell given has 16"):
+        build()
+    builder = build(systems={"Li": None})
+    assert sorted(builder.conditions) == ["Li_300K", "Li_5percent"]
+    assert builder.label["incar"]["encut"] == 650

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from importlib import resources
+
 import pytest
 
 from aiida_seireact.formats.jobs.aimd import Cp2kMdSettings, QeMdSettings, VaspMdSettings
+from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, MAX_LEGS, ConditionSettings
 from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.explore_inputs import level_of_theory
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.protocol import merge
 from aiida_seireact.workchains.train import TrainWorkChain
@@ -42,11 +46,49 @@ def test_an_unknown_protocol_or_key_names_the_known_ones():
 def test_protocols_of_learning_fit_their_schema(workchain):
     for name in workchain.get_available_protocols():
         inputs = workchain.get_protocol_inputs(name)
-        conditions = inputs.get("conditions", {"": {"leg": inputs.get("parameters")}})
+        conditions = inputs.get("conditions", {"": {"system": "", "leg": inputs.get("parameters")}})
         legs = [LegSettings.model_validate(condition["leg"]) for condition in conditions.values()]
-        assert all(leg.call_threshold == 0.15 and leg.learn_threshold == 0.03 for leg in legs)
+        metal = [condition["system"] == "Li" for condition in conditions.values()]
+        thresholds = {False: (0.15, 0.03), True: (0.0005, 0.0001)}
+        assert [(leg.call_threshold, leg.learn_threshold) for leg in legs] == [thresholds[is_it] for is_it in metal]
         # Conditions that share a cell and a seed would begin with the same displacements and velocities.
         assert len({leg.seed for leg in legs}) == len(legs)
+
+
+def test_the_paper_s_exploration_is_that_of_the_paper():
+    inputs = ExploreWorkChain.get_protocol_inputs("paper")
+    conditions = {name: ConditionSettings.model_validate(given) for name, given in inputs["conditions"].items()}
+    assert inputs["systems"] == {"Li": 54, "Li6PS5Cl": 52, "interface": 228}
+    assert len(conditions) == 45 <= MAX_CONDITIONS
+    for system in inputs["systems"]:
+        mine = {name: one for name, one in conditions.items() if one.system == system}
+        warm = [one.leg.temperature_k for one in mine.values() if not one.leg.pressure_gpa and not one.strain]
+        assert warm == [100, 200, 300, 400, 500, 600, 700, 800, 2000]
+        assert [one.leg.pressure_gpa for one in mine.values() if one.leg.pressure_gpa] == [1, 5, 10]
+        assert [one.strain for one in mine.values() if one.strain] == [0.01, 0.05, 0.1]
+        assert all(one.leg.temperature_k == 300 for one in mine.values() if one.strain or one.leg.pressure_gpa)
+        assert all(name.startswith(f"{system}_") for name in mine)
+    for one in conditions.values():
+        leg = one.leg
+        assert (leg.ensemble, leg.timestep_fs, leg.jitter_ang) == ("npt", 1.0, 0.01)
+        assert leg.steps * leg.timestep_fs == 1e6
+        assert (leg.gp.cutoff_ang, leg.gp.n_max, leg.gp.l_max) == (6.0, 9, 3)
+        assert leg.gp.optimise_at == tuple(range(2, MAX_LEGS + 1))
+        assert one.after is None
+    assert inputs["limits"]["max_failed"] > 1
+    assert level_of_theory(inputs["label"]) == LabelWorkChain.get_protocol_inputs("paper")["parameters"]
+    assert inputs["engine"] == LabelWorkChain.get_protocol_inputs("paper")["engine"]
+
+
+def test_what_the_paper_does_not_report_is_marked_as_ours():
+    text = resources.files("aiida_seireact.workchains").joinpath("protocols", "explore.yaml").read_text("utf-8")
+    ours = {line.split(":")[0].strip() for line in text.partition("  paper:")[2].splitlines() if "# ours" in line}
+    reported = {"ensemble", "temperature_k", "steps", "timestep_fs", "jitter_ang", "call_threshold", "learn_threshold"}
+    assert ours >= {
+        "max_legs", "max_labels", "max_detours", "stop_when_converged", "stop_when_hopeless", "tau_t_fs", "tau_p_fs",
+        "label_every", "visit_every", "seconds_max", "guard", "power", "seed", "seeds", "limits", "batch_size",
+    }  # fmt: skip
+    assert not ours & (reported | {"cutoff_ang", "n_max", "l_max", "pressure_gpa", "strain"})
 
 
 def test_protocols_of_aimd_fit_their_schema():

@@ -30,6 +30,24 @@ class ProgramFailed(RuntimeError):
     exit_status = 4
 
 
+class Diverged(ProgramFailed):
+    """The loss of a training is no number any more; gentler steps may help."""
+
+    kind = "diverged"
+
+
+class OutOfMemory(ProgramFailed):
+    """The machine, or its GPU, has too little memory; smaller pieces may help."""
+
+    kind = "out_of_memory"
+
+
+class CheckpointLost(ProgramFailed):
+    """The state to go on from can't be read; an older one may."""
+
+    kind = "checkpoint_lost"
+
+
 class DiskFull(ProgramFailed):
     """There is no room for the output; only a person can make some."""
 

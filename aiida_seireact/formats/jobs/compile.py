@@ -14,8 +14,13 @@ class CompileJob(Job):
     """Which package to compile, for whom."""
 
     model: str = Field(files.PACKAGE, description="package to compile")
-    target: Literal["pair_allegro", "ase", "batch"] = Field("pair_allegro", description="who will load it")
+    target: Literal["pair_allegro", "ase", "batch", "mliap"] = Field(
+        "pair_allegro", description="who will load it; mliap: `pair_style mliap unified` of a LAMMPS with Python"
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="where it will run")
-    modifiers: list[str] = Field([], description="nequip's accelerations, e.g. enable_TritonContracter on a GPU")
+    modifiers: list[str] = Field(
+        [],
+        description="accelerations on a GPU: enable_TritonContracter; for mliap enable_CuEquivarianceContracter",
+    )
     tf32: bool = Field(False, description="allow TF32 on a GPU; not where the stress matters")
     cache_dir: str | None = Field(None, description="folder kept between jobs; halves the time of later compilations")

@@ -13,6 +13,8 @@ from aiida_seireact.science.convergence import ConvergenceLimits
 # Link creation is quadratic: the last leg takes a node of labels of each leg before it.
 MAX_LEGS = 100
 MAX_CONDITIONS = 64
+# Five nodes each.
+MAX_RUNGS = 20
 
 OF_LIMITS = ConvergenceLimits()
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-from typing import Any
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -16,51 +12,16 @@ from aiida_seireact.calculations.functions.campaigns import (
     gather_campaigns,
     join_arrays,
     join_conditions,
+    join_stretches,
+    lock_rung,
     pool_frames,
     prepare_campaign,
-    summarise_campaign,
+    strain_cell,
 )
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.explore import SeedSettings
-
-LEG = {"temperature_k": 300.0, "steps": 100}
-
-
-def leg(status: str, first: int, step: int, *, n_asked: int = 2, canary: list[Any] | None = None) -> orm.Dict:
-    return orm.Dict(
-        {
-            "status": status,
-            "message": "the volume grew",
-            "first_step": first,
-            "step": step,
-            "leg_steps": step - first,
-            "asked_step": step if status == "unsure" else None,
-            "n_asked": n_asked,
-            "went_on_unsure": False,
-            "n_frames_learned": 3,
-            "n_frames_added": 1,
-            "n_sparse": 20,
-            "n_sparse_added": 5,
-            "optimised": False,
-            "sigma": 2.0,
-            "noises": [0.1, 0.1, 0.1],
-            "canary": canary or [],
-            "settings_hash": "a" * 64,
-        }
-    )
-
-
-def canary(*errors: float) -> orm.ArrayData:
-    return orm.ArrayData({name: np.array(errors) for name in ("std", "force_error", "force_norm")})
-
-
-def lost(count: int) -> orm.Dict:
-    return orm.Dict({"failures": [{"index": index, "reason": "no convergence"} for index in range(count)]})
-
-
-def told(max_legs: int = 2, **parts: orm.Data) -> dict[str, Any]:
-    return summarise_campaign(orm.Dict({"max_legs": max_legs}), orm.Dict(LEG), **parts).get_dict()
+from tests.courses import LEG, canary, leg, lost, row, told_of
 
 
 # ------------------------------------------------------------------ first frames
@@ -98,7 +59,7 @@ def test_frames_of_other_types_and_with_large_forces_are_no_seeds(labelled):
         choose_seeds(frames.without_labels(), SeedSettings(types=("LiCl",)))
 
 
-def test_a_condition_falls_into_the_inputs_of_its_campaign(labelled, aiida_profile_clean):
+def test_a_condition_falls_into_the_inputs_of_its_campaign(labelled, aiida_profile):
     condition = {"system": "a", "seeds": {"types": ["Li2S"], "count": 2}, "campaign": {"max_legs": 3}, "leg": LEG}
     prepared = prepare_campaign(FramesData(labelled(4)), orm.Dict(condition))
     assert prepared["parameters"].get_dict() == LEG
@@ -107,7 +68,7 @@ def test_a_condition_falls_into_the_inputs_of_its_campaign(labelled, aiida_profi
 
 
 # ------------------------------------------------------------------ pooling
-def test_frames_are_pooled_by_their_id_each_once(labelled, aiida_profile_clean):
+def test_frames_are_pooled_by_their_id_each_once(labelled, aiida_profile):
     first, second = labelled(3), labelled(3, seed=1)
     both = FramesData(Frames.concatenate([second, first.select([1])]))
     pooled = pool_frames(late=FramesData(first), early=both)
@@ -115,69 +76,25 @@ def test_frames_are_pooled_by_their_id_each_once(labelled, aiida_profile_clean):
     assert pooled.content_hash == pool_frames(a=both, b=FramesData(first)).content_hash
 
 
-def test_two_levels_of_theory_are_never_pooled(labelled, aiida_profile_clean):
+def test_two_levels_of_theory_are_never_pooled(labelled, aiida_profile):
     with pytest.raises(ValueError, match="one level of theory"):
         pool_frames(a=FramesData(labelled(1)), b=FramesData(labelled(1, seed=1, settings_hash="b" * 64)))
 
 
-# ------------------------------------------------------------------ what is told
-def test_the_canary_is_over_components_of_all_atoms(aiida_profile_clean):
-    campaign = told(
-        leg_001=leg("unsure", 0, 20),
-        leg_002=leg("done", 20, 100, canary=[{"md_step": 20}]),
-        canary_001=canary(),
-        canary_002=canary(3.0, 0.0, 0.0),
-        failures_001=lost(1),
-        failures_002=lost(0),
-    )
-    assert campaign["canary_force_rmse_ev_per_ang"] == pytest.approx(1.0)
-    assert campaign["canary"] == [{"leg": 2, "md_step": 20}]
-    assert campaign["label_steps"] == [20]
-    assert (campaign["n_asked"], campaign["n_labels"]) == (4, 3)
-    assert campaign["ended_by"] == "all 100 steps are done"
-
-
-@pytest.mark.parametrize(
-    ("status", "n_reports", "expected", "words"),
-    [
-        ("done", 2, "done", "all 100 steps are done"),
-        ("stopped", 2, "stopped", "the guard stopped it at step 40: the volume grew"),
-        ("unsure", 2, "unsure", "all 2 legs are used, and at step 40 of 100"),
-        ("unsure", 1, "failed", "labelling the frames of leg 2"),
-    ],
-)
-def test_the_end_of_a_campaign_is_told(status, n_reports, expected, words, aiida_profile_clean):
-    reports = {f"failures_{number:03d}": lost(0) for number in range(1, n_reports + 1)}
-    legs = {"leg_001": leg("unsure", 0, 20), "leg_002": leg(status, 20, 40)}
-    campaign = told(**legs, canary_001=canary(), canary_002=canary(), **reports)
-    assert campaign["status"] == expected
-    assert words in campaign["ended_by"]
-
-
-def test_a_leg_that_left_nothing_is_told_of(aiida_profile_clean):
-    assert told()["ended_by"] == "it failed: leg 1 was killed or left no word"
-    assert told()["canary_force_rmse_ev_per_ang"] is None
-    parts = {"leg_001": leg("unsure", 0, 20), "canary_001": canary(), "failures_001": lost(0)}
-    assert told(**parts)["ended_by"] == "it failed: leg 2 was killed or left no word"
-
-
-def test_a_failed_job_is_told_with_its_sentence_or_its_last_words(aiida_profile_clean):
-    refused = {"result.json": json.dumps({"status": "failed", "error": {"message": "a torn state"}})}
-    assert told(failed=folder(refused))["ended_by"] == "it failed: a torn state"
-    killed = {"_scheduler-stderr.txt": "step 12\nKilled\n"}
-    assert told(failed=folder(killed))["ended_by"].endswith("its last words: Killed")
-    assert told(failed=folder({}))["ended_by"].endswith("its last words: none")
-
-
-def folder(contents: dict[str, str]) -> orm.FolderData:
-    node = orm.FolderData()
-    for name, text in contents.items():
-        node.base.repository.put_object_from_filelike(io.BytesIO(text.encode()), name)
-    return node
+# ------------------------------------------------------------------ cells
+def test_a_strained_cell_is_longer_by_that_and_its_atoms_go_along(labelled_atoms, aiida_profile):
+    cell = FramesData.from_ase(labelled_atoms(1))
+    condition = orm.Dict({"system": "a", "strain": 0.05, "seeds": {"types": ["a"]}, "leg": LEG})
+    before, after = cell.to_ase(0), strain_cell(cell, condition).to_ase(0)
+    assert after.cell.lengths() == pytest.approx(1.05 * before.cell.lengths())
+    assert after.get_scaled_positions() == pytest.approx(before.get_scaled_positions())
+    assert after.calc is None
+    assert after.info["group"] == f"{before.info['group']}/strain+0.05"
+    assert after.info["config_type"] == before.info["config_type"]
 
 
 # ------------------------------------------------------------------ gathering
-def test_arrays_of_legs_are_joined_in_order(aiida_profile_clean):
+def test_arrays_of_legs_are_joined_in_order(aiida_profile):
     trace = [orm.ArrayData({"step": np.arange(count), "max_std": np.full(count, 0.1 * count)}) for count in (2, 3)]
     joined = join_arrays(trace_001=trace[0], trace_002=trace[1], canary_001=canary(), canary_002=canary(1.0))
     assert joined.get_array("trace_leg").tolist() == [1, 1, 2, 2, 2]
@@ -186,18 +103,45 @@ def test_arrays_of_legs_are_joined_in_order(aiida_profile_clean):
     assert "hot__trace_max_std" in join_conditions(hot=joined).get_arraynames()
 
 
-def test_failed_labels_are_told_with_condition_and_round(aiida_profile_clean):
+def test_the_arrays_of_a_long_campaign_are_those_of_its_stretches(aiida_profile):
+    trace = [orm.ArrayData({"step": np.arange(count)}) for count in (2, 3)]
+    first = join_arrays(trace_001=trace[0], canary_001=canary())
+    second = join_arrays(trace_003=trace[1], canary_003=canary(1.0))
+    joined = join_stretches(a=first, b=second)
+    assert joined.get_array("trace_leg").tolist() == [1, 1, 3, 3, 3]
+    assert joined.get_array("canary_leg").tolist() == [3]
+
+
+def test_failed_labels_are_told_with_condition_and_round(aiida_profile):
     report = orm.Dict({"failures": [{"index": 3, "reason": "r", "job": "round_002"}]})
     assert gather_campaign_failures(hot=report)["failures"] == [{"index": 3, "reason": "r", "job": "hot/round_002"}]
 
 
-def test_campaigns_that_left_no_word_are_among_the_failed(aiida_profile_clean):
+def test_campaigns_that_left_no_word_are_among_the_failed(aiida_profile):
     condition = orm.Dict({"system": "a", "seeds": {"types": ["a"]}, "leg": LEG})
-    parts = {"leg_001": leg("done", 0, 100), "canary_001": canary(3.0, 0.0, 0.0), "failures_001": lost(0)}
-    good = summarise_campaign(orm.Dict({"max_legs": 2}), orm.Dict(LEG), **parts)
+    parts = {
+        "leg_001": leg("done", 0, 100, canary=[row(20, error=1.0)]), "canary_001": canary(1.0), "failures_001": lost()
+    }  # fmt: skip
+    good = told_of(orm.Dict({"max_legs": 2}), orm.Dict(LEG), **parts)
     gathered = gather_campaigns(condition_hot=condition, condition_cold=condition, campaign_hot=good)
     assert gathered["failed"] == ["cold"]
     assert gathered["n_legs"] == 1
     assert gathered["canary_force_rmse_ev_per_ang"] == pytest.approx(1.0)
     assert set(gathered["conditions"]["cold"]) == set(gathered["conditions"]["hot"])
     assert gathered["conditions"]["cold"]["label_steps"] == []
+
+
+def test_a_locked_rung_says_why_and_is_no_failure(aiida_profile):
+    condition = orm.Dict({"system": "a", "seeds": {"types": ["a"]}, "leg": LEG})
+    above = orm.Dict({**condition.get_dict(), "after": "cold"})
+    parts = {"leg_001": leg("stopped", 0, 10), "canary_001": canary(), "failures_001": lost()}
+    stopped = told_of(orm.Dict({"max_legs": 2}), orm.Dict(LEG), **parts)
+    locked = lock_rung(above, stopped)
+    assert locked["ended_by"] == "not begun: cold was not stable (the guard stopped it at step 10: the volume grew)"
+    gathered = gather_campaigns(
+        condition_cold=condition, condition_hot=above, campaign_cold=stopped, campaign_hot=locked
+    )
+    assert (gathered["failed"], gathered["locked"]) == ([], ["hot"])
+    assert set(gathered["conditions"]["cold"]) == set(gathered["conditions"]["hot"])
+    assert gathered["convergence"]["conditions"]["not judged"] == ["hot"]
+    assert lock_rung(above, orm.Dict({}))["ended_by"].endswith("(it was killed, or an exception in AiiDA ended it)")

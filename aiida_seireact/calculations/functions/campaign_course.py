@@ -1,0 +1,254 @@
+"""The course of one campaign: what each leg changes, whether it goes on, and how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_seireact.formats import files
+from aiida_seireact.formats.jobs.explore import CampaignSettings
+from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.science.convergence import CONVERGED, HOPELESS, calibrate, judge
+
+OF_A_LEG = (
+    "status",
+    "message",
+    "first_step",
+    "step",
+    "leg_steps",
+    "detour",
+    "asked_step",
+    "n_asked",
+    "went_on_unsure",
+    "n_frames_learned",
+    "n_frames_added",
+    "n_sparse",
+    "n_sparse_added",
+    "optimised",
+    "sigma",
+    "noises",
+    "threshold",
+    "threshold_message",
+)
+STANDARD_ERROR = "_scheduler-stderr.txt"
+GOES_ON = "running"
+# Ends after which the condition above may begin: the guard did not stop it, and labels were not burnt.
+STABLE = ("done", "unsure", "paused", CONVERGED)
+
+Row = dict[str, Any]
+
+
+@calcfunction
+def note_leg(campaign: orm.Dict, parameters: orm.Dict, leg: orm.Dict, **parts: orm.Data) -> orm.Dict:
+    """Return the course of a campaign after a leg: its legs, the verdict on its learning, and what comes next.
+
+    ``goes_on`` tells whether another leg follows, ``label`` whether what this one asked for is labelled, ``status`` and
+    ``ended_by`` why not.
+
+    :param campaign: `formats.jobs.explore.CampaignSettings`.
+    :param parameters: settings of the legs.
+    :param leg: numbers of the leg.
+    :param parts: ``course``, what this returned of the leg before; ``failures``, the frames of that leg that have no
+        label; ``canary_001``, …: the canaries of the last legs, up to this one.
+    """
+    settings, condition = (
+        CampaignSettings.model_validate(campaign.get_dict()),
+        LegSettings.model_validate(parameters.get_dict()),
+    )
+    course = course_of(parts)
+    legs, canary = course["legs"], course["canary"]
+    facts = leg.get_dict()
+    if facts["detour"]:
+        # It begins where the last one did, and measures itself on the same labels.
+        legs[-1]["given_up"] = True
+        canary = [row for row in canary if row["leg"] != len(legs)]
+    legs.append({**{key: facts[key] for key in OF_A_LEG}, "n_labelled": 0, "given_up": False})
+    canary += [{"leg": len(legs), **row} for row in facts["canary"]]
+    recent = [parts[key] for key in sorted(parts) if key.startswith("canary_")]
+    std, error = (np.concatenate([[], *(node.get_array(name) for node in recent)]) for name in ("std", "force_error"))
+    convergence = judge(
+        call_steps=call_steps(legs),
+        step=facts["step"],
+        steps=condition.steps,
+        canary_error=[row["force_rmse_ev_per_ang"] for row in canary],
+        canary_size=[row["force_rms_ev_per_ang"] for row in canary],
+        calibration=calibrate(std, error),
+        limits=settings.convergence.limits,
+    )
+    n_labels = sum(row["n_labelled"] for row in legs)
+    affordable = settings.max_labels is None or n_labels + facts["n_asked"] <= settings.max_labels
+    status, ended_by = after_leg(legs, convergence, settings, condition.steps, affordable=affordable)
+    return orm.Dict(
+        {
+            "status": status,
+            "ended_by": ended_by,
+            "goes_on": status == GOES_ON,
+            "label": affordable and status != HOPELESS and facts["n_asked"] > 0,
+            "convergence": convergence,
+            "canary": canary,
+            "legs": legs,
+        }
+    )
+
+
+def after_leg(
+    legs: Sequence[Row], convergence: Mapping[str, Any], settings: CampaignSettings, steps: int, *, affordable: bool
+) -> tuple[str, str]:
+    """Return the status of a campaign after its last leg, `GOES_ON` if another follows, and how it ended."""
+    last = legs[-1]
+    at = f"at step {last['step']} of {steps}"
+    if last["status"] == "done":
+        return "done", f"all {steps} steps are done"
+    if last["status"] == "stopped":
+        return "stopped", f"the guard stopped it at step {last['step']}: {last['message']}"
+    if convergence["verdict"] == HOPELESS and settings.stop_when_hopeless:
+        return HOPELESS, f"{at} further labels were hopeless: {convergence['sentences'][0]}"
+    if convergence["verdict"] == CONVERGED and settings.stop_when_converged:
+        return CONVERGED, f"{at} learning had converged: {' '.join(convergence['sentences'])}"
+    if not affordable:
+        n_labels = sum(row["n_labelled"] for row in legs)
+        return last["status"], (
+            f"{at} its budget of {settings.max_labels} labels was used: {n_labels} are made, and {last['n_asked']} "
+            "more were asked for"
+        )
+    n_legs = sum(not row["given_up"] for row in legs)
+    if n_legs >= settings.max_legs:
+        asked = "it still asked for a label" if last["status"] == "unsure" else "it paused"
+        return last["status"], f"all {settings.max_legs} legs are used, and {at} {asked}"
+    return GOES_ON, ""
+
+
+@calcfunction
+def step_back(campaign: orm.Dict, failures: orm.Dict, course: orm.Dict) -> orm.Int:
+    """Return the number of the detour by which the last leg is run anew, for want of the label it asked for.
+
+    :param campaign: `formats.jobs.explore.CampaignSettings`.
+    :param failures: the frames of that leg that have no label.
+    :param course: what `note_leg` returned of it.
+    :raises ValueError: that label is there, or no detour is left.
+    """
+    last = course["legs"][-1]
+    most = CampaignSettings.model_validate(campaign.get_dict()).max_detours
+    if not lacks_label(last, failures["failures"]):
+        raise ValueError(
+            f"The frame at MD step {last['asked_step']} has its label: there is nothing to step back from."
+        )
+    if last["detour"] >= most:
+        raise ValueError(f"after {counted_ways(last['detour'] + 1)} no detour is left: max_detours is {most}")
+    return orm.Int(last["detour"] + 1)
+
+
+def counted_ways(number: int) -> str:
+    """Return how often a leg was tried, in words."""
+    return "one try" if number == 1 else f"{number} tries"
+
+
+def lacks_label(leg: Row, failures: Sequence[Row]) -> bool:
+    """Whether the frame at which a leg was unsure, the last it asked for, has no label."""
+    return leg["status"] == "unsure" and leg["n_asked"] - 1 in {failure["index"] for failure in failures}
+
+
+@calcfunction
+def summarise_campaign(campaign: orm.Dict, parameters: orm.Dict, **parts: orm.Data) -> orm.Dict:
+    """Return how a campaign went, leg by leg, whether or not it came to a good end.
+
+    :param campaign: `formats.jobs.explore.CampaignSettings`.
+    :param parameters: settings of the legs.
+    :param parts: ``course``, what `note_leg` returned of the last leg, and ``failures``, the frames of that leg that
+        have no label. Of a campaign that failed also ``failed``, the retrieved files of the job that failed, or
+        ``refused``, labels of another level of theory.
+    """
+    settings = LegSettings.model_validate(parameters.get_dict())
+    course = course_of(parts)
+    legs, canary = course["legs"], course["canary"]
+    last = legs[-1] if legs else {}
+    reason = why_it_failed(course, parts)
+    status = "failed" if reason else course["status"]
+    errors, sizes, n_atoms = (
+        np.array([row[name] for row in canary], dtype=float)
+        for name in ("force_rmse_ev_per_ang", "force_rms_ev_per_ang", "n_atoms")
+    )
+    return orm.Dict(
+        {
+            "status": status,
+            "stable": status in STABLE,
+            "ended_by": f"it failed: {reason}" if reason else course["ended_by"],
+            "ensemble": settings.ensemble,
+            "temperature_k": settings.temperature_k,
+            "n_legs": len(legs),
+            "n_detours": sum(leg["given_up"] for leg in legs),
+            "steps": last.get("step", 0),
+            "label_steps": call_steps(legs),
+            "n_asked": sum(leg["n_asked"] for leg in legs),
+            "n_labels": sum(leg["n_labelled"] for leg in legs),
+            "n_sparse": last.get("n_sparse", 0),
+            "threshold": last.get("threshold"),
+            "threshold_message": last.get("threshold_message", ""),
+            "convergence": course["convergence"],
+            "canary_atoms": int(n_atoms.sum()),
+            "canary_force_rmse_ev_per_ang": over_atoms(errors, n_atoms),
+            "canary_force_rms_ev_per_ang": over_atoms(sizes, n_atoms),
+            "canary": canary,
+            "legs": legs,
+        }
+    )
+
+
+def over_atoms(values: Any, n_atoms: Any) -> float | None:
+    """Return the rms over all atoms of rms values ``(n_frames,)`` of frames of so many atoms; None of no frame."""
+    return float(np.sqrt(n_atoms @ values**2 / n_atoms.sum())) if len(values) else None
+
+
+def course_of(parts: Mapping[str, orm.Data]) -> dict[str, Any]:
+    """Return the course so far; how many frames of its last leg were labelled is filled in where that is known."""
+    if "course" not in parts:
+        return {"legs": [], "canary": [], "convergence": None, "goes_on": True, "label": False}
+    course: dict[str, Any] = parts["course"].get_dict()
+    if "failures" in parts:
+        last = course["legs"][-1]
+        last["n_labelled"] = last["n_asked"] - len(parts["failures"]["failures"])
+    return course
+
+
+def call_steps(legs: Sequence[Row]) -> list[int]:
+    """Return the MD steps of the calls; a leg that was given up is not part of the run."""
+    return [leg["asked_step"] for leg in legs if leg["status"] == "unsure" and not leg["given_up"]]
+
+
+def why_it_failed(course: Mapping[str, Any], parts: Mapping[str, orm.Data]) -> str:
+    """Return why a campaign failed, as far as its nodes tell; empty if it did not."""
+    legs = course["legs"]
+    if "failed" in parts:
+        return words_of(parts["failed"])
+    if "refused" in parts:
+        return "the new labels are of another level of theory than the first ones"
+    if legs and course["label"] and "failures" not in parts:
+        return f"labelling the frames of leg {len(legs)} was killed or left no word"
+    if not course["goes_on"]:
+        return ""
+    lost = parts["failures"]["failures"] if "failures" in parts else []
+    if legs and lacks_label(legs[-1], lost):
+        tries = counted_ways(legs[-1]["detour"] + 1)
+        return f"the frame it was unsure of has no label, after {tries}: {lost[-1]['reason']}"
+    return f"leg {len(legs) + 1} was killed or left no word"
+
+
+def words_of(folder: orm.FolderData) -> str:
+    """Return the sentence with which a program of ours failed, else the last line it said."""
+    names = folder.base.repository.list_object_names()
+    if files.RESULT in names:
+        try:
+            error = json.loads(folder.base.repository.get_object_content(files.RESULT))["error"]
+        except (json.JSONDecodeError, KeyError):
+            error = None
+        if error:
+            return str(error["message"])
+    lines = []
+    if STANDARD_ERROR in names:
+        lines = folder.base.repository.get_object_content(STANDARD_ERROR).strip().splitlines()
+    return f"a job left no whole result; its last words: {lines[-1] if lines else 'none'}"

@@ -1,0 +1,111 @@
+"""What a training changes of its own settings when it goes wrong, and what a committee makes of its members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from aiida_seireact.formats.train_settings import TrainSettings
+from aiida_seireact.science.uncertainty import committee_deviation
+
+
+@calcfunction
+def gentler_steps(parameters: orm.Dict) -> dict[str, orm.Dict]:
+    """Return ``parameters`` with half the learning rate, and ``change``, which says so."""
+    settings = TrainSettings.model_validate(parameters.get_dict().get("settings", {}))
+    lr = settings.lr / 2
+    # A schedule can't end above where it begins.
+    return _changed(parameters, {"lr": lr, "lr_min": min(settings.lr_min, lr)}, "the loss was not a number any more")
+
+
+@calcfunction
+def smaller_batches(parameters: orm.Dict) -> dict[str, orm.Dict]:
+    """Return ``parameters`` with half the frames in a batch, and ``change``, which says so.
+
+    :raises ValueError: there is only one frame on each device.
+    """
+    settings = TrainSettings.model_validate(parameters.get_dict().get("settings", {}))
+    per_device = settings.batch_size // settings.devices
+    if per_device < 2:
+        raise ValueError(
+            "a batch of one frame on each device can't be made smaller: use smaller cells, or more memory."
+        )
+    return _changed(parameters, {"batch_size": per_device // 2 * settings.devices}, "the memory was too small")
+
+
+def _changed(parameters: orm.Dict, changes: dict[str, Any], why: str) -> dict[str, orm.Dict]:
+    content = parameters.get_dict()
+    before = TrainSettings.model_validate(content.get("settings", {}))
+    told = {
+        name: {"from": getattr(before, name), "to": value}
+        for name, value in changes.items()
+        if value != getattr(before, name)
+    }
+    content["settings"] = {**content.get("settings", {}), **{name: changes[name] for name in told}}
+    return {"parameters": orm.Dict(content), "change": orm.Dict({"why": why, "settings": told})}
+
+
+@calcfunction
+def with_seed(parameters: orm.Dict, seed: orm.Int) -> orm.Dict:
+    """Return the parameters of a member of a committee: other first weights, another order of the same frames."""
+    content = parameters.get_dict()
+    content["settings"] = {**content.get("settings", {}), "seed": int(seed.value)}
+    return orm.Dict(content)
+
+
+@calcfunction
+def committee_against_error(**predictions: orm.ArrayData) -> dict[str, orm.Data]:
+    """Compare how far members are apart with how far their mean is from the truth, on the test frames.
+
+    Returns ``calibration``, by atom ``std`` (`science.uncertainty.committee_deviation`) and ``error`` (length of the
+    mean force's error), both eV/Å, with ``n_atoms`` and ``frame_ids`` by frame; and ``spread``, their summary.
+
+    :raises ValueError: members that were tested on other frames.
+    """
+    members = [predictions[name] for name in sorted(predictions)]
+    frame_ids = members[0].get_array("frame_ids")
+    if any(not np.array_equal(member.get_array("frame_ids"), frame_ids) for member in members):
+        raise ValueError("The members of a committee were tested on different frames.")
+    n_atoms = members[0].get_array("n_atoms")
+    forces = np.stack([member.get_array("forces_predicted") for member in members])
+    reference = members[0].get_array("forces_reference")
+    std = committee_deviation(forces)
+    error = np.linalg.norm(forces.mean(axis=0) - reference, axis=1)
+    calibration = orm.ArrayData()
+    for name, values in {"std": std, "error": error, "n_atoms": n_atoms, "frame_ids": frame_ids}.items():
+        calibration.set_array(name, values)
+    return {"calibration": calibration, "spread": orm.Dict(_spread(forces, reference, std, error, n_atoms))}
+
+
+def _spread(
+    forces: NDArray[np.float64],
+    reference: NDArray[np.float64],
+    std: NDArray[np.float64],
+    error: NDArray[np.float64],
+    n_atoms: NDArray[np.int64],
+) -> dict[str, Any]:
+    starts = np.concatenate([[0], np.cumsum(n_atoms)[:-1]])
+    alone = np.sqrt(np.mean(np.square(forces - reference), axis=(1, 2)))
+    return {
+        "n_members": len(forces),
+        "n_frames": len(n_atoms),
+        "n_atoms": len(std),
+        "force_rmse_of_members_ev_per_ang": [float(value) for value in alone],
+        "force_rmse_of_mean_ev_per_ang": float(np.sqrt(np.mean(np.square(forces.mean(axis=0) - reference)))),
+        "mean_std_ev_per_ang": float(std.mean()),
+        "mean_error_ev_per_ang": float(error.mean()),
+        "spearman_by_atom": _rank_correlation(std, error),
+        "spearman_by_frame": _rank_correlation(np.maximum.reduceat(std, starts), np.maximum.reduceat(error, starts)),
+    }
+
+
+def _rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    """Spearman's coefficient; None of fewer than three numbers, or where all are alike."""
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(spearmanr(one, other).statistic)

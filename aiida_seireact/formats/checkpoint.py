@@ -1,0 +1,187 @@
+"""Where a training can go on from: one zip with the last and the best checkpoint, and the errors by epoch up to there.
+
+lightning's checkpoints are pickles and only nequip-train loads them; here they are looked at without running anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickletools
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_seireact.formats.atomic import write_atomically
+
+LAST, BEST, CURVE = "last.ckpt", "best.ckpt", "curve.json"
+MEMBERS = (LAST, BEST, CURVE)
+_FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+
+Curve = dict[str, NDArray[np.float64]]
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is torn, foreign or not there; the message says which."""
+
+
+@dataclass(frozen=True)
+class CheckpointCard:
+    """What a checkpoint is, told without loading it.
+
+    :param epoch: the last epoch that is done, counted from 0.
+    :param best_epoch: the epoch with the smallest validation error so far.
+    :param best_total: that error, in the units of ``val_total``.
+    :param state_hash: sha256 of all weights, averages and optimiser states, and of the curve; of no path and no date.
+    """
+
+    epoch: int
+    best_epoch: int
+    best_total: float
+    state_hash: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain types for JSON."""
+        return asdict(self)
+
+
+def write_checkpoint(target: str | Path, last: Path, best: Path, curve: Mapping[str, NDArray[np.float64]]) -> None:
+    """Put two of lightning's checkpoints and a curve into one file, atomically.
+
+    :param curve: of all epochs since the training began (`training_log.read_curve`); what lies beyond the last
+        checkpoint is left out, since it will be done again.
+    :raises CheckpointError: a checkpoint that is missing or torn, or a curve that does not reach it.
+    """
+    epoch = epoch_of(last)
+    epoch_of(best)
+    kept = curve["epoch"] <= epoch
+    if not kept.any() or int(curve["epoch"][kept][-1]) != epoch:
+        raise CheckpointError(f"The curve does not reach epoch {epoch}, where {last.name} was written.")
+    columns = {name: [_number(value) for value in values[kept]] for name, values in curve.items()}
+    with write_atomically(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in (
+            (LAST, last.read_bytes()),
+            (BEST, best.read_bytes()),
+            (CURVE, json.dumps(columns, sort_keys=True).encode()),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, date_time=_FIXED_DATE), content)
+
+
+def read_checkpoint_card(path: str | Path) -> CheckpointCard:
+    """Return what a checkpoint is; every byte of it is checked.
+
+    :raises CheckpointError: missing, torn, or something else.
+    """
+    members = _members(path)
+    curve = _curve(members[CURVE], path)
+    digest = hashlib.sha256(members[CURVE])
+    for name in (LAST, BEST):
+        for part, content in sorted(_tensors(members[name], f"{name} in {path}").items()):
+            digest.update(f"{name}/{part}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    best = int(np.argmin(curve["val_total"]))
+    return CheckpointCard(
+        epoch=_epoch(members[LAST], f"{LAST} in {path}"),
+        best_epoch=int(curve["epoch"][best]),
+        best_total=float(curve["val_total"][best]),
+        state_hash=digest.hexdigest(),
+    )
+
+
+def unpack_checkpoint(path: str | Path, folder: Path) -> Curve:
+    """Write `LAST` and `BEST` into ``folder`` and return the curve up to there.
+
+    :raises CheckpointError: missing, torn, or something else.
+    """
+    members = _members(path)
+    curve = _curve(members[CURVE], path)
+    for name in (LAST, BEST):
+        _tensors(members[name], f"{name} in {path}")
+        (folder / name).write_bytes(members[name])
+    return curve
+
+
+def joined(before: Mapping[str, NDArray[np.float64]], after: Mapping[str, NDArray[np.float64]]) -> Curve:
+    """Return two curves of one training as one, each epoch once; where both have it, the later run's."""
+    kept = ~np.isin(before["epoch"], after["epoch"])
+    return {name: np.concatenate([before[name][kept], after[name]]) for name in after}
+
+
+def epoch_of(path: Path) -> int:
+    """Return the epoch after which one of lightning's checkpoints was written.
+
+    :raises CheckpointError: missing or torn.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"There is no {path.name} ({error.strerror}).") from None
+    return _epoch(content, path.name)
+
+
+def _epoch(content: bytes, name: str) -> int:
+    """Read the first entry of the pickled dict, ``epoch``, without unpickling it."""
+    pickled = next((part for key, part in _archive(content, name).items() if key.endswith("data.pkl")), None)
+    if pickled is not None:
+        asked = False
+        for opcode, argument, _ in pickletools.genops(pickled):
+            if asked and isinstance(argument, int) and opcode.name.startswith(("BININT", "INT", "LONG")):
+                return argument
+            asked = asked or argument == "epoch"
+    raise CheckpointError(f"{name} is not a checkpoint of lightning.")
+
+
+def _tensors(content: bytes, name: str) -> dict[str, bytes]:
+    parts = {key: part for key, part in _archive(content, name).items() if key.startswith("data/")}
+    if not parts:
+        raise CheckpointError(f"{name} is not a checkpoint of lightning: it holds no weights.")
+    return parts
+
+
+def _archive(content: bytes, name: str) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {
+                PurePosixPath(*PurePosixPath(key).parts[1:]).as_posix(): archive.read(key) for key in archive.namelist()
+            }
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        raise CheckpointError(f"{name} is torn: {error}.") from error
+
+
+def _members(path: str | Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    except FileNotFoundError:
+        raise CheckpointError(f"There is no checkpoint {path}.") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        raise CheckpointError(f"The checkpoint {path} is torn: {error}.") from error
+    missing = [name for name in MEMBERS if name not in members]
+    if missing:
+        raise CheckpointError(f"{path} is no checkpoint of seireact-train: it lacks {', '.join(missing)}.")
+    return members
+
+
+def _curve(content: bytes, path: str | Path) -> Curve:
+    try:
+        columns = {
+            str(name): np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+            for name, values in json.loads(content).items()
+        }
+        if not len(columns["epoch"]) or len({len(values) for values in columns.values()}) != 1:
+            raise ValueError("columns of different lengths, or empty")
+        columns["val_total"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"The curve in {path} is not readable: {error!r}.") from error
+    return columns
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN: an unknown learning rate is null."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,225 @@
+"""What a training does when a job of it does not end well, without a job: nodes as their parsers would leave them."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.common import LinkType
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from plumpy.process_states import ProcessState
+
+from aiida_seireact.data.checkpoint import CheckpointData
+from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.workchains.train import MAX_LOST, TrainWorkChain, validate_training
+
+CARD = {
+    "kind": "allegro-package",
+    "species": ["Li", "S"],
+    "cutoff_ang": 4.5,
+    "dataset_hash": "",
+    "versions": {},
+    "metrics": {},
+}
+SETTINGS = {"lr": 0.02, "lr_min": 0.015, "batch_size": 3, "max_epochs": 9}
+
+
+def checkpoint(epoch: int) -> CheckpointData:
+    node = CheckpointData(io.BytesIO(b"zip"))
+    facts = {"epoch": epoch, "best_epoch": 0, "best_total": 1.0, "state_hash": f"state {epoch}"}
+    node.base.attributes.set_many(facts)
+    return node
+
+
+class Play:
+    """A training whose jobs are told how to end."""
+
+    def __init__(self, computer: orm.Computer, dataset: DatasetData, **inputs: Any) -> None:
+        code = orm.InstalledCode(label="train", computer=computer, filepath_executable="/bin/true").store()
+        energies = orm.Dict({"energies_ev": {"Li": 0.0, "S": 0.0}, "source": "test"})
+        parameters = orm.Dict({"settings": SETTINGS})
+        given = {"code": code, "dataset": dataset, "parameters": parameters, "reference_energies": energies, **inputs}
+        self.computer = computer
+        self.process = instantiate_process(get_manager().get_runner(), TrainWorkChain, **given)
+        self.process.setup()
+        self.process.ctx.children = []
+        self.count = itertools.count()
+
+    def job(self, exit_status: int = 0, *, done: bool = True, epoch: int | None = None) -> int:
+        """End a job; return the status with which the training ends, 0 if it goes on or is done."""
+        node = orm.CalcJobNode(computer=self.computer, process_type="aiida.calculations:seireact.allegro")
+        node.set_process_label("AllegroCalculation")
+        node.set_process_state(ProcessState.FINISHED)
+        node.set_exit_status(exit_status)
+        node.set_exit_message("the job's own words")
+        node.store()
+        outputs: dict[str, orm.Node] = {} if epoch is None else {"checkpoint": checkpoint(epoch)}
+        if exit_status == 0:
+            number = next(self.count)
+            outputs |= {
+                "metrics": orm.Dict({"done": done}),
+                "curve": orm.ArrayData(),
+                "potential": PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": f"model {number}"}),
+            }
+        for name, output in outputs.items():
+            output.base.links.add_incoming(node, LinkType.CREATE, name)
+            output.store()
+        node.seal()
+        ctx = self.process.ctx
+        ctx.children = [*ctx.children, node]
+        ctx.iteration = len(ctx.children)
+        code = self.process.inspect_process()
+        return 0 if code is None else code.status
+
+    @property
+    def goes_on(self) -> bool:
+        return self.process.should_run_process()
+
+    @property
+    def next(self) -> Any:
+        """The inputs of the next job."""
+        return self.process.ctx.inputs
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.next.parameters["settings"]
+
+    def epoch(self) -> int | None:
+        return self.next.checkpoint.epoch if "checkpoint" in self.next else None
+
+    def changes(self) -> dict[str, Any]:
+        return {name: node.get_dict() for name, node in self.process.outputs.get("changes", {}).items()}
+
+
+@pytest.fixture
+def play(aiida_profile: Any, aiida_localhost: orm.Computer, labelled) -> Callable[..., Play]:
+    """Return a factory of trainings."""
+
+    def make(**inputs: Any) -> Play:
+        dataset = DatasetData([labelled(3)], [["train", "train", "val"]]).store()
+        return Play(aiida_localhost, dataset, **inputs)
+
+    return make
+
+
+# ---------------------------------------------------------------- walltimes
+def test_a_job_whose_time_was_over_is_followed_by_one_that_goes_on(play) -> None:
+    training = play()
+    assert training.job(done=False, epoch=3) == 0
+    assert training.goes_on
+    assert training.epoch() == 3
+    assert training.job(done=False, epoch=7) == 0
+    assert training.epoch() == 7
+    assert training.job(done=True, epoch=8) == 0
+    assert not training.goes_on
+    assert not training.changes()
+
+
+def test_too_many_jobs_end_it_with_what_there_is(play) -> None:
+    training = play(max_iterations=orm.Int(2))
+    assert training.job(done=False, epoch=3) == 0
+    assert training.job(done=False, epoch=5) == 530
+    assert training.process.outputs["checkpoint"].epoch == 5
+    assert training.process.outputs["potential"].model_hash == "model 1"
+
+
+@pytest.mark.parametrize("status", [410, 120, 140])
+def test_a_killed_job_goes_on_from_what_it_kept(play, status: int) -> None:
+    training = play()
+    training.job(done=False, epoch=3)
+    assert training.job(status, epoch=5) == 0
+    assert training.epoch() == 5
+    # The next one was killed before it kept anything.
+    assert training.job(status) == 0
+    assert training.epoch() == 5
+
+
+def test_jobs_that_are_killed_before_they_keep_anything_are_not_tried_for_ever(play) -> None:
+    training = play()
+    for _ in range(MAX_LOST):
+        assert training.job(410) == 0
+    assert training.job(410) == 430
+    # Of those that come further each time there is no end but that of the jobs.
+    training = play()
+    for epoch in range(2 * MAX_LOST):
+        assert training.job(410, epoch=epoch) == 0
+
+
+# ---------------------------------------------------------------- handlers
+def test_after_divergence_the_learning_rate_is_halved_and_it_begins_anew(play) -> None:
+    training = play()
+    assert training.job(421) == 0
+    assert training.settings["lr"] == 0.01
+    assert training.settings["lr_min"] == 0.01  # never above lr
+    assert "parent" not in training.next
+    (change,) = training.changes().values()
+    assert change == {
+        "why": "the loss was not a number any more",
+        "settings": {"lr": {"from": 0.02, "to": 0.01}, "lr_min": {"from": 0.015, "to": 0.01}},
+    }
+
+
+def test_or_from_the_best_package_so_far_without_a_checkpoint_of_the_old_rate(play) -> None:
+    training = play()
+    training.job(done=False, epoch=3)
+    assert training.job(421, epoch=4) == 0
+    assert training.next.parent.model_hash == "model 0"
+    assert training.epoch() is None
+    # A checkpoint that is lost later does not bring the old rate back.
+    training.job(done=False, epoch=1)
+    assert training.job(423) == 0
+    assert training.epoch() is None
+
+
+def test_a_training_that_diverges_a_third_time_is_given_up(play) -> None:
+    training = play()
+    assert [training.job(421), training.job(421)] == [0, 0]
+    assert training.settings["lr"] == 0.005
+    assert training.job(421) == 430
+    assert list(training.changes()) == ["lr_1", "lr_2"]
+
+
+@pytest.mark.parametrize("status", [422, 110])
+def test_too_little_memory_halves_the_batch_and_goes_on(play, status: int) -> None:
+    training = play()
+    training.job(done=False, epoch=3)
+    assert training.job(status, epoch=4) == 0
+    assert training.settings["batch_size"] == 1
+    assert training.settings["lr"] == 0.02
+    assert training.epoch() == 4
+    # There is nothing smaller than one frame.
+    assert training.job(status) == 430
+
+
+def test_batches_stay_whole_on_every_device(play) -> None:
+    training = play(parameters=orm.Dict({"settings": {"batch_size": 12, "devices": 4}}))
+    assert training.job(422) == 0
+    assert training.settings["batch_size"] == 4
+    assert training.job(422) == 430
+
+
+def test_a_lost_checkpoint_takes_it_one_back_and_at_last_to_the_beginning(play) -> None:
+    training = play(checkpoint=checkpoint(1))
+    training.job(done=False, epoch=3)
+    training.job(done=False, epoch=5)
+    for before in (3, 1, None):
+        assert training.job(423) == 0
+        assert training.epoch() == before
+    assert training.job(done=True, epoch=8) == 0
+    assert not training.goes_on
+
+
+def test_a_network_that_lammps_can_t_run_is_refused_before_it_is_trained(play) -> None:
+    inputs = {"compile_code": object(), "parameters": orm.Dict({"settings": {"learner": "nequip"}})}
+    assert "passes messages beyond its cutoff" in str(validate_training(inputs, None))
+    assert validate_training({**inputs, "compile": orm.Dict({"target": "ase"})}, None) is None
+    parent = PotentialData(io.BytesIO(b"zip"), card={**CARD, "kind": "nequip-package", "model_hash": "gnn"})
+    assert "pair_style allegro" in str(
+        validate_training({"compile_code": object(), "parameters": orm.Dict({}), "parent": parent}, None)
+    )
