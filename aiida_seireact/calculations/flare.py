@@ -83,6 +83,12 @@ class FlareCalculation(ProgramCalculation):
             valid_type=orm.ArrayData,
             help="Of the new labels, before they were learned: uncertainty and error of each atom.",
         )
+        spec.exit_code(
+            426,
+            "ERROR_TOO_LITTLE_MEMORY",
+            message="What the leg has to learn will not fit into memory: {message}",
+            invalidates_cache=True,
+        )
         spec.output("leg", valid_type=orm.Dict, help="How the leg went: status, steps, what was learned, errors.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:

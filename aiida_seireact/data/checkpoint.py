@@ -38,8 +38,9 @@ class CheckpointData(orm.SinglefileData):
 
         :raises CheckpointError: missing or torn.
         """
+        card = read_checkpoint_card(path)
         node = cls(file=path)
-        node.base.attributes.set_many(read_checkpoint_card(path).as_dict())
+        node.base.attributes.set_many(card.as_dict())
         return node
 
     def _validate(self) -> bool:

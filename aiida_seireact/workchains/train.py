@@ -88,7 +88,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             240, "ERROR_NO_REFERENCE_ENERGIES", message="The energies of the atoms can't be fitted: {message}"
         )
         spec.exit_code(
-            530,
+            540,
             "ERROR_TRAINING_UNFINISHED",
             message="The training is not at its end after {jobs} jobs, but at epoch {epoch}; what it has come to is "
             "there: submit it again with its output `checkpoint`.",

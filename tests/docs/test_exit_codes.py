@@ -28,6 +28,7 @@ from aiida_seireact.workchains.augment_round import AugmentRoundWorkChain
 from aiida_seireact.workchains.build import BuildWorkChain
 from aiida_seireact.workchains.campaign import CampaignWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.committee import CommitteeWorkChain
 from aiida_seireact.workchains.curate import CurateWorkChain
 from aiida_seireact.workchains.draw import DrawWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
@@ -36,6 +37,7 @@ from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.label_cp2k import Cp2kLabelWorkChain
 from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
+from aiida_seireact.workchains.ladder import LadderWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.melting import MeltingWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
@@ -72,6 +74,7 @@ WORKCHAINS = (
     BuildWorkChain,
     CampaignWorkChain,
     ClassifyWorkChain,
+    CommitteeWorkChain,
     Cp2kAimdWorkChain,
     Cp2kLabelWorkChain,
     CurateWorkChain,
@@ -79,6 +82,7 @@ WORKCHAINS = (
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
+    LadderWorkChain,
     LegWorkChain,
     MeltingWorkChain,
     ProduceWorkChain,

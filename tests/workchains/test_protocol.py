@@ -36,7 +36,7 @@ def test_every_protocol_says_what_it_is_for():
 
 
 def test_an_unknown_protocol_or_key_names_the_known_ones():
-    with pytest.raises(ValueError, match="TrainWorkChain has fast"):
+    with pytest.raises(ValueError, match="TrainWorkChain has fast, balanced, paper"):
         TrainWorkChain.get_protocol_inputs("precise")
     with pytest.raises(ValueError, match="Unknown in overrides: epochs; TrainWorkChain has compile, parameters"):
         TrainWorkChain.get_protocol_inputs(overrides={"epochs": 3})

@@ -124,7 +124,7 @@ def test_a_job_whose_time_was_over_is_followed_by_one_that_goes_on(play) -> None
 def test_too_many_jobs_end_it_with_what_there_is(play) -> None:
     training = play(max_iterations=orm.Int(2))
     assert training.job(done=False, epoch=3) == 0
-    assert training.job(done=False, epoch=5) == 530
+    assert training.job(done=False, epoch=5) == 540
     assert training.process.outputs["checkpoint"].epoch == 5
     assert training.process.outputs["potential"].model_hash == "model 1"
 

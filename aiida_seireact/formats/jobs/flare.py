@@ -36,6 +36,11 @@ class GpSettings(Job):
     optimise_iterations: int = Field(15, ge=1, description="largest number of iterations of such a fit")
     first_atoms: int = Field(12, ge=1, description="environments taken at random from the very first frame")
 
+    def n_features(self, n_species: int) -> int:
+        """Return the length of one descriptor."""
+        channels = n_species * self.n_max
+        return channels * (channels + 1) // 2 * (self.l_max + 1)
+
     @model_validator(mode="after")
     def _bounds_hold_the_first_guess(self) -> GpSettings:
         first = (self.sigma, self.noise_energy_ev, self.noise_force_ev_per_ang, self.noise_stress_ev_per_ang3)
@@ -84,6 +89,9 @@ class LegSettings(Job):
     label_every: int = Field(10, ge=0, description="steps between further frames handed out to label; 0: none")
     gap_steps: int = Field(10, ge=0, description="steps after each learning from which none is handed out")
     visit_every: int = Field(5, ge=1, description="steps between frames of the trajectory kept")
+    memory_gb: float | None = Field(
+        None, gt=0, description="memory that learning may take, GB; null: what the machine or control group has free"
+    )
     guard: GuardSettings = Field(GuardSettings(), description="bounds that end a run gone wrong")
     gp: GpSettings = Field(GpSettings(), description="descriptor, kernel, noises, hyperparameter fits")
 
@@ -109,7 +117,7 @@ class LegSettings(Job):
     @property
     def content_hash(self) -> str:
         """sha256 of all settings but where the run ends and where it is cut: it may be made longer, or paused."""
-        content = self.model_dump(mode="json", exclude={"steps", "leg_steps", "seconds_max"})
+        content = self.model_dump(mode="json", exclude={"steps", "leg_steps", "seconds_max", "memory_gb"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
