@@ -13,6 +13,7 @@ from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.validate import RunFiles
+from aiida_seireact.formats.thermo import INPUT_WORDS
 from aiida_seireact.science.validation.lines import Run
 
 MAX_ROWS = 60_000_000
@@ -28,7 +29,9 @@ def read_run(name: str, files: RunFiles, folder: Path) -> Run:
     thermo = {}
     if files.thermo is not None:
         with np.load(folder / files.thermo, allow_pickle=False) as table:
-            thermo = {column: np.asarray(table[column], dtype=float) for column in table.files}
+            # LAMMPS heads its tables with other words than its input takes, which are ours.
+            columns = {INPUT_WORDS.get(column, column.lower()): table[column] for column in table.files}
+            thermo = {column: np.asarray(values, dtype=float) for column, values in columns.items()}
     if not files.files:
         return _without_frames(name, files, thermo)
     stream = FrameStream(

@@ -70,7 +70,7 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
             cls.results,
         )
         spec.exit_code(272, "ERROR_CELL_REFUSED", message="There is no cell of two phases: {message}")
-        spec.exit_code(530, "ERROR_NOT_BRACKETED", message="There is no melting temperature: {message}")
+        spec.exit_code(550, "ERROR_NOT_BRACKETED", message="There is no melting temperature: {message}")
 
     @classmethod
     def get_builder_from_protocol(

@@ -39,6 +39,7 @@ from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
 from aiida_seireact.workchains.ladder import LadderWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
+from aiida_seireact.workchains.melting import MeltingWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.products import ProductsWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
@@ -83,6 +84,7 @@ WORKCHAINS = (
     LabelWorkChain,
     LadderWorkChain,
     LegWorkChain,
+    MeltingWorkChain,
     ProduceWorkChain,
     QeAimdWorkChain,
     ProductsWorkChain,
