@@ -21,6 +21,7 @@ COMMANDS = {
         "Build a cell: match two crystals, cut, stack and look; small ones here, large ones as a job.",
     ),
     "sample": ("sample:sample", "Draw a first training set from a plan, and tell what it covers and what it lacks."),
+    "train": ("train:train", "Train a network, or a committee, on a dataset, over as many jobs as it takes."),
     "produce": ("produce:produce", "Run long MD of a trained model, over as many jobs as it takes."),
     "extend": ("produce:extend", "Go on with a run of MD that has ended."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
