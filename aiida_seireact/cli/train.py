@@ -144,16 +144,17 @@ def build(dataset: str, chosen: dict[str, Any], values: dict[str, Any], options:
             )
         else:
             builder = TrainWorkChain.get_builder_from_protocol(data, *codes, chosen["protocol"], values, options)
+        if chosen["target"] == "none":
+            del builder.compile_code, builder.compile
+        if chosen["parent"]:
+            builder.parent = _node(chosen["parent"], PotentialData, "a model", "a package of an earlier training")
+        if chosen["checkpoint"]:
+            builder.checkpoint = _node(chosen["checkpoint"], CheckpointData, "a checkpoint", "an output of a training")
+        if chosen["energies"]:
+            builder.reference_energies = _node(chosen["energies"], orm.Dict, "energies", "an output of seireact.atoms")
     except (ValueError, NotExistent) as error:
-        raise click.ClickException(" ".join(str(error).split())) from None
-    if chosen["target"] == "none":
-        del builder.compile_code, builder.compile
-    if chosen["parent"]:
-        builder.parent = _node(chosen["parent"], PotentialData, "a model", "a package of an earlier training")
-    if chosen["checkpoint"]:
-        builder.checkpoint = _node(chosen["checkpoint"], CheckpointData, "a checkpoint", "an output of a training")
-    if chosen["energies"]:
-        builder.reference_energies = _node(chosen["energies"], orm.Dict, "energies", "an output of seireact.atoms")
+        # A builder puts words of its own before those of a validator.
+        raise click.ClickException(" ".join(str(error).removeprefix("invalid attribute value ").split())) from None
     return builder
 
 
