@@ -74,6 +74,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             "changes",
             valid_type=orm.Dict,
             dynamic=True,
+            required=False,
             help="What handlers changed of the settings, and why; in order.",
         )
         spec.output("reference_energies", valid_type=orm.Dict, help="Energies of the atoms, and their source.")
