@@ -251,7 +251,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         """Pool the frames, and tell how it went."""
         shards = {
             f"label_{number:03d}": label.outputs.frames
-            for number, label in self.labelled().items()
+            for number, label in zip(self.ctx.asked_by, self.ctx.labels, strict=True)
             if "frames" in label.outputs
         }
         if shards:
@@ -259,10 +259,6 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         self.out("gp", self.ctx.legs[-1].outputs.gp)
         campaign = self.tell()
         self.report(f"{campaign['ended_by']}; {campaign['n_labels']} new labels in {campaign['n_legs']} legs")
-
-    def labelled(self) -> dict[int, orm.WorkChainNode]:
-        """Return the label processes by the number of the leg that asked."""
-        return dict(zip(self.ctx.asked_by, self.ctx.labels, strict=True))
 
     def tell(self, **failure: orm.Data) -> orm.Dict:
         """Attach how the campaign went: its numbers, arrays, and the frames without a label.
