@@ -138,7 +138,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
                 prepare_campaign,
                 self.inputs.labelled,
                 condition,
-                metadata={"call_link_label": f"prepare_{name}"},
+                metadata={"call_link_label": f"seeds_{name}"},
             )
             if refusal:
                 return self.exit_codes.ERROR_STAGE_REFUSED.format(stage=f"seeds of {name}", message=refusal)
@@ -178,7 +178,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         cell: FramesData = self.inputs.systems[condition["system"]]
         if not ConditionSettings.model_validate(condition.get_dict()).strain:
             return cell
-        strained: FramesData = strain_cell(cell, condition, metadata={"call_link_label": f"strain_{name}"})
+        strained: FramesData = strain_cell(cell, condition, metadata={"call_link_label": f"cell_{name}"})
         return strained
 
     def campaigns(self) -> dict[str, orm.WorkChainNode]:

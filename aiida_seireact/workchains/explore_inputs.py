@@ -88,9 +88,10 @@ def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
                 f"{', '.join(sorted(systems)) or 'none'}: give that cell under `systems`."
             )
         types = set(labelled.base.attributes.get("config_types")) if labelled is not None else set()
-        if labelled is not None and not types & set(condition["seeds"]["types"]):
+        absent = [wanted for wanted in condition["seeds"]["types"] if wanted not in types]
+        if labelled is not None and absent:
             return (
-                f"Condition {name!r} learns first from frames of type {' or '.join(condition['seeds']['types'])}, "
-                f"but labelled are {', '.join(sorted(types))}."
+                f"Condition {name!r} learns first from frames of type {' and '.join(absent)}, but labelled are "
+                f"{', '.join(sorted(types))}."
             )
     return None

@@ -81,7 +81,8 @@ def test_a_dry_run_tells_conditions_ladder_labels_and_hours(call):
 
 def test_conditions_are_picked_and_those_without_a_cell_left_out(call):
     told = call("--system", "Li=Li.cif", "--protocol", "paper", "--dry-run")
-    # The settings of VASP are no matter of the label program that stands in for it here.
+    assert told.exit_code == 1
+    assert "learns first from frames of type Li-expanded, but labelled are" in told.output
     assert "Left out: 30 conditions of Li6PS5Cl, interface, since no such cell is given." in told.output
     told = call(*ALLOY, "--condition", "warm", "--max-failed", 1, "--dry-run")
     assert "1 conditions, from" in told.output
