@@ -54,6 +54,13 @@ class FlareCalculation(ProgramCalculation):
         spec.input("gp", valid_type=PotentialData, required=False, help="What the last leg knew; none: the first leg.")
         spec.input("state", valid_type=orm.ArrayData, required=False, help="Where the last leg ended.")
         spec.input(
+            "lmp",
+            valid_type=orm.InstalledCode,
+            required=False,
+            help="A LAMMPS with FLARE's plugin on the computer of `code`, for the engine `lammps`; unverified. It is "
+            "started within the job, on one rank; what its code says to do before goes into `prepend_text` of `code`.",
+        )
+        spec.input(
             "detour",
             valid_type=orm.Int,
             required=False,
@@ -83,6 +90,12 @@ class FlareCalculation(ProgramCalculation):
             valid_type=orm.ArrayData,
             help="Of the new labels, before they were learned: uncertainty and error of each atom.",
         )
+        spec.exit_code(
+            426,
+            "ERROR_TOO_LITTLE_MEMORY",
+            message="What the leg has to learn will not fit into memory: {message}",
+            invalidates_cache=True,
+        )
         spec.output("leg", valid_type=orm.Dict, help="How the leg went: status, steps, what was learned, errors.")
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
@@ -98,6 +111,8 @@ class FlareCalculation(ProgramCalculation):
             state = self.inputs.state
             with (folder / files.LAST_STATE).open("wb") as stream:
                 np.savez(stream, **{name: state.get_array(name) for name in sorted(state.get_arraynames())})
+        if "lmp" in self.inputs:
+            job["lammps"] = str(self.inputs.lmp.filepath_executable)
         if "detour" in self.inputs:
             job["detour"] = self.inputs.detour.value
         if "reference_energies" in self.inputs:
@@ -139,6 +154,11 @@ def validate_leg(inputs: Mapping[str, Any], _: Any) -> str | None:
         return "gp and state of the last leg belong together: give both or none."
     if "gp" in inputs and inputs["gp"].kind != "sgp":
         return f"gp is an {inputs['gp'].kind}, not a sparse GP of FLARE: take the output `gp` of the last leg."
+    engine = inputs["parameters"].get_dict().get("engine", "ase") if "parameters" in inputs else "ase"
+    if (engine == "lammps") != ("lmp" in inputs):
+        return "The engine `lammps` and a LAMMPS with FLARE's plugin as `lmp` belong together: give both or none."
+    if "lmp" in inputs and "code" in inputs and inputs["lmp"].computer.uuid != inputs["code"].computer.uuid:
+        return f"lmp is on {inputs['lmp'].computer.label}, code on {inputs['code'].computer.label}: take one computer."
     labels = inputs.get("labels", {})
     if not labels:
         return "A GP starts from labels: give labelled frames as `labels.round_000`."

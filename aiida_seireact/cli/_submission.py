@@ -26,12 +26,15 @@ def checked(builder: ProcessBuilder) -> ProcessBuilder:
     return builder
 
 
-def submit(builder: ProcessBuilder) -> ProcessNode:
-    """Submit, and say how to look at it."""
+def submit(builder: ProcessBuilder, look: str = "watch") -> ProcessNode:
+    """Submit, and say how to look at it.
+
+    :param look: the command to do so.
+    """
     from aiida import engine
 
     node = engine.submit(builder)
-    click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact watch {node.pk}")
+    click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact {look} {node.pk}")
     return node
 
 

@@ -81,6 +81,9 @@ def _tell(place: Folder, labeller: str | None, protocol: str, workers: int, over
         *([] if inputs["augment"] is None else [
             ("augment", augmented(merge(protocol_of("augment"), inputs["augment"])["select"]["runs"]))
         ]),
+        *([] if inputs["validate"] is None else [
+            ("judge", judged(merge(protocol_of("validate"), inputs["validate"])["scorecard"]))
+        ]),
         *([] if inputs["start"] is None else [
             ("start", "safely: the last model minimises, warms up and judges the cell before it runs")
         ]),
@@ -107,6 +110,12 @@ def explored(conditions: Mapping[str, Any]) -> str:
     legs = max((one["campaign"]["max_legs"] for one in asked.values()), default=0)
     steps = max((one["leg"]["steps"] for one in asked.values()), default=0)
     return f"{', '.join(asked)}: up to {steps} steps in {legs} legs each; a Gaussian process asks where it is unsure"
+
+
+def judged(scorecard: Mapping[str, Any]) -> str:
+    """Return in a line by what the models are judged."""
+    lines = [name for name, line in scorecard["lines"].items() if line is not None]
+    return f"each model by the scorecard {scorecard['name']}: {', '.join(lines)}"
 
 
 def augmented(runs: Mapping[str, Any]) -> str:

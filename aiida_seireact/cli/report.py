@@ -93,6 +93,8 @@ def key_numbers(data: ReportData) -> list[str]:
             f"held out {number(content['augmented_force_rmse_before'])} → "
             f"{number(content['augmented_force_rmse_after'])} eV/Å"
         )
+    if data.judged:
+        lines.append(f"verdict     {data.judged.sentence()}")
     if content.get("md_steps"):
         lines.append(f"production  {number(content.get('md_atoms'))} atoms, {number(content['md_steps'])} steps")
     stopped = stop_message(content.get("production_stopped_by"))

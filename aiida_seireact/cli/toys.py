@@ -132,6 +132,17 @@ def _select() -> dict[str, bytes]:
     return {"job.json": _json(job), "run.npz": _frames(range(6), labelled=False)}
 
 
+def _validate() -> dict[str, bytes]:
+    forces = {"test": "errors", "of": "force", "of_rms": True, "target": {"max": 0.5}}
+    job = {
+        "model": "../flare/sgp.npz",
+        "kind": "sgp",
+        "held_out": "test.npz",
+        "scorecard": {"lines": {"forces": forces}},
+    }
+    return {"job.json": _json(job), "test.npz": _frames(range(3, 5), labelled=True)}
+
+
 def _curate() -> dict[str, bytes]:
     job = {"frames": ["frames.npz"], "filter": {"min_distance_ang": 2.0}, "thin": {"count": 3, "seed": 1}}
     return {"job.json": _json(job), "frames.npz": _frames(range(6), labelled=True)}
@@ -184,6 +195,7 @@ TOYS = {
         does="runs two steps of MD with it",
     ),
     "select": Toy(_select, after="flare", does="chooses three frames by what that GP does not know"),
+    "validate": Toy(_validate, after="flare", does="measures the errors of that GP on two frames"),
     "curate": Toy(_curate, does="keeps three of six frames"),
     "sample": Toy(_sample, does="draws three frames of LiCl and chooses two"),
     "classify": Toy(_classify, does="sorts the environments of five frames of lithium"),

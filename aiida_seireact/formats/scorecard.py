@@ -53,10 +53,10 @@ class Scorecard(Job):
 
     @property
     def content_hash(self) -> str:
-        """Hash of all lines with their targets; the name and the reasons told are no part of it."""
+        """Hash of all lines with their targets; their order, the name and the reasons told are no part of it."""
         content = self.model_dump(mode="json")["lines"]
         bare = {name: {key: value for key, value in line.items() if key != "why"} for name, line in content.items()}
-        text = json.dumps([[name, bare[name]] for name in bare], sort_keys=True, separators=(",", ":"))
+        text = json.dumps(bare, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

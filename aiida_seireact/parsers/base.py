@@ -23,6 +23,8 @@ EXIT_CODES = {
     "diverged": "ERROR_DIVERGED",
     "out_of_memory": "ERROR_OUT_OF_MEMORY",
     "checkpoint_lost": "ERROR_CHECKPOINT_LOST",
+    # Of legs of learning only.
+    "too_little_memory": "ERROR_TOO_LITTLE_MEMORY",
 }
 
 

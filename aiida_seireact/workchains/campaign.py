@@ -14,19 +14,17 @@ from aiida_seireact.calculations.functions.campaign_course import (
     step_back,
     summarise_campaign,
 )
-from aiida_seireact.calculations.functions.campaigns import join_arrays, join_stretches, pool_frames
+from aiida_seireact.calculations.functions.campaigns import pool_frames
 from aiida_seireact.calculations.functions.frames import gather_failures
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.explore import CampaignSettings
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.campaign_inputs import define_ports
+from aiida_seireact.workchains.campaign_parts import failed_job, join_legs, report_of
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
-
-# Legs whose arrays one process joins, two nodes of each.
-STRETCH = 50
 
 
 class CampaignWorkChain(ProtocolMixin, WorkChain):
@@ -100,6 +98,8 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         self.ctx.asked_by = []
         self.ctx.way = []
         self.ctx.learned = []
+        # Frames without a label, by the number of the leg that asked.
+        self.ctx.reports = {}
         self.ctx.detour = None
         self.ctx.course = None
 
@@ -188,9 +188,8 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
 
     def lost(self) -> dict[str, orm.Dict]:
         """Return the frames without a label of the leg that the course ends with, where they are known."""
-        noted = len(orm.load_node(self.ctx.course)["legs"])
-        known = self.ctx.asked_by and self.ctx.asked_by[-1] == noted and "failures" in self.ctx.labels[-1].outputs
-        return {"failures": self.ctx.labels[-1].outputs.failures} if known else {}
+        noted = str(len(orm.load_node(self.ctx.course)["legs"]))
+        return {"failures": orm.load_node(self.ctx.reports[noted])} if noted in self.ctx.reports else {}
 
     def inspect_labels(self) -> ExitCode | None:
         """Refuse labels of another level of theory; step back where the one that was asked for is not there."""
@@ -198,11 +197,13 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         if number not in self.ctx.asked_by:
             return None
         label = self.ctx.labels[-1]
-        if not is_told(label):
+        report = report_of(label, f"account_labels_{number:03d}")
+        if report is None:
             self.ctx.labels.pop()
             self.ctx.asked_by.pop()
             return self.failed(f"label of leg {number}", label)
-        lost = label.outputs.failures["failures"]
+        self.ctx.reports[str(number)] = report.uuid
+        lost = report["failures"]
         if lost:
             self.report(f"{len(lost)} frames of leg {number} have no label; the first: {lost[0]['reason']}")
         if "frames" in label.outputs:
@@ -222,11 +223,11 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
 
     def take_another_way(self) -> ExitCode | None:
         """Run the last leg anew from where it began, or give the condition up."""
-        label = self.ctx.labels[-1]
+        report = orm.load_node(self.ctx.reports[str(len(self.ctx.legs))])
         detour, refusal = attempt(
             step_back,
             self.inputs.campaign,
-            label.outputs.failures,
+            report,
             orm.load_node(self.ctx.course),
             metadata={"call_link_label": f"step_back_{len(self.ctx.legs):03d}"},
         )
@@ -234,9 +235,9 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             self.tell()
             return self.exit_codes.ERROR_NO_LABEL.format(
                 step=self.ctx.legs[-1].outputs.leg["asked_step"],
-                pk=label.pk,
+                pk=self.ctx.labels[-1].pk,
                 tries=refusal,
-                message=label.outputs.failures["failures"][-1]["reason"],
+                message=report["failures"][-1]["reason"],
             )
         given_up = self.ctx.way.pop()
         self.ctx.detour = detour.uuid
@@ -265,16 +266,15 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
 
         :param failure: the node that tells why it failed, as `summarise_campaign` takes it.
         """
-        failures = {number: label.outputs.failures for number, label in self.labelled().items()}
         self.out(
             "failures",
             gather_failures(
                 metadata={"call_link_label": "gather_failures"},
-                **{f"round_{number:03d}": report for number, report in failures.items()},
+                **{f"round_{int(number):03d}": orm.load_node(uuid) for number, uuid in self.ctx.reports.items()},
             ),
         )
         if self.ctx.way:
-            self.out("arrays", self.joined_arrays())
+            self.out("arrays", join_legs({number: self.ctx.legs[number - 1] for number in self.ctx.way}))
         known = {"course": orm.load_node(self.ctx.course), **self.lost()} if self.ctx.course is not None else {}
         campaign = summarise_campaign(
             self.inputs.campaign,
@@ -286,40 +286,13 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         self.out("campaign", campaign)
         return campaign
 
-    def joined_arrays(self) -> orm.ArrayData:
-        """Return the arrays of the legs as one; those of a long campaign are joined stretch by stretch."""
-        stretches = {}
-        for begin in range(0, len(self.ctx.way), STRETCH):
-            numbers = self.ctx.way[begin : begin + STRETCH]
-            stretches[f"stretch_{begin // STRETCH:03d}"] = join_arrays(
-                metadata={"call_link_label": f"join_arrays_{begin // STRETCH:03d}"},
-                **{
-                    f"{kind}_{number:03d}": self.ctx.legs[number - 1].outputs[kind]
-                    for number in numbers
-                    for kind in ("trace", "canary")
-                },
-            )
-        if len(stretches) == 1:
-            return stretches["stretch_000"]
-        return join_stretches(metadata={"call_link_label": "join_stretches"}, **stretches)
-
     def failed(self, stage: str, child: orm.WorkChainNode) -> ExitCode:
         """Tell how far the campaign came, and return the exit code with the reason of ``child``."""
-        jobs = [
-            node
-            for node in child.called_descendants
-            if isinstance(node, orm.CalcJobNode) and not node.is_finished_ok and "retrieved" in node.outputs
-        ]
-        last = {"failed": max(jobs, key=lambda job: job.pk).outputs.retrieved} if jobs else {}
-        self.tell(**last)
+        job = failed_job(child)
+        self.tell(**({} if job is None else {"failed": job.outputs.retrieved}))
         return self.exit_codes.ERROR_STAGE_FAILED.format(
             stage=stage,
             process=child.process_label,
             pk=child.pk,
             message=child.exit_message or f"it was {child.process_state.value}",
         )
-
-
-def is_told(label: orm.WorkChainNode) -> bool:
-    """Whether a label process tells of each frame what became of it: batches that failed cost only their frames."""
-    return "failures" in label.outputs and label.exit_status in (0, LabelWorkChain.exit_codes.ERROR_BATCH_FAILED.status)

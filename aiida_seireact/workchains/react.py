@@ -273,6 +273,10 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
             "classification": self.ctx.classify.outputs.classification,
             "analysis": self.ctx.analyse.outputs.analysis,
         }
+        if (verdict := self.verdict()) is not None:
+            numbers["verdict"] = verdict
+            if self.should_augment():
+                numbers["first_verdict"] = self.ctx.validate.outputs.verdict
         if self.should_explore():
             numbers["campaigns"] = self.ctx.explore.outputs.campaigns
         if self.should_augment():

@@ -13,7 +13,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from plumpy.process_states import ProcessState
 
-from aiida_seireact.calculations.functions.augment import summarise_augmentation
+from aiida_seireact.calculations.functions.augment import summarise_augmentation, summarise_rounds
 from aiida_seireact.calculations.functions.campaign_course import OF_A_LEG
 from aiida_seireact.calculations.functions.campaigns import gather_campaigns, join_arrays, join_conditions
 from aiida_seireact.data.dataset import DatasetData
@@ -22,6 +22,7 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.frames import Frames
 from tests.courses import told_of
+from tests.verdicts import verdict_on
 
 from .conftest import add_job, call, created, finish, workchain
 
@@ -260,6 +261,9 @@ def of_model(letter: str, error: float, last_ps4: int, fractions: tuple[float, f
     }  # fmt: skip
 
 
+ROUND_METRICS = {"n_frames": {"train": 12}, "n_epochs": 18}
+
+
 def whole_loop() -> orm.WorkChainNode:
     """Return a finished study: three conditions, two models, two runs."""
     top = study()
@@ -282,6 +286,10 @@ def whole_loop() -> orm.WorkChainNode:
         first_dataset, dataset, FramesData(new).store(), orm.Dict(choice), after, before,
         **{f"run_{name}": run for name, run in runs.items()},
     )  # fmt: skip
+    rounds = summarise_rounds(
+        orm.Dict({"max_rounds": 1}), augmentation_01=augmentation, metrics_01=orm.Dict(ROUND_METRICS),
+        verdict_01=orm.Dict(verdict_on("c" * 64, 3.0)),
+    )  # fmt: skip
     augment = next(node for node in top.called if node.process_label == "AugmentWorkChain")
     for name, run in runs.items():
         run.base.links.add_incoming(augment, LinkType.RETURN, f"trajectories__{name}")
@@ -289,6 +297,8 @@ def whole_loop() -> orm.WorkChainNode:
     outputs = {
         **of_model("c", 0.15, 1, (0.5, 0.2)), "predictions": after, "parent_predictions": before, "dataset": dataset,
         "campaigns": campaigns, "campaign_arrays": arrays, "augmentation": augmentation, "selection": rows,
+        "rounds": rounds,
+        "verdict": orm.Dict(verdict_on("c" * 64, 3.0)), "first__verdict": orm.Dict(verdict_on("b" * 64, 331.0)),
         "label_failures": orm.Dict({"failures": []}), **{f"first__{name}": node for name, node in first.items()},
     }  # fmt: skip
     for label, node in outputs.items():

@@ -13,6 +13,7 @@ from aiida import orm
 
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
+from aiida_seireact.cli.render.judged import Judged
 from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.report import key_numbers
 
@@ -43,6 +44,29 @@ def test_nothing_of_a_finished_loop_is_missing(loop):
     assert not set(missing) - {"summary", "reference_plan", "picture", "first.predictions"}
 
 
+def test_the_scorecard_shows_both_models_each_number_beside_its_target(loop, page):
+    data = gather(loop)
+    (row,) = data.judged.rows()
+    assert (row["first"], row["last"]) == (
+        {"passed": False, "value": "331 meV/atom"},
+        {"passed": True, "value": "3 meV/atom"},
+    )
+    text = " ".join(plain(page).split())
+    assert "✗ 331 meV/atom ✓ 3 meV/atom" in text
+    assert "production: all 1 numbers of the scorecard toy hold" in text
+    assert "scorecard: rejected, then production" in text
+    assert any(line.startswith("verdict     production") for line in key_numbers(data))
+    assert "No further round, since the scorecard holds." in text
+
+
+def test_a_model_that_was_rejected_is_told_before_its_run(loop):
+    data = gather(loop)
+    data.judged = Judged(last=data.judged.first)
+    text = " ".join(plain(render_html(data)).split())
+    assert "rejected: 1 of 1 numbers fail; Li3P: the energy RMSE is 331 meV/atom" in text
+    assert "made all the same, because the study was asked to" in text
+
+
 def test_summary_tells_of_calls_canary_and_augmentation(loop):
     summary = summary_of(gather(loop))
     assert summary["n_flare_legs"] == 8
@@ -61,9 +85,19 @@ def test_summary_tells_of_calls_canary_and_augmentation(loop):
     json.dumps(summary, allow_nan=False)
 
 
+def test_page_tells_how_well_each_condition_has_learned(loop, page):
+    told = " ".join(plain(page).split())
+    assert "All conditions together: needs more ." in told
+    assert "Li6PS5Cl_300 needs more It never called for a label in 300 MD steps." in told
+    assert (
+        "4 calls, 20 steps apart at first and 24 at last; quiet for 24 MD steps at the end, 90 are asked for." in told
+    )
+    assert gather(loop).exploration.rank_correlation > 0.5
+
+
 def test_page_tells_the_loop_in_its_order(page):
     titles = re.findall(r'<h2><span class="step">(\d)</span>([^<]+)</h2>', page)
-    names = ["Label", "Explore", "Learn", "Learn from its own run", "Produce", "Recognise"]
+    names = ["Label", "Explore", "Learn", "Learn from its own run", "Judge", "Produce", "Recognise"]
     assert titles == [(str(number), name) for number, name in enumerate(names, 1)]
 
 

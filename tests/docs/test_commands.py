@@ -24,6 +24,7 @@ PROGRAMS = (
     "lmp",
     "pair-style",
     "select",
+    "validate",
     "curate",
     "sample",
     "classify",

@@ -37,7 +37,9 @@ from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.label_cp2k import Cp2kLabelWorkChain
 from aiida_seireact.workchains.label_qe import QeLabelWorkChain
 from aiida_seireact.workchains.label_vasp import VaspLabelWorkChain
+from aiida_seireact.workchains.ladder import LadderWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
+from aiida_seireact.workchains.melting import MeltingWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.products import ProductsWorkChain
 from aiida_seireact.workchains.react import ReactWorkChain
@@ -80,7 +82,9 @@ WORKCHAINS = (
     ExploreWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
+    LadderWorkChain,
     LegWorkChain,
+    MeltingWorkChain,
     ProduceWorkChain,
     QeAimdWorkChain,
     ProductsWorkChain,

@@ -18,6 +18,7 @@ from aiida_seireact.formats.jobs.lmp import LmpJob
 from aiida_seireact.formats.jobs.sample import SampleJob
 from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.jobs.train import TrainJob
+from aiida_seireact.formats.jobs.validate import ValidateJob
 from tests.docs._pages import Block, all_blocks
 
 SCHEMAS: dict[str, type[Job]] = {
@@ -27,6 +28,7 @@ SCHEMAS: dict[str, type[Job]] = {
     "compile": CompileJob,
     "lmp": LmpJob,
     "select": SelectJob,
+    "validate": ValidateJob,
     "curate": CurateJob,
     "sample": SampleJob,
     "classify": ClassifyJob,

@@ -36,7 +36,7 @@ def test_gp_and_state_belong_together() -> None:
 
 def test_a_longer_run_or_one_cut_otherwise_is_the_same_run_and_all_else_is_not() -> None:
     first = LegSettings(**SETTINGS)
-    for same in ({"steps": 500}, {"leg_steps": 7}, {"seconds_max": 60.0}):
+    for same in ({"steps": 500}, {"leg_steps": 7}, {"seconds_max": 60.0}, {"memory_gb": 1.0}):
         assert LegSettings(**{**SETTINGS, **same}).content_hash == first.content_hash
     assert LegSettings(**{**SETTINGS, "temperature_k": 300.0}).content_hash == first.content_hash
     others = [{"seed": 1}, {"temperature_k": 600}, {"call_threshold": 0.1}, {"gp": {"n_max": 5}}, {"ensemble": "npt"}]

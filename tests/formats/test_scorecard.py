@@ -39,3 +39,7 @@ def test_the_hash_is_of_what_decides() -> None:
     assert one.content_hash == read_scorecard({"lines": {"forces": {**FORCES, "why": "so"}}}).content_hash
     assert one.content_hash != read_scorecard(card(forces={**FORCES, "target": {"max": 0.5}})).content_hash
     assert one.needs_held_out == ["forces"]
+    # A job file has its keys sorted.
+    energies = {"test": "errors", "of": "energy", "target": {"max": 5.0}}
+    both = [read_scorecard(card(**lines)) for lines in ({"f": FORCES, "e": energies}, {"e": energies, "f": FORCES})]
+    assert both[0].content_hash == both[1].content_hash

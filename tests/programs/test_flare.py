@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
@@ -23,6 +26,7 @@ from aiida_seireact.formats.leg_state import LegState
 from aiida_seireact.formats.sgp import load_gp, save_gp
 from aiida_seireact.programs import flare
 from aiida_seireact.science.sparse_gp import SparseGPCalculator, standard_deviations
+from tests.programs.conftest import call
 
 pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed")
 
@@ -238,37 +242,65 @@ class TestNextLeg:
             leg(folder, job)
 
 
+def assert_same_end(found: Path, expected: Path) -> None:
+    """Compare all that a leg left, number by number, and that to the last bit."""
+    state, other = arrays(expected / "state.npz"), arrays(found / "state.npz")
+    assert int(state["step"]) == 200
+    for name in ("positions", "momenta", "cell", "cell_momentum", "cell_force"):
+        assert np.abs(other[name] - state[name]).max() < 1e-9, name
+    for name in set(state) - {"leg"}:
+        assert other[name].tobytes() == state[name].tobytes(), name
+    assert (found / "sgp.npz").read_bytes() == (expected / "sgp.npz").read_bytes()
+
+
 class TestExactness:
     @pytest.mark.parametrize("ensemble", ["nvt", "npt"])
-    def test_three_legs_without_new_labels_are_one(self, tmp_path, monkeypatch, ensemble) -> None:
-        settings = {"ensemble": ensemble, "call_threshold": 0.9, "steps": 40, "label_every": 9}
+    def test_legs_that_add_up_to_200_steps_are_one_of_200(self, tmp_path, monkeypatch, ensemble) -> None:
+        settings = {"ensemble": ensemble, "temperature_k": 300, "call_threshold": 0.9, "steps": 200, "label_every": 9}
         whole = tmp_path / "whole"
         whole.mkdir()
-        job = prepared(whole, **settings)
-        assert leg(whole, job)["status"] == "done"
-        parts = []
-        for number, steps in enumerate((13, 14, 40)):
+        assert leg(whole, prepared(whole, **settings))["status"] == "done"
+        # Cut at three uneven places, by either setting.
+        cuts = [{"leg_steps": 66}, {"steps": 67}, {"leg_steps": 90}, {}]
+        parts, statuses = [], []
+        for number, cut in enumerate(cuts):
             folder = tmp_path / f"part{number}"
             folder.mkdir()
-            job = prepared(folder, **{**settings, "steps": steps})
+            job = prepared(folder, **{**settings, **cut})
             if number:
                 # Nothing to learn: FLARE is not even imported.
                 monkeypatch.setitem(sys.modules, "aiida_seireact.programs._flare_gp", None)
                 for name in ("sgp", "state"):
                     shutil.copy(parts[-1] / f"{name}.npz", folder / f"last_{name}.npz")
                 job.update(gp="last_sgp.npz", state="last_state.npz")
-            assert leg(folder, job)["status"] == "done"
+            statuses.append(leg(folder, job)["status"])
             parts.append(folder)
-        expected, found = arrays(whole / "state.npz"), arrays(parts[-1] / "state.npz")
-        for name in set(expected) - {"leg"}:
-            assert found[name].tobytes() == expected[name].tobytes(), name
+        assert statuses == ["paused", "done", "paused", "done"]
+        assert_same_end(parts[-1], whole)
         trace = arrays(whole / "trace.npz")
         for name, values in trace.items():
             pieces = [arrays(part / "trace.npz")[name][min(number, 1) :] for number, part in enumerate(parts)]
             assert np.concatenate(pieces).tobytes() == values.tobytes(), name
-        joined = [Frames.load(part / "visited.npz") for part in parts if (part / "visited.npz").exists()]
-        assert Frames.concatenate(joined).frame_ids == Frames.load(whole / "visited.npz").frame_ids
-        assert (parts[-1] / "sgp.npz").read_bytes() == (whole / "sgp.npz").read_bytes()
+        for file in ("visited.npz", "asked.npz"):
+            joined = [Frames.load(part / file) for part in parts if (part / file).exists()]
+            assert Frames.concatenate(joined).frame_ids == Frames.load(whole / file).frame_ids
+
+    @pytest.mark.slow
+    def test_so_are_legs_that_are_processes_of_their_own(self, tmp_path) -> None:
+        settings = {"temperature_k": 300, "call_threshold": 0.9, "steps": 200}
+        whole, cut = tmp_path / "whole", tmp_path / "cut"
+        for folder, pauses, legs in ((whole, {}, 1), (cut, {"leg_steps": 50}, 4)):
+            folder.mkdir()
+            job = prepared(folder, **settings, **pauses)
+            for number in range(legs):
+                if number:
+                    job.update(gp="last_sgp.npz", state="last_state.npz")
+                    for name in ("sgp", "state"):
+                        (folder / f"{name}.npz").rename(folder / f"last_{name}.npz")
+                (folder / "job.json").write_text(json.dumps(job))
+                command = [sys.executable, "-m", "aiida_seireact.programs.flare", "job.json"]
+                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        assert_same_end(cut, whole)
 
     @pytest.mark.parametrize("ensemble", ["nvt", "npt"])
     def test_a_run_cut_by_pauses_asks_for_the_same_frames(self, tmp_path, ensemble) -> None:
@@ -341,6 +373,53 @@ class TestExactness:
         assert outputs["files"]["asked"] is None
         assert outputs["n_visited"] == 1
         assert not (tmp_path / "asked.npz").exists()
+
+
+class TestAlone:
+    def test_md_needs_no_flare_and_unpickles_nothing(self, tmp_path, monkeypatch) -> None:
+        """`sgp.npz` and `state.npz` are all that a leg without learning is given."""
+        job = prepared(tmp_path, call_threshold=0.9, steps=10, leg_steps=5)
+        assert leg(tmp_path, job)["status"] == "paused"
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise AssertionError("something was unpickled")
+
+        for module in (pickle, torch):
+            for name in {"load", "loads", "Unpickler"} & set(dir(module)):
+                monkeypatch.setattr(module, name, refuse)
+        for name in [name for name in sys.modules if name.partition(".")[0] == "flare"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "flare", None)
+        with pytest.raises(ImportError):
+            importlib.import_module("flare.bffs.sgp._C_flare")
+        outputs = leg(tmp_path, {**job, "gp": "sgp.npz", "state": "state.npz"})
+        assert (outputs["status"], outputs["first_step"], outputs["step"]) == ("done", 5, 10)
+        monkeypatch.undo()
+
+
+class TestMemory:
+    def test_a_leg_that_will_not_fit_is_refused_before_it_learns(self, second) -> None:
+        folder, job = second
+        (folder / "asked.npz").unlink()
+        status, result, _ = call(flare.main, folder, {**job, "settings": {**job["settings"], "memory_gb": 0.3}})
+        assert status == 4
+        assert result["error"]["kind"] == "too_little_memory"
+        message = result["error"]["message"]
+        assert message.startswith("Learning 1 frames beside 3 needs about 0.4 GB, and 0.3 GB are memory_gb: each frame")
+        assert (
+            "(16 atoms, 108 features). Learn fewer frames, at most 0 fit; or take a smaller descriptor (n_max 1: 9"
+            in message
+        )
+        assert not (folder / "sgp.npz").exists()
+
+    def test_the_first_leg_is_too(self, tmp_path) -> None:
+        status, result, _ = call(flare.main, tmp_path, prepared(tmp_path, memory_gb=0.3))
+        assert (status, result["error"]["kind"]) == (4, "too_little_memory")
+        assert "Learning 3 frames beside 0" in result["error"]["message"]
+
+    def test_a_limit_is_no_part_of_the_run(self, first, tmp_path) -> None:
+        outputs = leg(tmp_path, prepared(tmp_path, memory_gb=50.0))
+        assert outputs == first[2]
 
 
 class TestRefusals:
@@ -441,7 +520,7 @@ class TestRefusals:
     def test_other_settings(self, second) -> None:
         folder, job = second
         message = self.message(folder, {**job, "settings": {**SETTINGS, "temperature_k": 300}})
-        assert "written under other settings: only `steps`, `leg_steps` and `seconds_max` may change" in message
+        assert "written under other settings: only `steps`, `leg_steps`, `seconds_max` and `memory_gb` may" in message
 
     def test_a_gp_of_another_leg(self, second) -> None:
         folder, job = second

@@ -18,12 +18,13 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.scorecard import read_scorecard
 from aiida_seireact.formats.scores import scores_from_dict
 from aiida_seireact.formats.sgp import save_gp
+from aiida_seireact.formats.thermo import save_thermo
 from aiida_seireact.formats.verdict import judged
 from aiida_seireact.programs import validate
 from aiida_seireact.science.sparse_gp import SparseGP, SparseGPCalculator
 from aiida_seireact.science.validation.elastic import deformed
 from aiida_seireact.science.validation.eos import strained
-from tests.programs.conftest import call
+from tests.programs.conftest import call, write_dump
 
 CU = bulk("Cu", a=3.59, cubic=True)
 LINES: dict[str, Any] = {
@@ -130,3 +131,38 @@ def test_a_model_of_the_crystal_alone_fails_where_nuclei_repel(judge: Any) -> No
     (line,) = verdict.failed
     assert line.subject == "Cu-Cu"
     assert "energy over ZBL" in line.message
+
+
+def test_a_run_of_seireact_lmp_is_screened_by_its_frames_and_its_table(tmp_path: Path, copper: SparseGP) -> None:
+    settings = {"test": "stability", "phases": ["Cu"], "crystal": ["Cu"], "steps": 500, "frames_every": 50}
+    card = read_scorecard({"lines": {"md": settings}})
+    (asked,) = card.runs({"Cu": CU})["md"]
+    rng = np.random.default_rng(3)
+    frames = [asked.atoms.copy() for _ in range(11)]
+    for frame in frames[1:]:
+        frame.positions += rng.normal(scale=0.1, size=frame.positions.shape)
+    frames[8].positions[0, 0] += 3 * frames[8].cell[0, 0]  # to an image of its own place, within 100 fs
+    write_dump(tmp_path / "traj.dump", frames)
+    # The names that LAMMPS heads its tables with; hot from step 300 on.
+    steps = np.arange(0.0, 501, 10)
+    save_thermo(tmp_path / "thermo.npz", {"Step": steps, "Temp": np.where(steps < 300, 300.0, 900.0)})
+    save_gp(tmp_path / "sgp.npz", copper)
+    phase = CU.copy()
+    phase.info["config_type"] = "Cu"
+    Frames.from_atoms([phase]).save(tmp_path / "phases.npz")
+    run = {"files": ["traj.dump"], "thermo": "thermo.npz", "timestep_fs": 2.0, "temperature_k": 300.0}
+    job = {
+        "model": "sgp.npz",
+        "kind": "sgp",
+        "species": ["Cu"],
+        "scorecard": {"lines": {"md": settings}},
+        "phases": "phases.npz",
+        "runs": {asked.name: run},
+    }
+    status, result, _ = call(validate.main, tmp_path, job)
+    assert status == 0, result["error"]
+    verdict = judged(card, scores_from_dict(result["outputs"]["scores"]), model_hash="m")
+    assert {line.quantity for line in verdict.failed} == {"fastest atom over its limit", "temperature over its limit"}
+    notes = {line.quantity: line.message for line in verdict.failed}
+    assert "first at step 400" in notes["fastest atom over its limit"]
+    assert "900 K, limit 450, first at step 350" in notes["temperature over its limit"]

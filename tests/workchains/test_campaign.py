@@ -147,7 +147,7 @@ def test_without_the_label_it_needs_a_campaign_ends_with_the_reason(campaign, mo
     assert "after 2 tries no detour is left: max_detours is 1" in node.exit_message
     assert "the electrons did not converge" in node.exit_message
     assert "frames" not in outputs
-    assert [failure["job"] for failure in outputs["failures"]["failures"]][::3] == ["round_001", "round_002"]
+    assert {failure["job"] for failure in outputs["failures"]["failures"]} == {"round_001", "round_002"}
     told = outputs["campaign"]
     assert told["status"] == "failed"
     assert "the frame it was unsure of has no label, after 2 tries: " in told["ended_by"]

@@ -54,7 +54,9 @@ def exploration(program_code, moody_labeller):
     }
 
     def make(max_failed: int) -> dict[str, Any]:
-        conditions = {"alloy_900": condition("alloy"), "copper_900": condition("copper")}
+        # Copper needs its first label for its second leg.
+        copper = {**condition("copper"), "campaign": {"max_legs": 2, "max_detours": 0}}
+        conditions = {"alloy_900": condition("alloy"), "copper_900": copper}
         return {
             **given,
             "conditions": {name: orm.Dict(value) for name, value in conditions.items()},

@@ -6,34 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_seireact.calculations.functions.validate import judge
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.flare import GpSettings
-from aiida_seireact.formats.jobs.label import CalculatorSettings
-from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.formats.verdict import read_verdict
-from aiida_seireact.programs._flare_gp import FlareGP
-from aiida_seireact.programs.calculators import load_labeller
-from aiida_seireact.science.reference_energies import fit_reference_energies
 from aiida_seireact.science.structures.phase_cells import phase_cells
 from aiida_seireact.workchains.produce_chain import validate_verdict
 from aiida_seireact.workchains.stages import refusal_of
 from aiida_seireact.workchains.validate import ValidateWorkChain
+from tests.gate import LABEL, PHASES, dataset_of, fitted, labelled_frames
 
-PHASES = ("Li", "Li2S", "Li3P", "Li6PS5Cl", "LiCl")
-SPECIES = ["Li", "P", "S", "Cl"]
-LABEL = {"task": "label", "calculator": {"name": "chgnet"}}
 WRONG_EV_PER_ATOM = 0.1
 SCORECARD: dict[str, Any] = {
     "name": "gate",
@@ -47,67 +37,19 @@ SCORECARD: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def labeller() -> Any:
-    return load_labeller(CalculatorSettings(name="chgnet"))
-
-
-@pytest.fixture(scope="module")
-def frames(labeller: Any) -> Frames:
-    """Eight rattled and strained frames of each phase with labels of CHGNet."""
-    rng, images = np.random.default_rng(0), []
-    for crystal in phase_cells(PHASES):
-        for number in range(8):
-            atoms = crystal.copy()
-            atoms = atoms.repeat((2, 1, 1)) if len(atoms) < 6 else atoms
-            atoms.set_cell(atoms.cell * (1 + rng.uniform(-0.03, 0.03)), scale_atoms=True)
-            atoms.positions += rng.normal(scale=0.06, size=atoms.positions.shape)
-            atoms.info = {"config_type": crystal.info["config_type"], "group": f"{crystal.symbols}-{number}"}
-            atoms.calc = labeller.calculator
-            found = {"energy": float(atoms.get_potential_energy()), "forces": atoms.get_forces().astype(float)}
-            atoms.calc = SinglePointCalculator(atoms, **found, stress=atoms.get_stress().astype(float))
-            images.append(atoms)
-    return Frames.from_atoms(images, labels="required", settings_hash=labeller.card.settings_hash)
+def frames() -> Frames:
+    return labelled_frames()
 
 
 @pytest.fixture(scope="module")
 def dataset(frames: Frames, aiida_profile: Any) -> DatasetData:
-    split = np.array([("train", "train", "train", "train", "train", "train", "val", "test")[i % 8] for i in range(40)])
-    FramesData(frames).store()
-    return DatasetData([frames], [split]).store()
+    return dataset_of(frames)
 
 
 @pytest.fixture(scope="module")
 def model(frames: Frames, dataset: DatasetData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Any]:
-    """Return a factory of processes that FLARE has fitted to the training frames, Li3P shifted by so much an atom."""
-
-    def make(li3p_ev_per_atom: float) -> PotentialData:
-        train = frames.select([index for index in range(len(frames)) if index % 8 < 6])
-        images = list(train.iter_atoms())
-        for atoms in images:
-            if atoms.info["config_type"] == "Li3P":
-                atoms.calc.results["energy"] += li3p_ev_per_atom * len(atoms)
-        counts = np.array([[atoms.get_chemical_symbols().count(symbol) for symbol in SPECIES] for atoms in images])
-        own, _ = fit_reference_energies(counts, np.array([atoms.get_potential_energy() for atoms in images]))
-        settings = GpSettings(cutoff_ang=5.0, n_max=5, l_max=2)
-        process = FlareGP(settings, SPECIES, dict(zip(SPECIES, own.tolist(), strict=True)))
-        for number, atoms in enumerate(images):
-            process.learn(atoms, f"{number:064d}", range(len(atoms)) if number % 2 == 0 else [])
-        process.optimise()
-        gp = process.export(frames.settings_hash)
-        path = tmp_path_factory.mktemp("gp") / "sgp.npz"
-        save_gp(path, gp)
-        card = {
-            "kind": "sgp",
-            "species": SPECIES,
-            "cutoff_ang": 5.0,
-            "model_hash": gp.content_hash,
-            "dataset_hash": dataset.content_hash,
-            "versions": {},
-            "metrics": {},
-        }
-        return PotentialData(path, card=card).store()
-
-    return make
+    """Return a factory of processes whose Li3P was shifted by so much an atom."""
+    return lambda li3p_ev_per_atom: fitted(frames, dataset, tmp_path_factory.mktemp("gp"), li3p_ev_per_atom)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +123,20 @@ def test_no_clock_is_in_an_output_and_a_replay_runs_nothing(right: orm.WorkChain
     made = [child for child in again.called_descendants if not isinstance(child, orm.WorkChainNode)]
     assert made
     assert all(child.base.caching.is_created_from_cache for child in made)
+
+
+def test_the_labeller_is_that_of_the_dataset(
+    right: orm.WorkChainNode, inputs: dict[str, Any], dataset: DatasetData
+) -> None:
+    potential, codes = right.inputs.potential, inputs["codes"]
+    make = ValidateWorkChain.get_builder_from_protocol
+    builder = make(potential, dataset=dataset, codes=codes)
+    assert builder.label.uuid == inputs["label"].uuid
+    other = make(
+        potential, dataset=dataset, codes=codes, overrides={"label": {"task": "label", "calculator": {"name": "lj"}}}
+    )
+    assert other.label["calculator"]["name"] == "lj"
+    assert make(potential, codes=codes).label["calculator"]["name"] == "chgnet"
 
 
 def test_scores_of_another_model_are_not_judged(right: orm.WorkChainNode, wrong: orm.WorkChainNode) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.explore import CampaignSettings
 from aiida_seireact.formats.jobs.flare import LegSettings
@@ -121,6 +122,25 @@ def after_leg(
         asked = "it still asked for a label" if last["status"] == "unsure" else "it paused"
         return last["status"], f"all {settings.max_legs} legs are used, and {at} {asked}"
     return GOES_ON, ""
+
+
+@calcfunction
+def account_labels(asked: FramesData, failures: orm.Dict, failed: orm.FolderData, **labelled: FramesData) -> orm.Dict:
+    """Return the frames without a label where a batch of labels failed: its frames have no reason of their own.
+
+    :param asked: what was to be labelled.
+    :param failures: what the batches that did not fail told.
+    :param failed: retrieved files of a job that failed.
+    :param labelled: ``frames``, the labels there are.
+    """
+    told = {failure["index"] for failure in failures["failures"]}
+    there = {name for shard in labelled.values() for name in shard.frames.structure_ids}
+    rest = [
+        {"index": index, "structure_id": name, "reason": words_of(failed)}
+        for index, name in enumerate(asked.frames.structure_ids)
+        if index not in told and name not in there
+    ]
+    return orm.Dict({"failures": sorted([*failures["failures"], *rest], key=lambda failure: failure["index"])})
 
 
 @calcfunction

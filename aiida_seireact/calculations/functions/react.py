@@ -51,6 +51,8 @@ def summarise(
     first_trajectory: TrajectoryData | None = None,
     first_classification: orm.Dict | None = None,
     first_analysis: orm.Dict | None = None,
+    verdict: orm.Dict | None = None,
+    first_verdict: orm.Dict | None = None,
     **labels: FramesData,
 ) -> orm.Dict:
     """Gather every number of the report that is content.
@@ -59,6 +61,7 @@ def summarise(
     :param campaigns: what exploration did under each condition.
     :param augmentation: what the last model learned from the runs of the first.
     :param first_metrics: with the other ``first_…``: the model before augmentation and its run.
+    :param verdict: of the scorecard on the last model, and ``first_verdict`` on the first.
     :param labels: the labelled shards the dataset was chosen from.
     :raises ValueError: augmentation without the model before it.
     """
@@ -73,6 +76,8 @@ def summarise(
         **numbers_of_model(metrics, potential),
         **numbers_of_run(trajectory, classification, analysis),
     }
+    if verdict is not None:
+        summary["verdict"] = numbers_of_verdict(verdict)
     if campaigns is not None:
         summary.update(numbers_of_campaigns(campaigns.get_dict()))
     if augmentation is not None:
@@ -86,6 +91,7 @@ def summarise(
             first={
                 **numbers_of_model(first_metrics, first_potential),
                 **numbers_of_run(first_trajectory, first_classification, first_analysis),
+                **({} if first_verdict is None else {"verdict": numbers_of_verdict(first_verdict)}),
             },
         )
     return orm.Dict(summary)
@@ -101,6 +107,17 @@ def numbers_of_model(metrics: orm.Dict, potential: PotentialData) -> dict[str, A
         "force_rms_ev_per_ang": errors["force_rms_ev_per_ang"],
         "stress_rmse_gpa": errors["stress_rmse_gpa"],
         "errors_by_type": metrics["by_type"],
+    }
+
+
+def numbers_of_verdict(verdict: orm.Dict) -> dict[str, Any]:
+    """Return the decision of a scorecard and what failed."""
+    failed = [line["message"] for line in verdict["lines"] if not line["passed"]]
+    return {
+        "scorecard": verdict["scorecard"],
+        "decision": verdict["decision"],
+        "n_numbers": len(verdict["lines"]),
+        "failed": failed,
     }
 
 

@@ -53,6 +53,8 @@ class Augmentation:
     before: dict[str, Parity] = field(default_factory=dict)
     """Of the held-out frames: prediction by the first model against label."""
     after: dict[str, Parity] = field(default_factory=dict)
+    rounds: dict[str, Any] = field(default_factory=dict)
+    """What each round cost and gained, and why there was no further."""
 
     @property
     def n_labelled(self) -> int:
@@ -100,12 +102,14 @@ def read_augmentation(outputs: Outputs) -> Augmentation | None:
                 facts.get("stopped_by"),
                 {key: values[mine] for key, values in columns.items()},
             )
+    rounds = outputs.find("rounds", quietly=True)
     before, after = outputs.find("parent_predictions", quietly=True), outputs.find("predictions", quietly=True)
     return Augmentation(
         {} if node is None else node.get_dict(),
         candidates,
         {} if before is None else held_out_of(parity_of(before)),
         {} if before is None or after is None else held_out_of(parity_of(after)),
+        {} if rounds is None else rounds.get_dict(),
     )
 
 

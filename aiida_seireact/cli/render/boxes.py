@@ -74,13 +74,18 @@ def _explore(data: ReportData) -> Box:
 
 def _learn(data: ReportData) -> Box:
     if data.first_model is None:
-        return _box("Learn", _model_line("model", data.content.get("n_frames"), data.model))
+        return _box("Learn", _model_line("model", data.content.get("n_frames"), data.model), _judged(data))
     return _box(
         "Learn",
         _model_line("first model", data.n_first_frames, data.first_model),
         _model_line("last model", data.content.get("n_frames"), data.model),
         "errors on frames held out; the last test set is larger" if data.model.errors else "",
+        _judged(data),
     )
+
+
+def _judged(data: ReportData) -> str:
+    return f"scorecard: {data.judged.words()}" if data.judged else ""
 
 
 def _model_line(name: str, n_frames: Any, model: Model) -> str:

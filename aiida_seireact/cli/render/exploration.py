@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aiida_seireact.cli.conditions import ConditionNow
 from aiida_seireact.cli.render.outputs import Outputs
 from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.science.convergence import calibrate
 
 FEWEST_LEGS = 2
 
@@ -55,6 +56,11 @@ class Condition:
             lacking.append("no label asked for by the threshold")
         return f"{' and '.join(lacking)}: {self.numbers['ended_by']}" if lacking else ""
 
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What was said of its learning: ``verdict``, ``sentences``, …; empty of one without a leg."""
+        return self.numbers.get("convergence") or {}
+
     def times_ps(self, steps: Any) -> Array:
         """Return MD steps as times."""
         return np.asarray(steps, dtype=float) * self.timestep_fs / 1000
@@ -75,17 +81,18 @@ class Exploration:
     @property
     def rank_correlation(self) -> float | None:
         """Spearman's coefficient of uncertainty and force error of an atom; None of too few atoms."""
-        std, error = self.atoms()
-        if len(std) < 10 or np.ptp(std) == 0 or np.ptp(error) == 0:
-            return None
-        ranks = np.stack([np.argsort(np.argsort(values, kind="stable"), kind="stable") for values in (std, error)])
-        return float(np.corrcoef(ranks)[0, 1])
+        return calibrate(*self.atoms()).rank_correlation
 
     def atoms(self) -> tuple[Array, Array]:
         """Return uncertainty and length of the force error of every atom of every new label, ``(n_atoms,)`` each."""
         known = [c.arrays for c in self.conditions.values() if "canary_std" in c.arrays]
         std, error = (np.concatenate([[], *(a[name] for a in known)]) for name in ("canary_std", "canary_force_error"))
         return std, error
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What was said of the learning of all conditions together; empty where nothing was."""
+        return self.numbers.get("convergence") or {}
 
     def content(self) -> dict[str, Any]:
         """Return the numbers as the summary has them, for a process that has none yet."""

@@ -12,6 +12,7 @@ from aiida.common import timezone
 from aiida_seireact.cli.conditions import ConditionNow, conditions_now
 from aiida_seireact.cli.render.augmentation import Augmentation, read_augmentation
 from aiida_seireact.cli.render.exploration import Exploration, read_exploration
+from aiida_seireact.cli.render.judged import Judged, read_judged
 from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import FIRST, Outputs
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
@@ -51,6 +52,8 @@ class ReportData:
     exploration: Exploration | None = None
     conditions: tuple[ConditionNow, ...] = ()
     augmentation: Augmentation | None = None
+    judged: Judged = field(default_factory=Judged)
+    """What a scorecard says of the models."""
     label_failures: list[dict[str, Any]] = field(default_factory=list)
     reference_plan: dict[str, Any] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
@@ -105,6 +108,7 @@ def gather(top: orm.ProcessNode) -> ReportData:
         data.exploration = read_exploration(outputs)
     if outputs.has_first or outputs.top.process_label == "AugmentWorkChain":
         data.augmentation = read_augmentation(outputs)
+    data.judged = read_judged(outputs)
     failures, plan = outputs.find("label_failures"), outputs.find("reference_plan")
     data.label_failures = list(failures["failures"]) if failures is not None else []
     data.reference_plan = dict(plan["phases"]) if plan is not None else {}

@@ -62,6 +62,7 @@ def sections_of(data: ReportData) -> list[str]:
         "explore": data.has("explore") or bool(data.conditions),
         "learn": bool(data.stages) or bool(data.model.metrics),
         "augment": data.has("augment") or data.augmentation is not None,
+        "judge": data.has("validate") or bool(data.judged),
         "produce": bool(data.stages) or bool(data.run.facts),
         "recognise": bool(data.stages) or data.run.fractions is not None,
     }

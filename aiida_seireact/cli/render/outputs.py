@@ -24,7 +24,9 @@ STAGE_OF = {
     "potential": "train",
     "compiled": "train",
     "reference_plan": "references",
+    "verdict": "validate",
     "augmentation": "augment",
+    "rounds": "augment",
     "selection": "augment",
     "trajectories": "augment",
     "parent_predictions": "augment",
@@ -38,7 +40,7 @@ STAGE_OF = {
 }
 """Which stage makes which output."""
 
-OF_LAST_MODEL = ("dataset", "metrics", "curve", "predictions", "potential", "compiled")
+OF_LAST_MODEL = ("dataset", "metrics", "curve", "predictions", "potential", "compiled", "verdict")
 """Outputs that augmentation makes anew."""
 TOLD_IN_FAILURE = ("campaigns", "campaign_arrays", "selection", "trajectories")
 """Outputs that mean what they say though the child that made them failed later."""

@@ -27,6 +27,7 @@ CONTENT_KEYS = (
     "dataset_hash",
     "model_hash",
     "production_stopped_by",
+    "verdict",
     "n_flare_legs",
     "flare_label_steps",
     "canary_force_rmse",

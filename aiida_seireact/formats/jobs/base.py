@@ -54,6 +54,12 @@ class DiskFull(ProgramFailed):
     kind = "disk_full"
 
 
+class TooLittleMemory(ProgramFailed):
+    """What is to be computed will not fit into memory, as is known before it begins."""
+
+    kind = "too_little_memory"
+
+
 class Job(BaseModel):
     """Base of a job file: unknown keys are errors, so that a misspelt knob is never silently ignored."""
 

@@ -36,6 +36,11 @@ class GpSettings(Job):
     optimise_iterations: int = Field(15, ge=1, description="largest number of iterations of such a fit")
     first_atoms: int = Field(12, ge=1, description="environments taken at random from the very first frame")
 
+    def n_features(self, n_species: int) -> int:
+        """Return the length of one descriptor."""
+        channels = n_species * self.n_max
+        return channels * (channels + 1) // 2 * (self.l_max + 1)
+
     @model_validator(mode="after")
     def _bounds_hold_the_first_guess(self) -> GpSettings:
         first = (self.sigma, self.noise_energy_ev, self.noise_force_ev_per_ang, self.noise_stress_ev_per_ang3)
@@ -58,6 +63,9 @@ class GuardSettings(Job):
 class LegSettings(Job):
     """One condition: ensemble, thresholds, and what is handed out to label."""
 
+    engine: Literal["ase", "lammps"] = Field(
+        "ase", description="who makes the steps; lammps needs one built with FLARE's plugin, and is unverified"
+    )
     ensemble: Literal["nvt", "npt"] = Field(
         "nvt", description="constant volume, or constant pressure along each axis of the cell"
     )
@@ -84,6 +92,9 @@ class LegSettings(Job):
     label_every: int = Field(10, ge=0, description="steps between further frames handed out to label; 0: none")
     gap_steps: int = Field(10, ge=0, description="steps after each learning from which none is handed out")
     visit_every: int = Field(5, ge=1, description="steps between frames of the trajectory kept")
+    memory_gb: float | None = Field(
+        None, gt=0, description="memory that learning may take, GB; null: what the machine or control group has free"
+    )
     guard: GuardSettings = Field(GuardSettings(), description="bounds that end a run gone wrong")
     gp: GpSettings = Field(GpSettings(), description="descriptor, kernel, noises, hyperparameter fits")
 
@@ -106,10 +117,21 @@ class LegSettings(Job):
             )
         return self
 
+    @model_validator(mode="after")
+    def _lammps_can_do_it(self) -> LegSettings:
+        if self.engine == "lammps":
+            if self.gp.power != 2:
+                raise ValueError("the engine lammps knows a kernel of power 2 only: set gp.power to 2, or take ase")
+            if self.seconds_max is not None:
+                raise ValueError("the engine lammps pauses after leg_steps, not after seconds_max: give the former")
+        return self
+
     @property
     def content_hash(self) -> str:
         """sha256 of all settings but where the run ends and where it is cut: it may be made longer, or paused."""
-        content = self.model_dump(mode="json", exclude={"steps", "leg_steps", "seconds_max"})
+        content = self.model_dump(mode="json", exclude={"steps", "leg_steps", "seconds_max", "memory_gb"})
+        if self.engine == "ase":  # as runs were named before there was another
+            del content["engine"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -130,6 +152,7 @@ class FlareJob(Job):
         description="how many times the run came back to this state because the label it then asked for could not be "
         "had; each is another draw of random numbers, so that another frame is reached",
     )
+    lammps: str | None = Field(None, description="LAMMPS with FLARE's plugin, for the engine lammps")
     energies_ev: dict[str, float] | None = Field(
         None, description="energy of an atom of each species, eV; default: fitted to the first labels"
     )
@@ -139,4 +162,6 @@ class FlareJob(Job):
     def _state_and_gp_belong_together(self) -> FlareJob:
         if (self.gp is None) != (self.state is None):
             raise ValueError("gp and state of the last leg belong together: give both or none")
+        if (self.settings.engine == "lammps") != (self.lammps is not None):
+            raise ValueError("the engine lammps and the command `lammps` belong together: give both or none")
         return self

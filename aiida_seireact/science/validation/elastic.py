@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from pymatgen.core.elasticity.elastic import ElasticTensor
 from pymatgen.core.elasticity.strain import Strain
 from pymatgen.core.elasticity.stress import Stress
-from pymatgen.io.ase import AseAtomsAdaptor
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+from aiida_seireact.science.validation.crystals import conventional_cell
 from aiida_seireact.science.validation.lines import Asked, Evidence, Labels, Line, Pair, Phases, phase_of
 from aiida_seireact.science.validation.targets import Measured
 
@@ -72,10 +71,9 @@ def cubic_cell(atoms: Atoms) -> Atoms:
 
     :raises ValueError: the crystal is not cubic.
     """
-    analyzer = SpacegroupAnalyzer(AseAtomsAdaptor.get_structure(atoms), symprec=1e-3)
-    if (system := analyzer.get_crystal_system()) != "cubic":
+    cell, system = conventional_cell(atoms)
+    if system != "cubic":
         raise ValueError(f"elastic constants are of cubic crystals here, this one is {system}: leave out the line")
-    cell: Atoms = AseAtomsAdaptor.get_atoms(analyzer.get_conventional_standard_structure(), msonable=False)
     return cell
 
 

@@ -9,6 +9,7 @@ from aiida_seireact.science.validation.energies import Energies, Reaction
 from aiida_seireact.science.validation.eos import Eos
 from aiida_seireact.science.validation.errors import Errors
 from aiida_seireact.science.validation.lines import Line
+from aiida_seireact.science.validation.melting_line import Melting
 from aiida_seireact.science.validation.rdf import Rdf
 from aiida_seireact.science.validation.stability import Stability
 
@@ -22,5 +23,6 @@ KINDS: tuple[type[Line], ...] = (
     Rdf,
     TracerDiffusion,
     Stability,
+    Melting,
 )
 """In the order of the docs; each class has a ``test`` of its own."""

@@ -15,10 +15,13 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
+from aiida_seireact.science.images import with_images
 from aiida_seireact.science.order import order_by_layer, peaks_of
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Outcome = Literal["froze", "melted", "both"]
 ORDER_MIN = 0.25
 """Order from which on a layer is crystalline; crystals near melting have 0.4 and more, melts below 0.1."""
@@ -26,6 +29,8 @@ WHOLE = 0.9
 """Fraction of the layers that makes a run one phase."""
 TREND_MIN = 0.15
 """Change of the fraction, from the first third of a run to its last, that is called growth."""
+
+SWEEPS_MAX = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,3 +192,60 @@ def next_temperatures(
         return []
     inner = np.linspace(bracket.low_k, bracket.high_k, at_once + 2)[1:-1]
     return [float(kelvin) for kelvin in inner]
+
+
+def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:
+    """Return the cell with its upper half in disorder, without MD: a melt in a picosecond or two of any thermostat.
+
+    Its atoms are displaced by about a distance of neighbours, then pairs that are too close push each other apart.
+
+    :param nearest: smallest distance of a pair, over that in the crystal.
+    :raises ValueError: no such arrangement was found: the half has too little room.
+    """
+    atoms = cell.atoms.copy()
+    free = np.arange(len(atoms)) >= cell.n_held
+    # Neighbours of any structure are nearer than twice the edge of a cube that holds one atom.
+    limits = _nearest_of_pairs(atoms, 2.0 * (atoms.get_volume() / len(atoms)) ** (1 / 3)) * nearest
+    reach = float(limits.max())
+    rng = np.random.default_rng(seed)
+    atoms.positions[free] += rng.normal(scale=0.5 * reach, size=(int(free.sum()), 3))
+    # Those that have left their half come in again at its other end: inside of the crystal they would be caught.
+    fractions = atoms.get_scaled_positions(wrap=False)
+    middle = float(cell.atoms.get_scaled_positions()[: cell.n_held, 2].max())
+    middle = (middle + float(cell.atoms.get_scaled_positions()[cell.n_held :, 2].min())) / 2
+    fractions[free, 2] = middle + (fractions[free, 2] - middle) % (1 - middle)
+    atoms.set_scaled_positions(fractions)
+    kinds = np.unique(atoms.numbers, return_inverse=True)[1]
+    for _ in range(SWEEPS_MAX):
+        i, j, d, away = _pairs(atoms, reach)
+        wanted = limits[kinds[i], kinds[j]]
+        near = d < wanted
+        if not (near & free[i]).any():
+            return TwoPhase(atoms, cell.n_held, cell.peaks, cell.n_layers)
+        # Each of a pair goes half of the way, one beside a held atom all of it; a little more, or it would never end.
+        share = np.where(free[j], 0.5, 1.0) * (1.01 * wanted - d) * near * free[i]
+        step = away / np.maximum(d, 1e-6)[:, None] * share[:, None]
+        for axis in range(3):
+            atoms.positions[:, axis] -= np.bincount(i, step[:, axis], len(atoms))
+    raise ValueError("the half that melts has too little room for disorder: take a larger expansion")
+
+
+def _nearest_of_pairs(atoms: Atoms, reach_ang: float) -> FloatArray:
+    """Return the smallest distance of each pair of elements, by the place of each among them; 0 beyond reach."""
+    kinds, n_kinds = np.unique(atoms.numbers, return_inverse=True)[1], len(np.unique(atoms.numbers))
+    i, j, d, _ = _pairs(atoms, reach_ang)
+    found = np.full((n_kinds, n_kinds), np.inf)
+    np.minimum.at(found, (kinds[i], kinds[j]), d)
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def _pairs(atoms: Atoms, reach_ang: float) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Return first and second atom, distance and the way from first to second, of all pairs, both ways round."""
+    wrapped, images, owner = with_images(atoms.positions, atoms.cell.array, atoms.pbc, reach_ang)
+    found = cKDTree(wrapped).sparse_distance_matrix(cKDTree(images), reach_ang, output_type="coo_matrix")
+    # An order of its own, so that sums of pushes are the same bytes on any machine.
+    order = np.lexsort((found.col, found.row))
+    i, k, d = found.row[order], found.col[order], found.data[order]
+    other = i != k  # an atom is the first of its images
+    i, k, d = i[other], k[other], d[other]
+    return i, owner[k], d, images[k] - wrapped[i]

@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.neighborlist import neighbor_list
 
 from aiida_seireact.science.validation.melting import (
     bracket_of,
     crystalline_fraction,
     next_temperatures,
     outcome_of,
+    shaken,
     two_phase_cell,
 )
 
@@ -96,3 +98,22 @@ def test_odd_and_flat_cells_are_refused() -> None:
         two_phase_cell(unit, (4, 4, 5))
     with pytest.raises(ValueError, match="at least 1"):
         two_phase_cell(unit, (4, 4, 4), expansion=0.9)
+
+
+@pytest.mark.parametrize("unit", [bulk("Li", "bcc", a=3.5, cubic=True), bulk("LiCl", "rocksalt", a=5.1, cubic=True)])
+def test_shaken_half_is_in_disorder_without_contacts_and_the_other_untouched(unit) -> None:
+    cell = two_phase_cell(unit, (4, 4, 8) if len(unit) == 2 else (3, 3, 6), expansion=1.1)
+    found = shaken(cell)
+    np.testing.assert_allclose(found.atoms.positions[: cell.n_held], cell.atoms.positions[: cell.n_held], atol=1e-9)
+    fraction = crystalline_fraction(found.atoms.positions, found.atoms.cell.array, found.peaks, found.n_layers)
+    assert fraction == pytest.approx(0.5, abs=0.17)
+    nearest = neighbor_list("d", unit, 4.0).min()
+    assert neighbor_list("d", found.atoms, nearest).min() >= 0.849 * nearest
+    assert found.atoms.positions.tobytes() == shaken(cell).atoms.positions.tobytes()
+    assert not np.allclose(found.atoms.positions, shaken(cell, seed=2).atoms.positions)
+
+
+def test_too_dense_a_half_is_refused() -> None:
+    cell = two_phase_cell(bulk("Ar", "fcc", a=5.3, cubic=True), (3, 3, 4), expansion=1.0)
+    with pytest.raises(ValueError, match="too little room"):
+        shaken(cell, nearest=1.0)

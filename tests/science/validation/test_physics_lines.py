@@ -15,6 +15,7 @@ from ase.calculators.emt import EMT
 from aiida_seireact.formats.scorecard import ScorecardError, read_scorecard
 from aiida_seireact.science.validation.dimers import zbl_energy
 from aiida_seireact.science.validation.lines import Answer, AskedRun, Evidence, Labels, Line, Pair, Run
+from aiida_seireact.science.validation.melting import two_phase_cell
 from aiida_seireact.science.validation.targets import misses
 
 COPPER = {"Cu": bulk("Cu", a=3.59, cubic=True)}
@@ -283,3 +284,36 @@ def test_dimers_are_of_all_pairs_of_the_phases_or_of_those_named() -> None:
     assert {one.subject for one in line(test="dimers", pairs=["Li-S"], target={"max": 0}).alone(LI)} == {"Li-S"}
     with pytest.raises(ScorecardError, match="write as Li-S"):
         line(test="dimers", pairs=["LiS"], target={"max": 0})
+
+
+# ---------------------------------------------------------------- melting
+MELTING = {"test": "melting", "phase": "Li", "low_k": 350.0, "high_k": 600.0, "repeat": [4, 4, 8], "steps": 600}
+
+
+def freeze(places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    crystal = two_phase_cell(LI["Li"], (4, 4, 8)).atoms.positions
+    return crystal + rng.normal(scale=0.2, size=places.shape)
+
+
+def test_a_model_whose_lithium_melts_between_passes_and_one_that_never_melts_is_caught() -> None:
+    asked = line(**MELTING, target={"min": 0.15})
+    assert [(run.temperature_k, len(run.atoms), run.ensemble) for run in asked.runs(LI)] == [
+        (350.0, 256, "npt"),
+        (600.0, 256, "npt"),
+    ]
+    names = ("Li at 350 K: share won by the crystal", "Li at 600 K: share won by the melt")
+    assert verdicts(asked, ran(asked, LI, freeze, melt)) == {names[0]: "", names[1]: ""}
+    assert verdicts(asked, ran(asked, LI, freeze, freeze)) == {names[0]: "", names[1]: "it is too small"}
+    assert verdicts(asked, ran(asked, LI, melt, melt)) == {names[0]: "it is too small", names[1]: ""}
+    frozen, molten = asked.measure(ran(asked, LI, freeze, melt))
+    assert (frozen.value, molten.value) == (0.5, pytest.approx(0.5, abs=0.1))
+    assert frozen.note == "100% of the layers are crystalline at the end, 50% were at the start"
+
+
+def test_a_run_of_melting_that_was_stopped_has_no_number() -> None:
+    asked = line(**MELTING, target={"min": 0.15})
+    stopped = asked.measure(ran(asked, LI, freeze, melt, stopped_by={"message": "volume: 1.41"}))
+    assert {number.note for number in stopped} == {"volume: 1.41"}
+    assert set(verdicts(asked, Evidence(phases=LI)).values()) == {"there is no number"}
+    with pytest.raises(ScorecardError, match="low_k is below high_k"):
+        line(**{**MELTING, "low_k": 700.0}, target={"min": 0.15})
