@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
-from matscipy.neighbours import neighbour_list
 
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.flare import LegSettings
@@ -125,6 +124,8 @@ def _replay(
     atoms: Atoms, folder: Path, energies: Mapping[int, float], own_ev: float, cutoff_ang: float
 ) -> Iterator[int]:
     """Put each frame of LAMMPS into ``atoms`` and give its step."""
+    from matscipy.neighbours import neighbour_list
+
     for frame in read_frames(folder / DUMP):
         if frame.step not in energies:
             raise LammpsLegError(f"{LOG} has no energy of step {frame.step}: it is torn.")

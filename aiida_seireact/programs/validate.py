@@ -32,7 +32,7 @@ from aiida_seireact.programs._predictions import NO_NUMBER, Predictions, answer,
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs._runs_seen import read_run
 from aiida_seireact.programs.potentials import calculator_of
-from aiida_seireact.science.validation.lines import Answer, Asked, Evidence
+from aiida_seireact.science.validation.lines import Answer, Asked, Evidence, Labels
 from aiida_seireact.science.validation.targets import Measured
 
 STATIC, HELD_OUT = "static", "held_out"
@@ -111,10 +111,15 @@ def _predict(
     raised = [reason for reason in found.lost.values() if reason != NO_NUMBER]
     if raised and len(raised) == len(found.by_structure):
         raise ProgramFailed(f"The model gave no answer at all; the first reason: {raised[0]}")
-    answers = {
-        name: [Answer(cell.subject, cell.atoms, answer(calculator, cell.atoms)[0]) for cell in cells]
-        for name, cells in alone.items()
-    }
+    known: dict[bytes, Labels] = {}  # lines ask for the same dimers
+    answers: dict[str, list[Answer]] = {}
+    for name, cells in alone.items():
+        for cell in cells:
+            parts = (cell.atoms.numbers, cell.atoms.positions, cell.atoms.cell.array)
+            key = b"".join(part.tobytes() for part in parts)
+            if key not in known:
+                known[key] = answer(calculator, cell.atoms)[0]
+            answers.setdefault(name, []).append(Answer(cell.subject, cell.atoms, known[key]))
     return found, answers, time.perf_counter() - begin
 
 

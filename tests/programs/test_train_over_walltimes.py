@@ -188,6 +188,48 @@ def test_failures_are_told_apart(
     assert type(caught.value) is kind
 
 
+def prepared_run(trained: Trained, tmp_path: Path, *, last_epoch_is_nan: bool) -> Path:
+    """A folder with what nequip-train has left after three epochs."""
+    folder = tmp_path / "prepared"
+    shutil.copytree(trained.folder / "nequip", folder)
+    if last_epoch_is_nan:
+        rows = (folder / "csv" / "metrics.csv").read_text().splitlines()
+        place = rows[0].split(",").index("val0_epoch/weighted_sum")
+        last = max(number for number, row in enumerate(rows) if row.split(",")[place] not in ("", rows[0]))
+        cells = rows[last].split(",")
+        cells[place] = "nan"
+        rows[last] = ",".join(cells)
+        (folder / "csv" / "metrics.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_a_job_that_is_killed_has_kept_a_checkpoint_meanwhile(
+    trained: Trained, leg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_training, "CHECKPOINT_EVERY_S", 0.0)
+    left = prepared_run(trained, tmp_path, last_epoch_is_nan=False)
+    fake_nequip(monkeypatch, tmp_path, f"cp -r {left}/. .; sleep 2; echo 'ValueError: the node failed'; exit 1")
+    with pytest.raises(ProgramFailed, match="the node failed"):
+        leg("killed", settings={"max_epochs": 9})
+    kept = read_checkpoint_card(tmp_path / "killed" / "checkpoint.zip")
+    assert kept == read_checkpoint_card(trained.folder / "checkpoint.zip")
+
+
+def test_a_training_that_ran_away_leaves_its_best_package_and_no_checkpoint(
+    trained: Trained, leg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    left = prepared_run(trained, tmp_path, last_epoch_is_nan=True)
+    fake_nequip(
+        monkeypatch,
+        tmp_path,
+        f'if [ "$1" = build ]; then cp {trained.package} "$3"; else cp -r {left}/. .; fi',
+    )
+    with pytest.raises(Diverged, match="not a number from epoch 2 on"):
+        leg("away", settings={"max_epochs": 9})
+    assert (tmp_path / "away" / "model.nequip.zip").is_file()
+    assert not (tmp_path / "away" / "checkpoint.zip").exists()
+
+
 def test_a_torn_checkpoint_is_lost(trained: Trained, leg, tmp_path: Path) -> None:
     (tmp_path / "torn").mkdir()
     content = (trained.folder / "checkpoint.zip").read_bytes()

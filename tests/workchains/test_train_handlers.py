@@ -51,7 +51,7 @@ class Play:
         self.process.ctx.children = []
         self.count = itertools.count()
 
-    def job(self, exit_status: int = 0, *, done: bool = True, epoch: int | None = None) -> int:
+    def job(self, exit_status: int = 0, *, done: bool = True, epoch: int | None = None, rescued: str = "") -> int:
         """End a job; return the status with which the training ends, 0 if it goes on or is done."""
         node = orm.CalcJobNode(computer=self.computer, process_type="aiida.calculations:seireact.allegro")
         node.set_process_label("AllegroCalculation")
@@ -67,6 +67,8 @@ class Play:
                 "curve": orm.ArrayData(),
                 "potential": PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": f"model {number}"}),
             }
+        if rescued:
+            outputs["potential"] = PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": rescued})
         for name, output in outputs.items():
             output.base.links.add_incoming(node, LinkType.CREATE, name)
             output.store()
@@ -175,6 +177,13 @@ def test_or_from_the_best_package_so_far_without_a_checkpoint_of_the_old_rate(pl
     training.job(done=False, epoch=1)
     assert training.job(423) == 0
     assert training.epoch() is None
+
+
+def test_or_from_what_was_best_before_the_very_job_ran_away(play) -> None:
+    training = play()
+    assert training.job(421, rescued="best of epoch 7") == 0
+    assert training.next.parent.model_hash == "best of epoch 7"
+    assert training.settings["lr"] == 0.01
 
 
 def test_a_training_that_diverges_a_third_time_is_given_up(play) -> None:
