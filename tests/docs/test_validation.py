@@ -61,7 +61,10 @@ def test_its_overrides_are_taken() -> None:
     assert card.lines["sulphides"].test == "energies"
 
 
-def test_the_topic_tells_every_kind_of_line() -> None:
+def test_topic_and_reference_tell_every_kind_of_line() -> None:
     text = (DOCS / "topics" / "validation.md").read_text(encoding="utf-8")
+    reference = (DOCS / "reference" / "scorecard.md").read_text(encoding="utf-8")
     for kind in KINDS:
         assert f"`{kind.test}`" in text
+        assert f"## {kind.test}\n" in reference
+        assert f"{kind.__module__}.{kind.__name__}\n" in reference
