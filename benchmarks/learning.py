@@ -172,7 +172,7 @@ def told(values: NDArray[np.float64], digits: int = 3) -> str:
 @click.option("--per-round", default=4, show_default=True, help="Frames labelled in a round.")
 @click.option("--quick", is_flag=True, help="Small numbers, to see that it runs.")
 def main(seeds: int, common: int, rare: int, n_test: int, rounds: int, per_round: int, quick: bool) -> None:
-    """Compare; the last lines are `rare ratio = …` and `ratio = …`: force error by random over that by active choice."""
+    """Compare; the last lines are `rare ratio = …` and `ratio = …`: force error of random over active choice."""
     if quick:
         seeds, common, rare, n_test, rounds, per_round = 2, 10, 1, 2, 1, 2
     import torch

@@ -62,3 +62,17 @@ def test_the_benchmark_of_gaussian_processes_runs_the_same_steps_by_both() -> No
     assert len(re.findall(r"same after 4 steps: True", told)) == 2
     assert "52 atoms, 16 sparse environments, 2664 features" in told
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_learning_prints_its_numbers_whatever_they_say() -> None:
+    pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed", exc_type=ImportError)
+    pytest.importorskip("chgnet")
+    told = run("learning", "--quick")
+    assert "Li3P is 4.8 % of it" in told
+    assert all(
+        re.search(rf"^{arm}: \d\.\d frames of Li3P among 4, \d+ environments$", told, re.MULTILINE)
+        for arm in ("random", "active")
+    )
+    assert re.fullmatch(r"rare ratio = \d+\.\d\d", told.splitlines()[-2])
+    assert re.fullmatch(r"ratio = \d+\.\d\d", told.splitlines()[-1])

@@ -12,7 +12,7 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
-from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.potential import PACKAGE_KINDS, PotentialData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.label import LabelJob
 
@@ -91,7 +91,7 @@ class AseCalculation(ProgramCalculation):
             job["frames"] = files.FRAMES
         if "potential" in self.inputs:
             potential = self.inputs.potential
-            name = files.PACKAGE if potential.kind == "allegro-package" else files.COMPILED
+            name = files.PACKAGE if potential.kind in PACKAGE_KINDS else files.COMPILED
             links.local_copy.append((potential.uuid, potential.filename, name))
             calculator = LabelJob.model_validate({**job, "frames": files.FRAMES}).calculator.model_dump()
             job["calculator"] = {**calculator, "kwargs": {"model": name, "model_hash": potential.model_hash}}

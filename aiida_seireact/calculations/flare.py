@@ -54,6 +54,13 @@ class FlareCalculation(ProgramCalculation):
         spec.input("gp", valid_type=PotentialData, required=False, help="What the last leg knew; none: the first leg.")
         spec.input("state", valid_type=orm.ArrayData, required=False, help="Where the last leg ended.")
         spec.input(
+            "lmp",
+            valid_type=orm.InstalledCode,
+            required=False,
+            help="A LAMMPS with FLARE's plugin on the computer of `code`, for the engine `lammps`; unverified. It is "
+            "started within the job, on one rank; what its code says to do before goes into `prepend_text` of `code`.",
+        )
+        spec.input(
             "detour",
             valid_type=orm.Int,
             required=False,
@@ -104,6 +111,8 @@ class FlareCalculation(ProgramCalculation):
             state = self.inputs.state
             with (folder / files.LAST_STATE).open("wb") as stream:
                 np.savez(stream, **{name: state.get_array(name) for name in sorted(state.get_arraynames())})
+        if "lmp" in self.inputs:
+            job["lammps"] = str(self.inputs.lmp.filepath_executable)
         if "detour" in self.inputs:
             job["detour"] = self.inputs.detour.value
         if "reference_energies" in self.inputs:
@@ -139,12 +148,26 @@ def validate_seeds(labelled: FramesData, start: FramesData) -> str | None:
     return None
 
 
+def validate_engine(settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> str | None:
+    """Refuse settings of legs with the engine `lammps` without its code, and one on another computer."""
+    if settings.get("engine") == "lammps" and "lmp" not in inputs:
+        return "The engine `lammps` needs a LAMMPS with FLARE's plugin as `lmp`: give its code, or take `ase`."
+    if "lmp" in inputs and "code" in inputs and inputs["lmp"].computer.uuid != inputs["code"].computer.uuid:
+        return f"lmp is on {inputs['lmp'].computer.label}, code on {inputs['code'].computer.label}: take one computer."
+    return None
+
+
 def validate_leg(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse inputs that fit each alone but not together."""
     if ("gp" in inputs) != ("state" in inputs):
         return "gp and state of the last leg belong together: give both or none."
     if "gp" in inputs and inputs["gp"].kind != "sgp":
         return f"gp is an {inputs['gp'].kind}, not a sparse GP of FLARE: take the output `gp` of the last leg."
+    settings = inputs["parameters"].get_dict() if "parameters" in inputs else {}
+    if message := validate_engine(settings, inputs):
+        return message
+    if "lmp" in inputs and settings.get("engine") != "lammps":
+        return "lmp is for the engine `lammps`, and parameters ask for another: leave it out, or set `engine`."
     labels = inputs.get("labels", {})
     if not labels:
         return "A GP starts from labels: give labelled frames as `labels.round_000`."

@@ -14,7 +14,7 @@ from aiida.cmdline.utils.daemon import validate_daemon_env
 from aiida.common.exceptions import NotExistent
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import get_config, get_manager
-from aiida.orm import Computer, InstalledCode, load_computer
+from aiida.orm import Computer, InstalledCode, QueryBuilder, load_computer
 
 from aiida_seireact.cli.daemon_parts import daemon_processes
 from aiida_seireact.cli.installation import prepend_text
@@ -22,12 +22,15 @@ from aiida_seireact.cli.machine import Environment, Shell, probe, scratch_folder
 from aiida_seireact.cli.programs import PROGRAMS, ProgramCard
 from aiida_seireact.cli.toys import TOYS
 from aiida_seireact.cli.watchdog import signs_of_trouble
+from aiida_seireact.formats.lammps_leg import LammpsLegError, require_styles
 from aiida_seireact.workchains.codes import find_code
 
 State = Literal["ok", "care", "broken"]
 # A compilation takes a minute of a free core.
 TOY_SECONDS = 600
 TIMED_OUT = 124
+# What the label of a code begins with that is a LAMMPS with FLARE's plugin, for legs with `engine: lammps`.
+FLARE_LAMMPS = "lmp-flare"
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,28 @@ def _examine_all(computer: Computer, shell: Shell, folder: str, *, quick: bool, 
         )
     findings.append(compiler)
     say(compiler)
+    for finding in _examine_lammps_of_flare(computer, shell):
+        findings.append(finding)
+        say(finding)
+    return findings
+
+
+def _examine_lammps_of_flare(computer: Computer, shell: Shell) -> list[Finding]:
+    """Ask each LAMMPS that is to run legs of learning, by the name of its code, for FLARE's styles."""
+    query = QueryBuilder().append(Computer, filters={"uuid": computer.uuid}, tag="computer")
+    query.append(InstalledCode, with_computer="computer", filters={"label": {"like": f"{FLARE_LAMMPS}%"}})
+    findings = []
+    for code in query.all(flat=True):
+        answer = shell(f"{code.prepend_text}\n{shlex.quote(str(code.filepath_executable))} -h")
+        if answer.status:
+            findings.append(Finding(code.label, "broken", detail=answer.last_words))
+            continue
+        try:
+            require_styles(answer.output, str(code.filepath_executable))
+        except LammpsLegError as error:
+            findings.append(Finding(code.label, "broken", detail=str(error)))
+        else:
+            findings.append(Finding(code.label, "ok", detail="has pair_style flare and compute flare/std/atom"))
     return findings
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import ProcessNode
 
+    from aiida_seireact.cli.conditions import ConditionNow
     from aiida_seireact.data.frames import FramesData
 
 GIVEN = click.Path(exists=True, dir_okay=False, path_type=Path)
 # A leg pauses so far before its walltime: it has to write its process and its state.
 SHARE_OF_WALLTIME = 0.85
+# Conditions told one by one in a line of progress.
+FEW = 4
 
 
 @click.command("explore", context_settings={"help_option_names": ["-h", "--help"]})
@@ -121,9 +126,21 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 def _conditions(node: ProcessNode) -> str:
     from aiida_seireact.cli.progress import progress_of
+
+    progress = progress_of(node)
+    return so_far(progress.conditions, progress.n_labels)
+
+
+def so_far(conditions: Sequence[ConditionNow], n_labels: int) -> str:
+    """Return how far the conditions are in a line: each by itself, or, of many, how many are in which state."""
     from aiida_seireact.cli.status import condition_text
 
-    return "; ".join(map(condition_text, progress_of(node).conditions))
+    if len(conditions) <= FEW:
+        return "; ".join(map(condition_text, conditions))
+    states = Counter(condition.state for condition in conditions)
+    told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    n_calls, n_legs = (sum(getattr(condition, name) for condition in conditions) for name in ("n_calls", "n_legs"))
+    return f"{len(conditions)} conditions begun: {told}; {n_legs} legs, {n_calls} calls, {n_labels} frames labelled"
 
 
 def cell_of(given: str) -> tuple[str, FramesData]:

@@ -38,6 +38,12 @@ OTHER_LABELS = {
     "join_failures": "label",
     "batch": "label",
     "compile": "compile",
+    "seeds": "seeds",
+    "cell": "cells",
+    "campaign": "campaigns",
+    "ladder": "campaigns",
+    "leg": "legs",
+    "note": "legs",
 }
 TOP_PROCESS = "ReactWorkChain"
 LABELLING = "aiida.calculations:seireact.ase"

@@ -22,6 +22,7 @@ COMMANDS = {
     ),
     "sample": ("sample:sample", "Draw a first training set from a plan, and tell what it covers and what it lacks."),
     "explore": ("explore:explore", "Learn on the fly under many conditions, and tell how well each has learned."),
+    "train": ("train:train", "Train a network, or a committee, on a dataset, over as many jobs as it takes."),
     "validate": ("validate:validate", "Hold a model against a scorecard: may it be used for production?"),
     "models": ("models:models", "List the models of the profile: lineage, errors and verdict."),
     "compare": ("models:compare", "Show two models side by side: errors, speed, and the numbers of their verdicts."),

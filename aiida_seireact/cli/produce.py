@@ -10,6 +10,7 @@ import click
 
 from aiida_seireact.cli._profile import load, load_node, load_process, profile_option
 from aiida_seireact.cli._submission import checked, follow, list_protocols, scheduler_options, submit, tell_trouble
+from aiida_seireact.cli.verdicts import give_verdict, judged
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -258,26 +259,6 @@ def model_of(name: str) -> PotentialData:
     return node
 
 
-def give_verdict(builder: ProcessBuilder, name: str | None, *, unjudged: bool, accept_rejected: bool) -> None:
-    """Give the run the verdict on its model: the one named, else the newest on it in the profile.
-
-    :raises click.ClickException: what is named is no verdict.
-    """
-    from aiida import orm
-
-    from aiida_seireact.cli.verdicts import verdict_on
-
-    node = verdict_on(builder.potential) if name is None else load_node(name)
-    if node is None:
-        builder.unjudged = builder.unjudged or unjudged
-        return
-    if not isinstance(node, orm.Dict):
-        raise click.ClickException(f"Node {node.pk} is a {type(node).__name__}; a verdict is a Dict.")
-    builder.verdict, builder.unjudged = node, False
-    if accept_rejected:
-        builder.accept_rejected = orm.Bool(True)
-
-
 def give_devices(builder: ProcessBuilder, devices: dict[str, Any]) -> None:
     """Tell a LAMMPS of its own what it computes on.
 
@@ -315,17 +296,7 @@ def tell_plan(builder: ProcessBuilder) -> None:
     jobs = "one job" if segments == 1 else f"{segments:,} jobs or more"
     frames = left // md.dump_every
     click.echo(f"{jobs}, {start}; {frames:,} frames; a kill costs {kill_cost(settings)}")
-    click.echo(_judged(builder))
-
-
-def _judged(builder: ProcessBuilder) -> str:
-    """Return what is known of the model, in words."""
-    verdict = builder.get("verdict")
-    if verdict is None:
-        return "nobody has judged this model (`aiida-seireact validate`): the run is a look at it"
-    content = verdict.get_dict()
-    failed = [line["message"] for line in content["lines"] if not line["passed"]]
-    return f"the scorecard {content['scorecard']} says {content['decision']}: {' '.join(failed) or 'no line failed'}"
+    click.echo(judged(builder))
 
 
 def kill_cost(settings: Any) -> str:

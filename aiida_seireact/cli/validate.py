@@ -41,8 +41,8 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--protocol", metavar="NAME", help="fast, balanced, …; --list-protocols shows them.")
 @click.option("--list-protocols", is_flag=True, is_eager=True, expose_value=False, callback=_list,
               help="List the protocols and leave.")  # fmt: skip
-@click.option("--level", metavar="NAME", help="Level of theory of the labels, a protocol of `seireact.label`: that of "
-              "the dataset.")  # fmt: skip
+@click.option("--level", metavar="NAME", help="Level of theory of the labels, a protocol of `seireact.label`; default: "
+              "what labelled the dataset.")  # fmt: skip
 @click.option("--without", multiple=True, metavar="LINE", help="Leave out a line of the scorecard.")
 @click.option("--overrides", type=GIVEN, metavar="FILE.yaml", help="Other values than those of the protocol, nested as "
               "in it: `scorecard: {lines: {forces: {target: {max: 0.3}}}}`.")  # fmt: skip

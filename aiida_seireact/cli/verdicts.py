@@ -1,12 +1,16 @@
-"""Verdicts on a model that the profile holds."""
+"""Verdicts on a model that the profile holds, and runs that ask for one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
+from aiida_seireact.cli._profile import load_node
 from aiida_seireact.formats.verdict import SCHEMA
 
 if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
     from aiida.orm import Dict
 
     from aiida_seireact.data.potential import PotentialData
@@ -34,3 +38,31 @@ def verdict_on(potential: PotentialData) -> Dict | None:
     query.order_by({"verdict": {"ctime": "desc"}})
     found: Dict | None = query.first(flat=True)
     return found
+
+
+def give_verdict(builder: ProcessBuilder, name: str | None, *, unjudged: bool, accept_rejected: bool) -> None:
+    """Give the run the verdict on its model: the one named, else the newest on it in the profile.
+
+    :raises click.ClickException: what is named is no verdict.
+    """
+    from aiida import orm
+
+    node = verdict_on(builder.potential) if name is None else load_node(name)
+    if node is None:
+        builder.unjudged = builder.unjudged or unjudged
+        return
+    if not isinstance(node, orm.Dict):
+        raise click.ClickException(f"Node {node.pk} is a {type(node).__name__}; a verdict is a Dict.")
+    builder.verdict, builder.unjudged = node, False
+    if accept_rejected:
+        builder.accept_rejected = orm.Bool(True)
+
+
+def judged(builder: ProcessBuilder) -> str:
+    """Return what is known of the model, in words."""
+    verdict = builder.get("verdict")
+    if verdict is None:
+        return "nobody has judged this model (`aiida-seireact validate`): the run is a look at it"
+    content = verdict.get_dict()
+    failed = [line["message"] for line in content["lines"] if not line["passed"]]
+    return f"the scorecard {content['scorecard']} says {content['decision']}: {' '.join(failed) or 'no line failed'}"

@@ -15,6 +15,7 @@ from aiida_seireact.data.checkpoint import CheckpointData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.checkpoint import CheckpointError
+from aiida_seireact.formats.model import ModelFileError, read_package_card
 from aiida_seireact.parsers.base import ProgramParser
 
 
@@ -61,9 +62,17 @@ class AllegroParser(ProgramParser):
         return None
 
     def rescue(self, folder: Path) -> None:
-        """Attach the checkpoint of a job that was killed; a torn one is worth nothing."""
+        """Attach the checkpoint of a job that was killed, or the best package of one that diverged; whole ones only."""
         with suppress(CheckpointError):
             self.out("checkpoint", CheckpointData.of_file(folder / files.CHECKPOINT))
+        with suppress(ModelFileError):
+            package = read_package_card(folder / files.PACKAGE)
+            card = {
+                **{"kind": package.kind, "species": package.species, "cutoff_ang": package.r_max_ang},
+                **{"model_hash": package.model_hash, "versions": package.versions, "metrics": {}},
+                "dataset_hash": self.node.inputs.dataset.content_hash,
+            }
+            self.out("potential", PotentialData(folder / files.PACKAGE, card=card))
 
 
 def arrays(columns: dict[str, list[float | None]]) -> orm.ArrayData:

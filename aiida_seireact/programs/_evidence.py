@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.validate import AskedCell, ValidateJob, cells_by_line
 from aiida_seireact.programs._predictions import Predictions
+from aiida_seireact.science.metrics import errors_by_type
 from aiida_seireact.science.validation.lines import HeldOut, Labels, Pair
 
 
@@ -115,3 +117,13 @@ def compared(frames: Frames, found: Predictions) -> HeldOut:
         reference={name: column for name, column in reference.items() if column is not None},
         predicted=found.columns(frames),
     )
+
+
+def error_table(held_out: HeldOut) -> dict[str, dict[str, float | None]]:
+    """Return the errors on held-out frames by config type, and over all of them; null where there is no number."""
+    n_frames = len(held_out.config_type)
+    reference = {"stress": np.full((n_frames, 6), np.nan), **held_out.reference}
+    table = errors_by_type(held_out.config_type, held_out.offsets, held_out.predicted, reference)
+    return {
+        name: {key: value if np.isfinite(value) else None for key, value in row.items()} for name, row in table.items()
+    }

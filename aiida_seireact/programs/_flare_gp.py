@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
+from aiida_seireact.formats import lammps_leg
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage, ProgramFailed
 from aiida_seireact.formats.jobs.flare import GpSettings
 from aiida_seireact.science.sparse_gp import SparseGP, SparseGPError, species_channels
@@ -201,6 +203,15 @@ class FlareGP:
             )
         self._gp.set_hyperparameters(found.x)
         return -float(found.fun)
+
+    def write_lammps(self, folder: Path) -> None:
+        """Write what `pair_style flare` and `compute flare/std/atom` read, by FLARE's own writers.
+
+        Of four species with the descriptor of the paper that is 340 MB of text.
+        """
+        self._gp.write_mapping_coefficients(str(folder / lammps_leg.PAIR), "seireact", 0)
+        self._gp.write_L_inverse(str(folder / lammps_leg.INVERSE), "seireact")
+        self._gp.write_sparse_descriptors(str(folder / lammps_leg.DESCRIPTORS), "seireact")
 
     def export(self, settings_hash: str) -> SparseGP:
         """Return the numbers of the process, to predict with or to rebuild it from.

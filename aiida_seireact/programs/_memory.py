@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ase import Atoms
-from matscipy.neighbours import neighbour_list
 
 from aiida_seireact.formats.jobs.base import TooLittleMemory
 from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.science.gp_memory import learning_memory
 
-# Limit and use of a control group: version 2, version 1.
-CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
 MEMINFO = Path("/proc/meminfo")
+OWN_STATUS = Path("/proc/self/status")
+OWN_GROUPS = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
 GB = 1e9
 
 
@@ -30,6 +26,8 @@ def require_memory(settings: LegSettings, images: Sequence[Atoms], n_species: in
     :param n_new: how many of the frames, the last ones, are new.
     :raises TooLittleMemory: with what is needed, what there is, and what would fit.
     """
+    from matscipy.neighbours import neighbour_list
+
     limit = settings.memory_gb * GB if settings.memory_gb is not None else available_bytes()
     pairs = [
         len(
@@ -63,18 +61,51 @@ def require_memory(settings: LegSettings, images: Sequence[Atoms], n_species: in
 
 
 def available_bytes() -> float:
-    """Return how much memory this process may still take: of the machine, or of its control group.
+    """Return how much memory this process may take in all: what it has, and what machine and control groups have left.
 
-    Infinite where neither tells.
+    Infinite where nothing tells.
     """
     found = [float("inf")]
     if MEMINFO.is_file():
         for line in MEMINFO.read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 found.append(1024.0 * int(line.split()[1]))
-    for limit, usage in ((Path(first), Path(second)) for first, second in CGROUPS):
-        if os.access(limit, os.R_OK) and os.access(usage, os.R_OK):
-            most = limit.read_text(encoding="utf-8").strip()
-            if most.isdecimal():  # else `max`: no limit
-                found.append(float(int(most) - int(usage.read_text(encoding="utf-8"))))
-    return min(found)
+    for folder in _groups():
+        found += _left(folder, "memory.max", "memory.current", "file")
+        found += _left(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
+    return _own_bytes() + min(found)
+
+
+def _own_bytes() -> int:
+    """Return what this process holds already; 0 where nothing tells."""
+    if not OWN_STATUS.is_file():
+        return 0
+    lines = OWN_STATUS.read_text(encoding="utf-8").splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def _groups() -> list[Path]:
+    """Return the folders of the control groups this process is in, each with those around it; version 2 and 1.
+
+    In a container the path is often that of the host, and only the outermost folder is there.
+    """
+    folders = []
+    lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines() if OWN_GROUPS.is_file() else []
+    for number, controllers, path in (line.split(":", 2) for line in lines):
+        if number == "0" or "memory" in controllers.split(","):
+            root = GROUPS if number == "0" else GROUPS / "memory"
+            inner = root / path.lstrip("/")
+            folders += [inner, *(outer for outer in inner.parents if outer == root or root in outer.parents)]
+    return folders
+
+
+def _left(folder: Path, limit: str, usage: str, cache: str) -> list[float]:
+    """Return what a control group has left, not counting files that are only cached; nothing if it has no limit."""
+    try:
+        most = (folder / limit).read_text(encoding="utf-8").strip()
+        used = int((folder / usage).read_text(encoding="utf-8"))
+        rows = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
+    except OSError:
+        return []
+    # Without a limit it says `max`, or in version 1 a number beyond all memory.
+    return [float(int(most) - used + int(rows.get(cache, 0)))] if most.isdecimal() else []

@@ -14,6 +14,9 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.science.validation.lines import Labels
 
+NO_NUMBER = "energy, forces or stress are no numbers"
+"""Why a structure is lost whose answer is NaN: that is the model's fault; an exception may be the machine's."""
+
 
 @dataclass
 class Predictions:
@@ -78,7 +81,7 @@ def answer(calculator: BaseCalculator, atoms: Atoms) -> tuple[Labels, str]:
         return _no_labels(len(atoms)), f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     values = (labels.energy, labels.forces, 0.0 if labels.stress is None else labels.stress)
     if not all(np.isfinite(value).all() for value in values):
-        return labels, "energy, forces or stress are no numbers"
+        return labels, NO_NUMBER
     return labels, ""
 
 

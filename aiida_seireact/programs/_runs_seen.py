@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot
 from aiida_seireact.formats.frame_stream import FrameStream
@@ -25,6 +26,14 @@ def read_run(name: str, files: RunFiles, folder: Path) -> Run:
     :raises InvalidInput: atoms that change on the way, or too many frames for memory.
     :raises DumpError, FramesError: unreadable files.
     """
+    thermo = {}
+    if files.thermo is not None:
+        with np.load(folder / files.thermo, allow_pickle=False) as table:
+            # LAMMPS heads its tables with other words than its input takes, which are ours.
+            columns = {INPUT_WORDS.get(column, column.lower()): table[column] for column in table.files}
+            thermo = {column: np.asarray(values, dtype=float) for column, values in columns.items()}
+    if not files.files:
+        return _without_frames(name, files, thermo)
     stream = FrameStream(
         [folder / file for file in files.files],
         skip_first=files.skip_first,
@@ -41,12 +50,6 @@ def read_run(name: str, files: RunFiles, folder: Path) -> Run:
                 f"read every {-(-len(stream) * len(frame.numbers) // MAX_ROWS)}th by `stride`."
             )
         frames.append(frame)
-    thermo = {}
-    if files.thermo is not None:
-        with np.load(folder / files.thermo, allow_pickle=False) as table:
-            # LAMMPS heads its tables with other words than its input takes, which are ours.
-            columns = {INPUT_WORDS.get(column, column.lower()): table[column] for column in table.files}
-            thermo = {column: np.asarray(values, dtype=float) for column, values in columns.items()}
     images = []
     for frame in frames:
         atoms = Atoms(frame.numbers, positions=frame.positions - frame.origin, cell=frame.cell, pbc=frame.pbc)
@@ -68,4 +71,23 @@ def read_run(name: str, files: RunFiles, folder: Path) -> Run:
         stopped_by=files.stopped_by,
         # Of the atoms inside the cell, as `seireact-select` names the frames it takes of the same run.
         frame_ids=tuple(Frames.from_atoms(images).frame_ids),
+    )
+
+
+def _without_frames(name: str, files: RunFiles, thermo: dict[str, NDArray[np.float64]]) -> Run:
+    return Run(
+        name=name,
+        by=files.by,
+        numbers=np.zeros(0, dtype=np.int64),
+        positions=np.zeros((0, 0, 3)),
+        cells=np.zeros((0, 3, 3)),
+        pbc=np.ones(3, dtype=bool),
+        steps=np.zeros(0, dtype=np.int64),
+        timestep_fs=files.timestep_fs,
+        temperature_k=files.temperature_k,
+        pressure_gpa=files.pressure_gpa,
+        unwrapped=False,
+        thermo=thermo,
+        stopped_by=files.stopped_by,
+        frame_ids=(),
     )

@@ -189,8 +189,12 @@ class Training:
             raise ProgramFailed(f"nequip-train left no best.ckpt although it ran; its log is {self._log.name}.")
 
     def _diverged(self, epoch: int) -> Diverged:
-        # What was kept meanwhile leads into the same hole.
+        # What was kept meanwhile leads into the same hole; the best weights, with smaller steps, need not.
         (self._folder / files.CHECKPOINT).unlink(missing_ok=True)
+        if np.isfinite(self.curve["val_total"]).any() and self._best().is_file():
+            self._progress("packaging what was best before it ran away")
+            with suppress(ProgramFailed):
+                self.package()
         return Diverged(
             f"The training diverged: its loss is not a number from epoch {epoch} on. Lower `lr` (now "
             f"{self._job.settings.lr}) or look for frames with huge forces."

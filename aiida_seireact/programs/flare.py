@@ -19,8 +19,10 @@ from aiida_seireact.formats.leg_state import NOTHING_ASKED, LegState, state_of
 from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.programs._canary import measure, save_arrays
 from aiida_seireact.programs._leg_input import Known, read_input
+from aiida_seireact.programs._leg_lammps import check_lammps, check_start, run_lammps_leg
 from aiida_seireact.programs._leg_learn import DYNAMICS, Learned, count_learnings, generator, learn
-from aiida_seireact.programs._leg_md import CellState, LegRun, Snapshot, displaced, run_leg
+from aiida_seireact.programs._leg_md import displaced, run_leg
+from aiida_seireact.programs._leg_watch import CellState, LegRun, Snapshot
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.science.sparse_gp import SparseGP, SparseGPCalculator
 from aiida_seireact.science.thresholds import judge_threshold
@@ -51,6 +53,9 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """
     _prepare(job.threads)
     known = read_input(job, folder)
+    if job.lammps is not None:
+        check_start(job.settings, known.start)
+        check_lammps(job.lammps)
     for name in (files.ASKED, files.VISITED):
         (folder / name).unlink(missing_ok=True)
 
@@ -64,7 +69,7 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
     state = known.state
     rng = _dynamics(job, known)
     learned_step = state.learned_step if state and not learned.frame_ids else _first_step(known)
-    atoms, ended = _md(job, known, gp, rng, learned, learned_step, progress)
+    atoms, ended = _md(job, folder, known, gp, rng, learned, learned_step, progress)
 
     number = state.leg + 1 if state else 1
     learnings = count_learnings(known, learned)
@@ -194,6 +199,7 @@ def _unsure_at_once(known: Known, ended: LegRun, learned_step: int) -> int:
 
 def _md(
     job: FlareJob,
+    folder: Path,
     known: Known,
     gp: SparseGP,
     rng: np.random.Generator,
@@ -211,20 +217,23 @@ def _md(
         atoms.set_momenta(state.momenta)
         cell = CellState(state.cell_momentum, state.cell_force)
     begin = time.perf_counter()
-    ended = run_leg(
-        atoms,
-        SparseGPCalculator(gp),
-        job.settings,
-        rng,
-        reference_volume_ang3=known.start.get_volume(),
-        first_step=_first_step(known),
-        learned_step=learned_step,
-        resumed=state is not None,
-        cell=cell,
-        same_forces=state is not None and state.gp_hash == gp.content_hash,
-        just_learned=state is not None and bool(learned.frame_ids),
-        progress=progress,
-    )
+    where: dict[str, Any] = {
+        "reference_volume_ang3": known.start.get_volume(),
+        "first_step": _first_step(known),
+        "learned_step": learned_step,
+        "resumed": state is not None,
+        "just_learned": state is not None and bool(learned.frame_ids),
+        "progress": progress,
+    }
+    if job.lammps is not None:
+        from aiida_seireact.programs._flare_gp import FlareGP
+
+        FlareGP.rebuild(gp, job.settings.gp, known.images).write_lammps(folder)
+        energies_ev = dict(zip(gp.species, gp.energies_ev.tolist(), strict=True))
+        ended = run_lammps_leg(atoms, energies_ev, job.settings, rng, job.lammps, folder, **where)
+    else:
+        same_forces = state is not None and state.gp_hash == gp.content_hash
+        ended = run_leg(atoms, SparseGPCalculator(gp), job.settings, rng, cell=cell, same_forces=same_forces, **where)
     progress(f"{ended.step - ended.first_step} MD steps in {time.perf_counter() - begin:.1f} s")
     return atoms, ended
 

@@ -23,11 +23,12 @@ from aiida_seireact.programs._evidence import (
     asked_cells,
     asked_runs,
     compared,
+    error_table,
     pairs_of,
     phases_of,
     require_labels,
 )
-from aiida_seireact.programs._predictions import Predictions, answer, predict
+from aiida_seireact.programs._predictions import NO_NUMBER, Predictions, answer, predict
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs._runs_seen import read_run
 from aiida_seireact.programs.potentials import calculator_of
@@ -64,13 +65,14 @@ def run(job: ValidateJob, folder: Path, progress: Progress) -> dict[str, Any]:
         raise InvalidInput(str(error)) from error
     shards = {part: frames for part, frames in ((HELD_OUT, held_out), (STATIC, labelled)) if frames is not None}
     found, answers, seconds = _predict(job, folder, list(shards.values()), alone, progress)
+    compared_frames = None if held_out is None else compared(held_out, found)
     measured = {}
     for name, line in job.scorecard.lines.items():
         evidence = Evidence(
             phases=phases,
             static=[replace(pair, predicted=found.by_structure[name]) for pair, name in pairs.get(name, [])],
             runs={run_name: runs[run_name] for run_name in names.get(name, [])},
-            held_out=None if held_out is None else compared(held_out, found),
+            held_out=compared_frames,
             alone=answers.get(name, []),
         )
         measured[name] = line.measure(evidence)
@@ -81,6 +83,7 @@ def run(job: ValidateJob, folder: Path, progress: Progress) -> dict[str, Any]:
         "scorecard": job.scorecard.name,
         "scorecard_hash": job.scorecard.content_hash,
         "scores": scores_to_dict(measured),
+        "errors": None if compared_frames is None else error_table(compared_frames),
         "settings_hash": next((frames.settings_hash for frames in shards.values()), ""),
         "n_held_out": 0 if held_out is None else len(held_out),
         "n_static": 0 if labelled is None else len(labelled),
@@ -105,8 +108,9 @@ def _predict(
     _limit_threads(job.num_threads)
     begin = time.perf_counter()
     found = predict(calculator, shards, progress)
-    if found.lost and len(found.lost) == len(found.by_structure):
-        raise ProgramFailed(f"The model gave no answer at all; the first reason: {next(iter(found.lost.values()))}")
+    raised = [reason for reason in found.lost.values() if reason != NO_NUMBER]
+    if raised and len(raised) == len(found.by_structure):
+        raise ProgramFailed(f"The model gave no answer at all; the first reason: {raised[0]}")
     known: dict[bytes, Labels] = {}  # lines ask for the same dimers
     answers: dict[str, list[Answer]] = {}
     for name, cells in alone.items():

@@ -116,6 +116,8 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             last = {"gp": outputs.gp, "state": outputs.state}
         if "reference_energies" in self.inputs:
             last["reference_energies"] = self.inputs.reference_energies
+        if self.inputs.parameters.get_dict().get("engine") == "lammps":
+            last["lmp"] = self.inputs.lmp
         if self.ctx.detour is not None:
             last["detour"] = orm.load_node(self.ctx.detour)
         number = len(self.ctx.legs) + 1
@@ -217,6 +219,9 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         if self.ctx.going and lacks_label(orm.load_node(self.ctx.course)["legs"][-1], lost):
             return self.take_another_way()
         self.ctx.detour = None
+        if not self.ctx.going and not any("frames" in label.outputs for label in self.ctx.labels):
+            # Nothing that it asked for could be labelled: that is no good end, whatever MD says.
+            return self.failed(f"label of leg {number}", label)
         if "frames" in label.outputs:
             self.ctx.learned.append(len(self.ctx.labels) - 1)
         return None
@@ -248,7 +253,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         """Pool the frames, and tell how it went."""
         shards = {
             f"label_{number:03d}": label.outputs.frames
-            for number, label in self.labelled().items()
+            for number, label in zip(self.ctx.asked_by, self.ctx.labels, strict=True)
             if "frames" in label.outputs
         }
         if shards:
@@ -256,10 +261,6 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         self.out("gp", self.ctx.legs[-1].outputs.gp)
         campaign = self.tell()
         self.report(f"{campaign['ended_by']}; {campaign['n_labels']} new labels in {campaign['n_legs']} legs")
-
-    def labelled(self) -> dict[int, orm.WorkChainNode]:
-        """Return the label processes by the number of the leg that asked."""
-        return dict(zip(self.ctx.asked_by, self.ctx.labels, strict=True))
 
     def tell(self, **failure: orm.Data) -> orm.Dict:
         """Attach how the campaign went: its numbers, arrays, and the frames without a label.

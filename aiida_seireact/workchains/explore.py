@@ -76,7 +76,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         spec.input("engine", valid_type=orm.Str, validator=validate_engine, help="Labelling engine.")
         spec.input("label", valid_type=orm.Dict, help="Settings of the labels: those of `labelled`.")
         spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
-        spec.expose_inputs(CampaignWorkChain, include=("reference_energies",))
+        spec.expose_inputs(CampaignWorkChain, include=("reference_energies", "lmp"))
         spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_exploration
         spec.output(
@@ -138,7 +138,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
                 prepare_campaign,
                 self.inputs.labelled,
                 condition,
-                metadata={"call_link_label": f"prepare_{name}"},
+                metadata={"call_link_label": f"seeds_{name}"},
             )
             if refusal:
                 return self.exit_codes.ERROR_STAGE_REFUSED.format(stage=f"seeds of {name}", message=refusal)
@@ -178,7 +178,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         cell: FramesData = self.inputs.systems[condition["system"]]
         if not ConditionSettings.model_validate(condition.get_dict()).strain:
             return cell
-        strained: FramesData = strain_cell(cell, condition, metadata={"call_link_label": f"strain_{name}"})
+        strained: FramesData = strain_cell(cell, condition, metadata={"call_link_label": f"cell_{name}"})
         return strained
 
     def campaigns(self) -> dict[str, orm.WorkChainNode]:

@@ -74,6 +74,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             "changes",
             valid_type=orm.Dict,
             dynamic=True,
+            required=False,
             help="What handlers changed of the settings, and why; in order.",
         )
         spec.output("reference_energies", valid_type=orm.Dict, help="Energies of the atoms, and their source.")
@@ -165,7 +166,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
         # A checkpoint, also an older one, would bring its own learning rate back.
         self.ctx.bad_checkpoints += [one.uuid for one in self._checkpoints()]
         self.ctx.inputs.pop("checkpoint", None)
-        trained = [job for job in self.ctx.children if job.is_finished_ok]
+        trained = [job for job in self.ctx.children if "potential" in job.outputs]
         if trained:
             self.ctx.inputs.parent = trained[-1].outputs.potential
         start = f"from the best epoch of <{trained[-1].pk}>" if trained else "anew"

@@ -17,12 +17,12 @@ from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import REJECTED
 from aiida_seireact.workchains.aimd import AimdWorkChain, md_engine
 from aiida_seireact.workchains.base import attempt
-from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.evaluate import EvaluateWorkChain
-from aiida_seireact.workchains.label import LabelWorkChain, find_code_of, validate_batch_size, validate_engine
+from aiida_seireact.workchains.label import LabelWorkChain, validate_batch_size, validate_engine
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 from aiida_seireact.workchains.stages import Child, StagedWorkChain
+from aiida_seireact.workchains.validate_builder import LABELLER, fill
 from aiida_seireact.workchains.validate_checks import in_library, validate_lines, validate_scorecard
 
 LABEL, RUN, REFERENCE = "label", "run_", "labeller_"
@@ -137,25 +137,23 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
     ) -> ProcessBuilder:
         """Return a builder: ``fast`` asks what a model of a few minutes can answer, ``paper`` what the paper asks.
 
+        The labeller is that of the dataset, if it has labelled in this profile, else that of the protocol's level.
+
         :param runs: of this model, looked at in place of new ones.
-        :param overrides: of any value; a line that is null under ``scorecard.lines`` is left out.
+        :param overrides: of any value, ``level``, ``engine`` and ``label`` among them; a line that is null under
+            ``scorecard.lines`` is left out.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
-        builder = cls.get_builder()
-        given = {"potential": potential, "compiled": compiled, "dataset": dataset, "phases": phases}
-        for name, node in given.items():
-            if node is not None:
-                setattr(builder, name, node)
-        builder.runs = dict(runs or {})
-        builder.codes = dict(codes or _codes(inputs["engine"], with_lmp=compiled is not None))
-        builder.scorecard = orm.Dict(inputs["scorecard"])
-        builder.engine = orm.Str(inputs["engine"])
-        builder.label = orm.Dict(inputs["label"])
-        builder.batch_size = orm.Int(inputs["batch_size"])
-        builder.md = orm.Dict(inputs["md"])
-        builder.evaluate = orm.Dict(inputs["evaluate"])
-        builder.options = dict(options or {})
-        return builder
+        nodes = {"potential": potential, "compiled": compiled, "dataset": dataset, "phases": phases}
+        return fill(
+            cls.get_builder(),
+            inputs,
+            nodes,
+            runs=runs or {},
+            codes=codes or {},
+            options=options or {},
+            own_level=bool({"level", *LABELLER} & set(overrides or {})),
+        )
 
     @classmethod
     def get_protocol_inputs(
@@ -166,7 +164,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         :raises ValueError: no such protocol; an override of a key that does not exist at the top.
         """
         changes = dict(overrides or {})
-        own: dict[str, Any] = {name: changes.pop(name) for name in ("engine", "label", "batch_size") if name in changes}
+        own: dict[str, Any] = {name: changes.pop(name) for name in LABELLER if name in changes}
         inputs = super().get_protocol_inputs(protocol, changes)
         labels = LabelWorkChain.get_protocol_inputs(inputs.pop("level"))
         level: dict[str, Any] = {
@@ -288,8 +286,3 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
 def run_label(name: str, run: Mapping[str, Any]) -> str:
     """Return the call link of the process that makes a run."""
     return f"{REFERENCE if run['by'] == 'labeller' else RUN}{name}"
-
-
-def _codes(engine: str, *, with_lmp: bool) -> dict[str, orm.AbstractCode]:
-    codes = {"validate": find_code("validate"), "label": find_code_of(engine)}
-    return {**codes, "lmp": find_code("lmp")} if with_lmp else codes

@@ -118,6 +118,25 @@ def test_labels_are_of_one_level_of_theory_and_of_the_species_of_the_cell(start,
     assert "A GP starts from labels" in validate_leg({"start": start, "labels": {}}, None)
 
 
+def test_an_engine_and_its_lammps_belong_together(start, labelled, aiida_localhost):
+    code, lmp = (
+        orm.InstalledCode(label=name, computer=aiida_localhost, filepath_executable=f"/bin/{name}").store()
+        for name in ("true", "false")
+    )
+    parameters = orm.Dict({**SETTINGS, "engine": "lammps", "label_every": 5})
+    inputs = {"code": code, "start": start, "labels": {"round_000": FramesData(labelled(2))}, "parameters": parameters}
+    assert "needs a LAMMPS with FLARE's plugin as `lmp`" in validate_leg(inputs, None)
+    assert "lmp is for the engine `lammps`" in validate_leg(
+        {**inputs, "parameters": orm.Dict(SETTINGS), "lmp": lmp}, None
+    )
+    assert validate_leg({**inputs, "lmp": lmp}, None) is None
+    with SandboxFolder() as folder:
+        job = written(
+            folder, aiida_localhost, **{key: inputs[key] for key in ("start", "labels", "parameters")}, lmp=lmp
+        )
+        assert read_job(f"{folder.abspath}/job.json", FlareJob).lammps == job["lammps"] == "/bin/false"
+
+
 def test_a_condition_starts_from_one_periodic_frame(start):
     assert validate_start(start, None) is None
     atoms = start.to_ase()

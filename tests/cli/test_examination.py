@@ -92,3 +92,21 @@ def test_the_doctor_finds_every_program_working(tmp_path):
     done = subprocess.run([command, "doctor"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything works." in done.stdout
+
+
+def test_a_lammps_for_legs_is_asked_for_the_styles_of_flare(aiida_profile_clean, monkeypatch, tmp_path):
+    computer = localhost()
+    computer.configure(use_login_shell=False)
+    monkeypatch.setattr(examination, "PROGRAMS", ())
+    for name, told in (("good", "echo flare flare/std/atom"), ("plain", "echo flare lj/cut"), ("none", None)):
+        if told is not None:
+            (tmp_path / name).write_text(f"#!/bin/sh\n{told}\n")
+            (tmp_path / name).chmod(0o755)
+        path = str(tmp_path / name)
+        orm.InstalledCode(label=f"lmp-flare-{name}", computer=computer, filepath_executable=path).store()
+    found = {finding.thing: finding for finding in examine_programs(computer.label, quick=True)}
+    assert found["lmp-flare-good"].state == "ok"
+    assert found["lmp-flare-plain"].state == "broken"
+    assert "it lacks flare/std/atom): run `lammps_plugins/install.sh`" in found["lmp-flare-plain"].detail
+    assert found["lmp-flare-none"].state == "broken"
+    assert "No such file" in found["lmp-flare-none"].detail

@@ -14,6 +14,8 @@ from ase.build import bulk
 from ase.io import write
 from click.testing import CliRunner, Result
 
+from aiida_seireact.cli.conditions import ConditionNow
+from aiida_seireact.cli.explore import so_far
 from aiida_seireact.cli.explore_plan import between, climbing, expect
 from aiida_seireact.cli.main import cli
 from aiida_seireact.data.frames import FramesData
@@ -81,7 +83,8 @@ def test_a_dry_run_tells_conditions_ladder_labels_and_hours(call):
 
 def test_conditions_are_picked_and_those_without_a_cell_left_out(call):
     told = call("--system", "Li=Li.cif", "--protocol", "paper", "--dry-run")
-    # The settings of VASP are no matter of the label program that stands in for it here.
+    assert told.exit_code == 1
+    assert "learns first from frames of type Li-expanded, but labelled are" in told.output
     assert "Left out: 30 conditions of Li6PS5Cl, interface, since no such cell is given." in told.output
     told = call(*ALLOY, "--condition", "warm", "--max-failed", 1, "--dry-run")
     assert "1 conditions, from" in told.output
@@ -138,6 +141,12 @@ def test_a_ladder_climbs_in_temperature_among_what_is_else_alike():
     assert after["Li_200K"] == {"after": "Li_100K"}
     assert after["Li_2000K"] == {"after": "Li_800K"}
     assert not {"Li_100K", "Li_5GPa", "Li_10percent"} & set(after)
+
+
+def test_progress_of_many_conditions_is_counted():
+    one = ConditionNow(name="Li_300", state="running", n_legs=2, step=40, steps=60, n_calls=1)
+    assert so_far([one], 7) == "Li_300: running, step 40 of 60 after 2 legs, 1 ended by a call for a label"
+    assert so_far([one] * 5, 7) == "5 conditions begun: 5 running; 10 legs, 5 calls, 7 frames labelled"
 
 
 # ------------------------------------------------------------------ for real

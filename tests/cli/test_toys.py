@@ -18,11 +18,13 @@ from aiida_seireact.formats.jobs.flare import FlareJob
 from aiida_seireact.formats.jobs.label import LabelJob
 from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.jobs.train import TrainJob
+from aiida_seireact.formats.jobs.validate import ValidateJob
 
 JOBS = {
     "label": LabelJob,
     "flare": FlareJob,
     "select": SelectJob,
+    "validate": ValidateJob,
     "curate": CurateJob,
     "train": TrainJob,
     "compile": CompileJob,
@@ -52,7 +54,7 @@ def test_job_files_fit_their_schema(name, tmp_path):
     read_job(tmp_path / "job.json", JOBS[name])
 
 
-@pytest.mark.parametrize("names", [("label",), ("flare", "select"), ("curate",), ("analyse",), ("build",)])
+@pytest.mark.parametrize("names", [("label",), ("flare", "select", "validate"), ("curate",), ("analyse",), ("build",)])
 def test_quick_toys_work(names, tmp_path):
     for name in names:
         folder = tmp_path / name

@@ -17,6 +17,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from click.testing import CliRunner
 
+from aiida_seireact.calculations.functions.trainings import committee_against_error
 from aiida_seireact.cli.main import cli
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.explore import CampaignSettings
@@ -94,8 +95,19 @@ def test_the_conditions_of_the_paper_are_counted() -> None:
     assert f"{len(ExploreWorkChain.get_protocol_inputs('paper')['conditions'])} conditions of arXiv" in TEXT
 
 
-def test_a_committee_is_judged_as_the_page_tells(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(COMMITTEE, str(PAGE), "exec"), {"np": np})
+def test_a_committee_is_judged_as_the_page_tells(aiida_profile: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    std = rng.uniform(0.01, 0.3, 500)
+    forces = std[:, None] * rng.normal(size=(2, 500, 3))
+    parts = {
+        name: orm.ArrayData(
+            {"frame_ids": np.array(["a"]), "n_atoms": np.array([500]), "forces_predicted": predicted,
+             "forces_reference": np.zeros((500, 3))}
+        )
+        for name, predicted in zip("ab", forces, strict=True)
+    }  # fmt: skip
+    node = committee_against_error(**parts)["calibration"]
+    exec(compile(COMMITTEE.replace("1300", str(node.pk)), str(PAGE), "exec"), {})
     assert "rank correlation 0." in capsys.readouterr().out
 
 

@@ -120,6 +120,19 @@ def test_a_killed_job_leaves_its_checkpoint_if_it_is_whole(finished_job, labelle
     assert ("checkpoint" in outputs) == found
 
 
+def test_what_was_best_before_a_training_ran_away_is_kept(finished_job, labelled, trained, tmp_path):
+    (tmp_path / files.PACKAGE).write_bytes(trained.package.read_bytes())
+    dataset = DatasetData([labelled(3)], [["train", "train", "val"]])
+    told = result(status="failed", error={"kind": "diverged", "message": "so it was."})
+    node = finished_job("seireact.allegro", {files.RESULT: told}, {"dataset": dataset})
+    outputs, process = AllegroParser.parse_from_node(
+        node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
+    )
+    assert process.exit_status == 421
+    assert outputs["potential"].model_hash == trained.outputs["model_hash"]
+    assert "metrics" not in outputs
+
+
 @pytest.mark.parametrize(("kind", "status"), [("diverged", 421), ("out_of_memory", 422), ("checkpoint_lost", 423)])
 def test_failures_that_a_handler_knows_have_a_status_each(finished_job, labelled, kind, status):
     dataset = DatasetData([labelled(3)], [["train", "train", "val"]])

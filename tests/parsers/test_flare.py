@@ -78,3 +78,13 @@ def test_a_gp_that_is_not_the_one_told_of_is_refused(leg):
     assert process.exit_status == 310
     assert "another GP" in process.exit_message
     assert not outputs
+
+
+def test_too_little_memory_has_a_code_of_its_own(finished_job, tmp_path):
+    error = {"kind": "too_little_memory", "message": "Learning 3 frames needs about 90 GB."}
+    node = finished_job("seireact.flare", {"result.json": result(status="failed", error=error)})
+    _, process = ParserFactory("seireact.flare").parse_from_node(
+        node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
+    )
+    assert process.exit_status == 426
+    assert "needs about 90 GB" in process.exit_message

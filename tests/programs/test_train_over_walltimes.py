@@ -123,6 +123,11 @@ def test_two_processes_of_one_machine_train_with_the_whole_batch(trained: Traine
     folder, outputs = leg("two", settings=settings)
     _, alone = leg("one", settings={"batch_size": 4})
     assert outputs["n_epochs"] == alone["n_epochs"] == 3
+    # Cut into two jobs it is the same training, too.
+    first, part = leg("two_first", settings={**settings, "max_time_s": SHORT})
+    _, rest = leg("two_second", first, settings=settings)
+    assert (part["n_epochs"], part["done"], rest["done"]) == (1, False, True)
+    assert rest["model_hash"] == outputs["model_hash"]
     # 10 frames in batches of 4: three steps an epoch, whoever does them.
     curve, other = (json.loads((place / "curve.json").read_text()) for place in (folder, folder.parent / "one"))
     assert curve["lr"] == other["lr"]
@@ -186,6 +191,48 @@ def test_failures_are_told_apart(
     with pytest.raises(kind, match=sentence) as caught:
         leg("failing")
     assert type(caught.value) is kind
+
+
+def prepared_run(trained: Trained, tmp_path: Path, *, last_epoch_is_nan: bool) -> Path:
+    """A folder with what nequip-train has left after three epochs."""
+    folder = tmp_path / "prepared"
+    shutil.copytree(trained.folder / "nequip", folder)
+    if last_epoch_is_nan:
+        rows = (folder / "csv" / "metrics.csv").read_text().splitlines()
+        place = rows[0].split(",").index("val0_epoch/weighted_sum")
+        last = max(number for number, row in enumerate(rows) if row.split(",")[place] not in ("", rows[0]))
+        cells = rows[last].split(",")
+        cells[place] = "nan"
+        rows[last] = ",".join(cells)
+        (folder / "csv" / "metrics.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_a_job_that_is_killed_has_kept_a_checkpoint_meanwhile(
+    trained: Trained, leg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_training, "CHECKPOINT_EVERY_S", 0.0)
+    left = prepared_run(trained, tmp_path, last_epoch_is_nan=False)
+    fake_nequip(monkeypatch, tmp_path, f"cp -r {left}/. .; sleep 2; echo 'ValueError: the node failed'; exit 1")
+    with pytest.raises(ProgramFailed, match="the node failed"):
+        leg("killed", settings={"max_epochs": 9})
+    kept = read_checkpoint_card(tmp_path / "killed" / "checkpoint.zip")
+    assert kept == read_checkpoint_card(trained.folder / "checkpoint.zip")
+
+
+def test_a_training_that_ran_away_leaves_its_best_package_and_no_checkpoint(
+    trained: Trained, leg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    left = prepared_run(trained, tmp_path, last_epoch_is_nan=True)
+    fake_nequip(
+        monkeypatch,
+        tmp_path,
+        f'if [ "$1" = build ]; then cp {trained.package} "$3"; else cp -r {left}/. .; fi',
+    )
+    with pytest.raises(Diverged, match="not a number from epoch 2 on"):
+        leg("away", settings={"max_epochs": 9})
+    assert (tmp_path / "away" / "model.nequip.zip").is_file()
+    assert not (tmp_path / "away" / "checkpoint.zip").exists()
 
 
 def test_a_torn_checkpoint_is_lost(trained: Trained, leg, tmp_path: Path) -> None:

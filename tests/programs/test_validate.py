@@ -113,6 +113,9 @@ def test_a_model_that_is_right_has_no_errors_and_passes(case: Any, tmp_path: Pat
     assert reaction.value == pytest.approx(reaction.reference)
     verdict = judged(read_scorecard({"lines": LINES}), found, model_hash="m")
     assert verdict.decision == "production"
+    table = result["outputs"]["errors"]
+    assert table["all"]["n_frames"] == 3
+    assert table["Li3P"]["energy_rmse_mev_per_atom"] == pytest.approx(0.0, abs=1e-6)
     assert result["outputs"]["timing"]["n_structures"] == result["outputs"]["n_static"] + 3
     with np.load(tmp_path / "validation.npz") as file:
         assert sorted(set(file["part"])) == ["held_out", "static"]
@@ -157,6 +160,7 @@ def test_a_frame_without_an_answer_fails_its_line_and_is_told(
     assert np.isnan(values["Li2S"])
     assert np.isnan(values["LiCl"])
     assert values["Li3P"] == pytest.approx(0.0, abs=1e-6)
+    assert result["outputs"]["errors"]["LiCl"]["energy_rmse_mev_per_atom"] is None
     reasons = {item["reason"] for item in result["outputs"]["not_predicted"]}
     assert reasons == {"RuntimeError: out of its mind", "energy, forces or stress are no numbers"}
     assert "no answer for a frame of" in output
@@ -222,3 +226,5 @@ def test_runs_are_read_with_their_frames_and_tables(tmp_path: Path) -> None:
     assert seen.times_ps == pytest.approx([0.0, 0.1])
     assert seen.thermo["temp"].tolist() == [300.0] * 3
     assert len(set(seen.frame_ids)) == 2
+    gone = RunFiles(timestep_fs=2.0, temperature_k=300.0, stopped_by={"reason": "lost", "message": "flew apart"})
+    assert len(read_run("Li_300", gone, tmp_path).positions) == 0

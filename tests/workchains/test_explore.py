@@ -54,9 +54,7 @@ def exploration(program_code, moody_labeller):
     }
 
     def make(max_failed: int) -> dict[str, Any]:
-        # Copper needs its first label for its second leg.
-        copper = {**condition("copper"), "campaign": {"max_legs": 2, "max_detours": 0}}
-        conditions = {"alloy_900": condition("alloy"), "copper_900": copper}
+        conditions = {"alloy_900": condition("alloy"), "copper_900": condition("copper")}
         return {
             **given,
             "conditions": {name: orm.Dict(value) for name, value in conditions.items()},
@@ -208,8 +206,8 @@ def test_the_protocol_fits_what_it_is_made_for(localhost):
     systems = {
         name: FramesData.from_ase([atoms]) for name, atoms in (("interface", alloy()), ("Li6PS5Cl", copper(1)[0]))
     }
-    first = [atoms for name in ("interface", "Li6PS5Cl") for atoms in strained(1)]
-    for atoms, name in zip(first, systems, strict=True):
+    first = strained(3)
+    for atoms, name in zip(first, [*systems, "interface-expanded"], strict=True):
         atoms.info["config_type"] = name
     codes = {
         name: orm.InstalledCode(label=name, computer=localhost, filepath_executable="/bin/true")

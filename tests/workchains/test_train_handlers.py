@@ -51,7 +51,7 @@ class Play:
         self.process.ctx.children = []
         self.count = itertools.count()
 
-    def job(self, exit_status: int = 0, *, done: bool = True, epoch: int | None = None) -> int:
+    def job(self, exit_status: int = 0, *, done: bool = True, epoch: int | None = None, rescued: str = "") -> int:
         """End a job; return the status with which the training ends, 0 if it goes on or is done."""
         node = orm.CalcJobNode(computer=self.computer, process_type="aiida.calculations:seireact.allegro")
         node.set_process_label("AllegroCalculation")
@@ -67,6 +67,8 @@ class Play:
                 "curve": orm.ArrayData(),
                 "potential": PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": f"model {number}"}),
             }
+        if rescued:
+            outputs["potential"] = PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": rescued})
         for name, output in outputs.items():
             output.base.links.add_incoming(node, LinkType.CREATE, name)
             output.store()
@@ -151,6 +153,24 @@ def test_jobs_that_are_killed_before_they_keep_anything_are_not_tried_for_ever(p
         assert training.job(410, epoch=epoch) == 0
 
 
+def test_a_job_that_fails_now_and_then_is_tried_again_and_one_that_fails_twice_in_a_row_is_not(play) -> None:
+    training = play()
+    for epoch in (1, 3, 5):
+        assert training.job(420) == 0
+        assert training.job(done=False, epoch=epoch) == 0
+    assert [training.job(420), training.job(420)] == [0, 430]
+
+
+def test_a_job_that_a_crash_cut_short_is_run_again_once_also_in_the_midst_of_a_chain(play) -> None:
+    training = play()
+    assert training.job(done=False, epoch=1) == 0
+    # Status 0, and no checkpoint.
+    assert training.job(done=False) == 0
+    assert training.goes_on
+    assert training.epoch() == 1
+    assert training.job(done=False) == 430
+
+
 # ---------------------------------------------------------------- handlers
 def test_after_divergence_the_learning_rate_is_halved_and_it_begins_anew(play) -> None:
     training = play()
@@ -175,6 +195,13 @@ def test_or_from_the_best_package_so_far_without_a_checkpoint_of_the_old_rate(pl
     training.job(done=False, epoch=1)
     assert training.job(423) == 0
     assert training.epoch() is None
+
+
+def test_or_from_what_was_best_before_the_very_job_ran_away(play) -> None:
+    training = play()
+    assert training.job(421, rescued="best of epoch 7") == 0
+    assert training.next.parent.model_hash == "best of epoch 7"
+    assert training.settings["lr"] == 0.01
 
 
 def test_a_training_that_diverges_a_third_time_is_given_up(play) -> None:

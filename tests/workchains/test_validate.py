@@ -125,6 +125,20 @@ def test_no_clock_is_in_an_output_and_a_replay_runs_nothing(right: orm.WorkChain
     assert all(child.base.caching.is_created_from_cache for child in made)
 
 
+def test_the_labeller_is_that_of_the_dataset(
+    right: orm.WorkChainNode, inputs: dict[str, Any], dataset: DatasetData
+) -> None:
+    potential, codes = right.inputs.potential, inputs["codes"]
+    make = ValidateWorkChain.get_builder_from_protocol
+    builder = make(potential, dataset=dataset, codes=codes)
+    assert builder.label.uuid == inputs["label"].uuid
+    other = make(
+        potential, dataset=dataset, codes=codes, overrides={"label": {"task": "label", "calculator": {"name": "lj"}}}
+    )
+    assert other.label["calculator"]["name"] == "lj"
+    assert make(potential, codes=codes).label["calculator"]["name"] == "chgnet"
+
+
 def test_scores_of_another_model_are_not_judged(right: orm.WorkChainNode, wrong: orm.WorkChainNode) -> None:
     with pytest.raises(ValueError, match="These scores are of model"):
         judge(right.inputs.scorecard, right.outputs.scores, wrong.inputs.potential, right.inputs.dataset)

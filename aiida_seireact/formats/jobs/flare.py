@@ -63,6 +63,9 @@ class GuardSettings(Job):
 class LegSettings(Job):
     """One condition: ensemble, thresholds, and what is handed out to label."""
 
+    engine: Literal["ase", "lammps"] = Field(
+        "ase", description="who makes the steps; lammps needs one built with FLARE's plugin, and is unverified"
+    )
     ensemble: Literal["nvt", "npt"] = Field(
         "nvt", description="constant volume, or constant pressure along each axis of the cell"
     )
@@ -114,10 +117,21 @@ class LegSettings(Job):
             )
         return self
 
+    @model_validator(mode="after")
+    def _lammps_can_do_it(self) -> LegSettings:
+        if self.engine == "lammps":
+            if self.gp.power != 2:
+                raise ValueError("the engine lammps knows a kernel of power 2 only: set gp.power to 2, or take ase")
+            if self.seconds_max is not None:
+                raise ValueError("the engine lammps pauses after leg_steps, not after seconds_max: give the former")
+        return self
+
     @property
     def content_hash(self) -> str:
         """sha256 of all settings but where the run ends and where it is cut: it may be made longer, or paused."""
         content = self.model_dump(mode="json", exclude={"steps", "leg_steps", "seconds_max", "memory_gb"})
+        if self.engine == "ase":  # as runs were named before there was another
+            del content["engine"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -138,6 +152,7 @@ class FlareJob(Job):
         description="how many times the run came back to this state because the label it then asked for could not be "
         "had; each is another draw of random numbers, so that another frame is reached",
     )
+    lammps: str | None = Field(None, description="LAMMPS with FLARE's plugin, for the engine lammps")
     energies_ev: dict[str, float] | None = Field(
         None, description="energy of an atom of each species, eV; default: fitted to the first labels"
     )
@@ -147,4 +162,6 @@ class FlareJob(Job):
     def _state_and_gp_belong_together(self) -> FlareJob:
         if (self.gp is None) != (self.state is None):
             raise ValueError("gp and state of the last leg belong together: give both or none")
+        if (self.settings.engine == "lammps") != (self.lammps is not None):
+            raise ValueError("the engine lammps and the command `lammps` belong together: give both or none")
         return self

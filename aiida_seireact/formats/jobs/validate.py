@@ -16,6 +16,10 @@ from aiida_seireact.science.validation.lines import Phases
 class RunFiles(FrameFiles):
     """An MD run that a line asks for: its frames, its thermo table, and what it was asked for."""
 
+    files: tuple[str, ...] = Field(
+        (), description="paths relative to the working folder; none: it was stopped before its first frame"
+    )
+
     by: Literal["model", "labeller"] = Field("model", description="who ran it")
     thermo: str | None = Field(None, description="its thermo table (.npz), by LAMMPS's names in units metal")
     timestep_fs: float = Field(gt=0, description="time step, fs")
