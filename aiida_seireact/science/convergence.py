@@ -132,9 +132,10 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict on one condition, with sentences, numbers and limits.
 
-    *Converged*: MD has been quiet (at a constant rate of calls a long interval comes by chance: it has to be a large
-    share of the run and, unless intervals grow, long beside the others), the canary is low, and uncertainty tells of errors. *Hopeless*: it calls all the
-    time, intervals do not grow and the canary does not fall, so further labels would be burnt. Else it needs more.
+    *Converged*: MD has been quiet, the canary is low, and uncertainty tells of errors. At a constant rate of calls a
+    long interval comes by chance, so quiet is a large share of the run and, unless intervals grow, long beside the
+    others. *Hopeless*: it calls all the time, intervals do not grow and the canary does not fall, so further labels
+    would be burnt. Else it needs more.
 
     :param call_steps: MD steps at which the threshold called for a label, ascending.
     :param step: MD step reached.
