@@ -39,14 +39,16 @@ FEW = 4
               help="List the protocols and leave.")  # fmt: skip
 @click.option("--overrides", type=GIVEN, metavar="FILE.yaml", help="Other values than those of the protocol, nested as "
               "in it; a condition of your own is one more name under `conditions`, null takes one out.")  # fmt: skip
-@click.option("--ladder", is_flag=True, help="Begin each temperature only after the one below it was stable.")
+@click.option("--ladder", is_flag=True, help="Begin each temperature only after the one below it was stable; "
+              "what `after` in --overrides says stays.")  # fmt: skip
 @click.option("--max-failed", type=click.IntRange(0), metavar="N", help="How many conditions may fail.")
 @click.option("--code", metavar="LABEL@COMPUTER", help="seireact-flare; default: the newest that setup made.")
 @click.option("--label-code", metavar="LABEL@COMPUTER", help="Program of the labelling engine; default: the newest.")
 @click.option("--label-hours", type=click.FloatRange(min=0), metavar="H", help="CPU-hours of one label, for the "
               "estimate.")  # fmt: skip
 @click.option("--walltime", type=click.FloatRange(min=0, min_open=True), metavar="HOURS",
-              help="Of each job; a leg pauses before, and the next job goes on.")  # fmt: skip
+              help="Of each job; a leg pauses before, and the next job goes on; what `seconds_max` in --overrides "
+              "says stays.")  # fmt: skip
 @click.option("--queue", metavar="NAME", help="Queue, or partition, of the scheduler.")
 @click.option("--account", metavar="NAME", help="Account that the scheduler charges.")
 @click.option("--dry-run", is_flag=True, help="Say what would run and what it may cost, and check it; submit nothing.")
@@ -212,10 +214,11 @@ def build(
         if ladder:
             from aiida_seireact.cli.explore_plan import climbing
 
-            changes |= climbing(conditions)
+            changes |= {name: one for name, one in climbing(conditions).items() if "after" not in own(values, name)}
         if walltime is not None:
             pause = {"leg": {"seconds_max": round(SHARE_OF_WALLTIME * 3600 * walltime, 1)}}
-            changes = merge(changes, dict.fromkeys(conditions, pause))
+            legs = {name: own(values, name).get("leg") or {} for name in conditions}
+            changes = merge(changes, {name: pause for name, leg in legs.items() if "seconds_max" not in leg})
         values = merge(values, {"conditions": changes})
         return ExploreWorkChain.get_builder_from_protocol(
             systems,
@@ -230,6 +233,11 @@ def build(
         )
     except (ValueError, NotExistent) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
+
+
+def own(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what overrides say of a condition; they win over the options."""
+    return (values.get("conditions") or {}).get(name) or {}
 
 
 def choose(conditions: dict[str, Any], systems: dict[str, FramesData], chosen: tuple[str, ...]) -> dict[str, Any]:

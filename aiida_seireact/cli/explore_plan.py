@@ -47,15 +47,20 @@ def expect(condition: ConditionSettings, n_atoms: int) -> Expectation:
 def climbing(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Return overrides by which each temperature begins after the one below it, of the same cell, strain and pressure.
 
+    Of several conditions at the temperature below, which differ by their seeds or settings, the first by name counts.
+
     :param conditions: of a protocol, by name.
     """
-    rungs: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
-    for name, given in conditions.items():
+    ladders_of: dict[tuple[Any, ...], dict[float, list[str]]] = {}
+    for name, given in sorted(conditions.items()):
         one = ConditionSettings.model_validate(given)
         same = (one.system, one.strain, one.leg.ensemble, one.leg.pressure_gpa)
-        rungs.setdefault(same, []).append((one.leg.temperature_k, name))
+        ladders_of.setdefault(same, {}).setdefault(one.leg.temperature_k, []).append(name)
     return {
-        name: {"after": below} for ladder in map(sorted, rungs.values()) for (_, below), (_, name) in pairwise(ladder)
+        name: {"after": below[0]}
+        for rungs in ladders_of.values()
+        for below, names in pairwise(rungs[temperature] for temperature in sorted(rungs))
+        for name in names
     }
 
 

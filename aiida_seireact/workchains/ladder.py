@@ -20,7 +20,9 @@ class LadderWorkChain(WorkChain):
     """Runs the campaigns of a ladder, rung after rung; what stands on one that was not stable is not begun.
 
     A process of its own, since a step of a WorkChain resumes when all it waits for is done: ladders, and the conditions
-    beside them, do not hold each other. Rungs that wait for one and the same condition run side by side.
+    beside them, do not hold each other. Rungs that wait for one and the same condition run side by side,
+    and their branches climb in step: what stands on one of them begins when all of them are done, though it is locked
+    by its own alone.
     """
 
     @classmethod
@@ -83,13 +85,17 @@ class LadderWorkChain(WorkChain):
             if campaign.is_finished_ok and told is not None and told["stable"]:
                 unlocked += above
             else:
-                self.lock(above, orm.Dict({}) if told is None else told)
+                self.lock(above, told)
         self.ctx.rungs = unlocked
 
-    def lock(self, rungs: list[str], below: orm.Dict) -> None:
-        """Tell why conditions, and all that stand on them, are not begun."""
+    def lock(self, rungs: list[str], below: orm.Dict | None) -> None:
+        """Tell why conditions, and all that stand on them, are not begun.
+
+        :param below: how the one below went; None: it left no word.
+        """
+        went = {} if below is None else {"below": below}
         for name in rungs:
-            locked = lock_rung(self.inputs.conditions[name], below, metadata={"call_link_label": f"lock_{name}"})
+            locked = lock_rung(self.inputs.conditions[name], **went, metadata={"call_link_label": f"lock_{name}"})
             self.out(f"campaigns.{name}", locked)
             self.report(f"{name} {locked['ended_by']}")
             self.lock([rung for rung, under in after_of(self.inputs.conditions).items() if under == name], locked)

@@ -124,6 +124,22 @@ def test_a_walltime_makes_legs_pause_before_it(call, monkeypatch):
     assert builder.systems["alloy"].frames.config_type.tolist() == ["alloy"]
 
 
+def test_overrides_win_over_walltime_and_ladder(call, monkeypatch):
+    conditions = {
+        **OWN["conditions"],
+        "warm": {**OWN["conditions"]["warm"], "leg": {**OWN["conditions"]["warm"]["leg"], "seconds_max": 60.0}},
+        "hot": {**ONE, "after": None},
+    }
+    Path("own.yaml").write_text(yaml.safe_dump({**OWN, "conditions": conditions}))
+    seen: list[Any] = []
+    monkeypatch.setattr("aiida_seireact.cli.explore.tell_plan", lambda builder, hours: seen.append(builder))
+    assert call(*ALLOY, "--walltime", 10, "--ladder", "--dry-run").exit_code == 0
+    told = {name: node.get_dict() for name, node in seen[0].conditions.items()}
+    assert told["warm"]["leg"]["seconds_max"] == 60.0
+    assert told["hot"]["leg"]["seconds_max"] == 0.85 * 36000
+    assert told["hot"]["after"] is None
+
+
 # ------------------------------------------------------------------ the estimate
 def test_the_estimate_is_that_of_the_paper_within_the_budget():
     given = ExploreWorkChain.get_protocol_inputs("paper")["conditions"]["Li6PS5Cl_300K"]
@@ -141,6 +157,12 @@ def test_a_ladder_climbs_in_temperature_among_what_is_else_alike():
     assert after["Li_200K"] == {"after": "Li_100K"}
     assert after["Li_2000K"] == {"after": "Li_800K"}
     assert not {"Li_100K", "Li_5GPa", "Li_10percent"} & set(after)
+
+
+def test_equal_temperatures_do_not_wait_for_each_other():
+    at = {"cold_a": 300.0, "cold_b": 300.0, "hot_a": 600.0, "hot_b": 600.0}
+    after = climbing({name: {**ONE, "leg": {**HOT, "temperature_k": kelvin}} for name, kelvin in at.items()})
+    assert after == {"hot_a": {"after": "cold_a"}, "hot_b": {"after": "cold_a"}}
 
 
 def test_progress_of_many_conditions_is_counted():

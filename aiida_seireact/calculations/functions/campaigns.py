@@ -138,13 +138,13 @@ def gather_campaign_failures(**reports: orm.Dict) -> orm.Dict:
 
 
 @calcfunction
-def lock_rung(condition: orm.Dict, below: orm.Dict) -> orm.Dict:
+def lock_rung(condition: orm.Dict, below: orm.Dict | None = None) -> orm.Dict:
     """Return the numbers of a condition that was not begun, since the one it waits for was not stable.
 
-    :param below: how that one went; for one that left no word, its settings.
+    :param below: how that one went; None: it left no word.
     """
-    given, went = ConditionSettings.model_validate(condition.get_dict()), below.get_dict()
-    how = went.get("ended_by", "it was killed, or an exception in AiiDA ended it")
+    given = ConditionSettings.model_validate(condition.get_dict())
+    how = below["ended_by"] if below is not None else "it was killed, or an exception in AiiDA ended it"
     told = f"not begun: {given.after} was not stable ({how})"
     return orm.Dict({**no_numbers(given.leg), "status": LOCKED, "ended_by": told})
 

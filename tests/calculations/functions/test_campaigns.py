@@ -144,4 +144,4 @@ def test_a_locked_rung_says_why_and_is_no_failure(aiida_profile):
     assert (gathered["failed"], gathered["locked"]) == ([], ["hot"])
     assert set(gathered["conditions"]["cold"]) == set(gathered["conditions"]["hot"])
     assert gathered["convergence"]["conditions"]["not judged"] == ["hot"]
-    assert lock_rung(above, orm.Dict({}))["ended_by"].endswith("(it was killed, or an exception in AiiDA ended it)")
+    assert lock_rung(above)["ended_by"].endswith("(it was killed, or an exception in AiiDA ended it)")
