@@ -60,7 +60,8 @@ def define_ports(spec: ProcessSpec) -> None:
         "arrays",
         valid_type=orm.ArrayData,
         required=False,
-        help="`trace_…` by MD step, `canary_…` by atom of each new label, over all legs that were not given up.",
+        help="`trace_…` by MD step, `canary_…` by atom of each new label, over all legs that were not given up; of "
+        "a long trace 50,000 rows, extremes among them.",
     )
     spec.output("failures", valid_type=orm.Dict, help="Frames without a label, with reason and round.")
 

@@ -87,7 +87,12 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         )
         spec.output_namespace("gps", valid_type=PotentialData, dynamic=True, help="The last GP of each condition.")
         spec.output("campaigns", valid_type=orm.Dict, help="The numbers of every campaign, also of those that failed.")
-        spec.output("arrays", valid_type=orm.ArrayData, required=False, help="`<condition>__<array of the campaign>`.")
+        spec.output(
+            "arrays",
+            valid_type=orm.ArrayData,
+            required=False,
+            help="`<condition>__<array of the campaign>`; at most 2,000 rows of each trace.",
+        )
         spec.output("failures", valid_type=orm.Dict, help="Frames without a label, with reason, condition and round.")
         spec.outline(cls.run_campaigns, cls.inspect_campaigns, cls.results)
         spec.exit_code(250, "ERROR_STAGE_REFUSED", message="Stage {stage} can't be done with these inputs: {message}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from aiida_seireact.science.convergence import pool
 from aiida_seireact.science.selection import unique_by_id, within_force_limit
 
 LOCKED = "locked"
+# Rows of the trace of a campaign, and of each condition of an exploration: 1 ns has a million, 45 of them were 2.5 GB.
+CAMPAIGN_ROWS = 50_000
+CONDITION_ROWS = 2_000
 
 
 @calcfunction
@@ -91,6 +95,8 @@ def strain_cell(cell: FramesData, condition: orm.Dict) -> FramesData:
 def join_arrays(**parts: orm.ArrayData) -> orm.ArrayData:
     """Join the arrays of the legs of a campaign: ``trace_<name>`` and ``canary_<name>``, with the leg of each row.
 
+    Of a long trace at most `CAMPAIGN_ROWS` rows are kept, see `thinned`; the canaries are whole.
+
     :param parts: ``trace_001``, ``canary_001``, … of each leg, by its number.
     """
     joined = orm.ArrayData()
@@ -100,26 +106,54 @@ def join_arrays(**parts: orm.ArrayData) -> orm.ArrayData:
         joined.set_array(f"{kind}_leg", np.repeat(list(nodes), lengths))
         for name in sorted(next(iter(nodes.values())).get_arraynames()):
             joined.set_array(f"{kind}_{name}", np.concatenate([node.get_array(name) for node in nodes.values()]))
-    return joined
+    return thinned(joined, CAMPAIGN_ROWS)
+
+
+def thinned(arrays: orm.ArrayData, at_most: int) -> orm.ArrayData:
+    """Return the arrays with at most so many rows of the trace, first, last and extremes among them; unstored.
+
+    Of each of equally long stretches the rows with the largest and the smallest ``trace_max_std`` are kept, so that a
+    curve of it looks the same. All other arrays stay.
+    """
+    names = [name for name in arrays.get_arraynames() if name.startswith("trace_")]
+    n_rows = len(arrays.get_array(names[0])) if names else 0
+    if n_rows <= at_most:
+        return arrays
+    largest = arrays.get_array("trace_max_std")
+    edges = np.linspace(0, n_rows, (at_most - 2) // 2 + 1).astype(int)
+    kept = {0, n_rows - 1}
+    for begin, end in pairwise(edges.tolist()):
+        kept |= {begin + int(largest[begin:end].argmax()), begin + int(largest[begin:end].argmin())}
+    rows = np.array(sorted(kept))
+    thin = orm.ArrayData()
+    for name in arrays.get_arraynames():
+        values = arrays.get_array(name)
+        thin.set_array(name, values[rows] if name in names else values)
+    return thin
 
 
 @calcfunction
 def join_stretches(**stretches: orm.ArrayData) -> orm.ArrayData:
-    """Join what `join_arrays` made of stretches of a long campaign, in the order of their names."""
+    """Join what `join_arrays` made of stretches of a long campaign, in the order of their names, as thin as one."""
     joined = orm.ArrayData()
     nodes = [stretches[name] for name in sorted(stretches)]
     for name in sorted(nodes[0].get_arraynames()):
         joined.set_array(name, np.concatenate([node.get_array(name) for node in nodes]))
-    return joined
+    return thinned(joined, CAMPAIGN_ROWS)
 
 
 @calcfunction
 def join_conditions(**campaigns: orm.ArrayData) -> orm.ArrayData:
-    """Gather the arrays of all conditions under ``<condition>__<array>``."""
+    """Gather the arrays of all conditions under ``<condition>__<array>``: canaries whole, traces thin.
+
+    At most `CONDITION_ROWS` rows of each trace, see `thinned`: enough for a figure. The campaign has more of them, each
+    leg all.
+    """
     joined = orm.ArrayData()
     for condition in sorted(campaigns):
-        for name in sorted(campaigns[condition].get_arraynames()):
-            joined.set_array(f"{condition}__{name}", campaigns[condition].get_array(name))
+        thin = thinned(campaigns[condition], CONDITION_ROWS)
+        for name in sorted(thin.get_arraynames()):
+            joined.set_array(f"{condition}__{name}", thin.get_array(name))
     return joined
 
 

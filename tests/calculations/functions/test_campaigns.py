@@ -112,6 +112,22 @@ def test_the_arrays_of_a_long_campaign_are_those_of_its_stretches(aiida_profile)
     assert joined.get_array("canary_leg").tolist() == [3]
 
 
+def test_a_long_trace_is_thinned_and_keeps_its_ends_and_extremes(aiida_profile):
+    n_rows = 120_000
+    noise = np.random.default_rng(0).uniform(0.01, 0.1, n_rows)
+    noise[77_777] = 0.9
+    trace = orm.ArrayData({"step": np.arange(n_rows), "max_std": noise})
+    campaign = join_arrays(trace_001=trace, trace_002=trace, canary_001=canary(*range(3000)), canary_002=canary())
+    assert 10_000 < len(campaign.get_array("trace_step")) <= 50_000
+    pooled = join_conditions(hot=campaign)
+    step, std = (pooled.get_array(f"hot__trace_{name}") for name in ("step", "max_std"))
+    assert len(step) == len(std) == len(pooled.get_array("hot__trace_leg")) <= 2000
+    assert (step[0], step[-1]) == (0, n_rows - 1)
+    assert step[std == 0.9].tolist() == [77_777, 77_777]
+    assert (std == noise[step]).all()
+    assert len(pooled.get_array("hot__canary_std")) == 3000
+
+
 def test_failed_labels_are_told_with_condition_and_round(aiida_profile):
     report = orm.Dict({"failures": [{"index": 3, "reason": "r", "job": "round_002"}]})
     assert gather_campaign_failures(hot=report)["failures"] == [{"index": 3, "reason": "r", "job": "hot/round_002"}]
