@@ -33,7 +33,8 @@ N_QUANTILES = 4
 class ConvergenceLimits:
     """Limits of the verdict.
 
-    :param quiet_share: share of the steps of the condition without a call, before the last one or since, that is quiet.
+    :param quiet_steps: MD steps without a call, before the last one or since, that are a quiet run.
+    :param quiet_share: where a condition is short: that share of its steps.
     :param quiet_ratio: where intervals do not grow: so many times the median interval is quiet at the least.
     :param canary_ratio_max: largest force error on the last new labels, of the rms force in them.
     :param rank_correlation_min: least rank correlation of uncertainty and force error of an atom.
@@ -44,7 +45,8 @@ class ConvergenceLimits:
     :raises ValueError: a limit that can't be one.
     """
 
-    quiet_share: float = 0.3
+    quiet_steps: int = 300_000
+    quiet_share: float = 0.5
     quiet_ratio: float = 5.0
     canary_ratio_max: float = 0.3
     rank_correlation_min: float = 0.2
@@ -54,7 +56,7 @@ class ConvergenceLimits:
     fall_max: float = 0.9
 
     def __post_init__(self) -> None:
-        positive = ("quiet_share", "quiet_ratio", "canary_ratio_max", "window", "growth_min", "fall_max")
+        positive = ("quiet_steps", "quiet_share", "quiet_ratio", "canary_ratio_max", "window", "growth_min", "fall_max")
         if wrong := [name for name in positive if getattr(self, name) <= 0]:
             raise ValueError(f"{', '.join(wrong)} must be above 0")
         if self.restless_steps < 0:
@@ -158,7 +160,7 @@ def judge(
     if len(gaps) < 2 * window:
         # Windows that overlap would hide how intervals grew.
         first, last = (_median(part) for part in (gaps[:1], gaps[-1:]))
-    needed = max(1, round(limits.quiet_share * steps))
+    needed = max(1, min(limits.quiet_steps, round(limits.quiet_share * steps)))
     grew = len(gaps) >= 2 * window and first is not None and last is not None and last >= limits.growth_min * first
     if usual is not None and not grew:
         needed = max(needed, round(limits.quiet_ratio * usual))

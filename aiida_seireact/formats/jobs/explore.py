@@ -22,11 +22,9 @@ OF_LIMITS = ConvergenceLimits()
 class ConvergenceSettings(Job):
     """Fields of :class:`aiida_seireact.science.convergence.ConvergenceLimits`; all are ours, no paper has any."""
 
+    quiet_steps: int = Field(OF_LIMITS.quiet_steps, gt=0, description="MD steps without a call that are a quiet run")
     quiet_share: float = Field(
-        OF_LIMITS.quiet_share,
-        gt=0,
-        le=1,
-        description="share of the steps of the condition without a call that is quiet",
+        OF_LIMITS.quiet_share, gt=0, le=1, description="where a condition is short: that share of its steps"
     )
     quiet_ratio: float = Field(
         OF_LIMITS.quiet_ratio,
@@ -63,7 +61,10 @@ class CampaignSettings(Job):
     """How far learning goes under one condition."""
 
     max_legs: int = Field(
-        5, ge=1, le=MAX_LEGS, description="legs of MD; each but the last is followed by learning its labels"
+        5,
+        ge=1,
+        le=MAX_LEGS,
+        description="legs of MD; each but the last is followed by learning its labels; one cut by pauses is one",
     )
     max_labels: int | None = Field(
         None, ge=1, description="frames to label at most: a leg that asks for more ends the campaign; null: no limit"
