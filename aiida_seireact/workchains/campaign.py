@@ -8,19 +8,15 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, append_, while_
 
-from aiida_seireact.calculations.functions.campaign_course import (
-    lacks_label,
-    note_leg,
-    step_back,
-    summarise_campaign,
-)
+from aiida_seireact.calculations.functions.campaign_course import note_leg, step_back, summarise_campaign
+from aiida_seireact.calculations.functions.campaign_legs import lacks_label, since_call
 from aiida_seireact.calculations.functions.campaigns import pool_frames
 from aiida_seireact.calculations.functions.frames import gather_failures
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.explore import CampaignSettings
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.campaign_inputs import define_ports
-from aiida_seireact.workchains.campaign_parts import failed_job, join_legs, report_of
+from aiida_seireact.workchains.campaign_parts import asked_by, failed_job, join_legs, report_of
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
@@ -31,8 +27,9 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
     """Runs MD with a GP that stops where it is unsure, labels what it asked for, learns it, and goes on.
 
     All frames asked for are labelled, those of the last leg too, which only the dataset learns from. A leg whose frame
-    of the call could not be labelled is run anew, by another way, from where it began. A campaign that fails still says
-    how far it came (``campaign``), but gives out no frames.
+    of the call could not be labelled is run anew, by another way, from where it began. A leg that only paused is a
+    piece of one: what it asked for is labelled, and learning judged, after the piece that ends it. A campaign that
+    fails still says how far it came (``campaign``), but gives out no frames.
     """
 
     PROTOCOL_FILE: ClassVar[str] = "campaign.yaml"
@@ -91,9 +88,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
 
     def setup(self) -> None:
         """Begin before the first leg."""
-        self.ctx.going = True
-        self.ctx.legs = []
-        self.ctx.labels = []
+        self.ctx.update(going=True, legs=[], labels=[])
         # Numbers of the legs that asked for these labels; of the legs that were not given up; labels to learn from.
         self.ctx.asked_by = []
         self.ctx.way = []
@@ -137,7 +132,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
         )
 
     def label_asked(self) -> ToContext | ExitCode | None:
-        """Judge how learning stands, and label what the leg asked for."""
+        """Judge how learning stands, and label what the leg and its pieces before it asked for; not after a pause."""
         leg = self.ctx.legs[-1]
         number = len(self.ctx.legs)
         if not leg.is_finished_ok:
@@ -145,11 +140,10 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             return self.failed(f"leg {number}", leg)
         self.ctx.way.append(number)
         self.ctx.detour = None
-        course = self.note()
-        facts = leg.outputs.leg
+        course, facts = self.note(), leg.outputs.leg
         self.report(
             f"leg {number} ended at step {facts['step']}: {facts['status']}; {facts['n_asked']} frames to label; "
-            f"learning: {course['convergence']['verdict']}"
+            f"learning: {(course['convergence'] or {}).get('verdict', 'not judged')}"
         )
         if facts["threshold_message"]:
             self.report(facts["threshold_message"])
@@ -161,7 +155,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             labels=append_(
                 self.submit(
                     LabelWorkChain,
-                    frames=leg.outputs.asked,
+                    frames=asked_by({number: self.ctx.legs[number - 1] for number in self.pieces()}),
                     **self.exposed_inputs(LabelWorkChain, namespace="label"),
                     options=dict(self.inputs.options),
                     metadata={"call_link_label": f"label_{number:03d}"},
@@ -169,12 +163,17 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             )
         )
 
+    def pieces(self) -> list[int]:
+        """Return the numbers of the last leg and of those before it that only paused."""
+        return since_call(orm.load_node(self.ctx.course)["legs"])
+
     def note(self) -> orm.Dict:
         """Return how the campaign stands after its last leg."""
         settings = CampaignSettings.model_validate(self.inputs.campaign.get_dict())
         before: dict[str, orm.Data] = {}
         if self.ctx.course is not None:
             before = {"course": orm.load_node(self.ctx.course), **self.lost()}
+        measured = [number for number in self.ctx.way if self.ctx.legs[number - 1].outputs.leg["canary"]]
         course = note_leg(
             self.inputs.campaign,
             self.inputs.parameters,
@@ -183,7 +182,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             **before,
             **{
                 f"canary_{number:03d}": self.ctx.legs[number - 1].outputs.canary
-                for number in self.ctx.way[-settings.convergence.window :]
+                for number in measured[-settings.convergence.window :]
             },
         )
         self.ctx.course = course.uuid
@@ -217,7 +216,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
                 return self.exit_codes.ERROR_OTHER_LEVEL_OF_THEORY.format(
                     seeds=levels[0][:12], new=levels[1][:12], pk=label.pk
                 )
-        if self.ctx.going and lacks_label(orm.load_node(self.ctx.course)["legs"][-1], lost):
+        if self.ctx.going and lacks_label(orm.load_node(self.ctx.course)["legs"], lost):
             return self.take_another_way()
         if not self.ctx.going and not any("frames" in label.outputs for label in self.ctx.labels):
             # Nothing that it asked for could be labelled: that is no good end, whatever MD says.
@@ -244,9 +243,10 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
                 tries=refusal,
                 message=report["failures"][-1]["reason"],
             )
-        given_up = self.ctx.way.pop()
+        given_up = self.pieces()
+        self.ctx.way = [number for number in self.ctx.way if number not in given_up]
         self.ctx.detour = detour.uuid
-        self.report(f"leg {given_up} is given up; detour {detour.value} from where it began")
+        self.report(f"leg {', '.join(map(str, given_up))} is given up; detour {detour.value} from where it began")
         return None
 
     def results(self) -> None:

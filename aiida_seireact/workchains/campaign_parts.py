@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from aiida import orm
 
-from aiida_seireact.calculations.functions.campaign_course import account_labels
+from aiida_seireact.calculations.functions.campaign_course import account_labels, join_asked
 from aiida_seireact.calculations.functions.campaigns import join_arrays, join_stretches
+from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.label import LabelWorkChain
 
 # Legs whose arrays one process joins, two nodes of each.
@@ -31,6 +32,18 @@ def report_of(label: orm.WorkChainNode, call_link_label: str) -> orm.Dict | None
         metadata={"call_link_label": call_link_label},
         **({"frames": label.outputs.frames} if "frames" in label.outputs else {}),
     )
+
+
+def asked_by(pieces: Mapping[int, orm.WorkChainNode]) -> FramesData:
+    """Return the frames that a leg, cut into pieces by pauses, asked for.
+
+    :param pieces: by number, in order.
+    """
+    asked = {f"leg_{number:03d}": piece.outputs.asked for number, piece in pieces.items() if "asked" in piece.outputs}
+    if len(asked) == 1:
+        return next(iter(asked.values()))
+    joined: FramesData = join_asked(metadata={"call_link_label": f"join_asked_{max(pieces):03d}"}, **asked)
+    return joined
 
 
 def join_legs(legs: Mapping[int, orm.WorkChainNode]) -> orm.ArrayData:

@@ -149,14 +149,27 @@ def test_a_detour_that_pauses_goes_on_by_the_way_it_took(campaign, finished, moo
     outputs, node = run_get_node(CampaignWorkChain, **campaign(leg=cut, seeds=seeds, far={"max_legs": 5}, **moody))
     assert node.is_finished_ok, node.exit_message
     legs = outputs["campaign"]["legs"]
-    assert [leg["given_up"] for leg in legs].count(True) == 1
-    lost = next(number for number, leg in enumerate(legs) if leg["given_up"])
-    assert lost >= 1
+    # All pieces since the start are given up.
+    assert [leg["given_up"] for leg in legs].count(True) >= 2
+    lost = max(number for number, leg in enumerate(legs) if leg["given_up"])
+    assert [leg["given_up"] for leg in legs[: lost + 1]] == [True] * (lost + 1)
     assert legs[lost - 1]["status"] == "paused"
     assert legs[lost]["asked_step"] == finished.outputs.campaign["label_steps"][0]
+    assert legs[lost + 1]["first_step"] == 0
     assert [leg["detour"] for leg in legs] == [int(number == lost + 1) for number in range(len(legs))]
     way = [leg for leg in legs if not leg["given_up"]]
     assert [leg["first_step"] for leg in way] == [0, *(leg["step"] for leg in way[:-1])]
+
+
+@pytest.mark.parametrize("leg_steps", [1, 4])
+def test_a_pause_changes_neither_frames_nor_verdict_nor_steps(campaign, finished, leg_steps):
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(leg={"leg_steps": leg_steps}))
+    assert node.is_finished_ok, node.exit_message
+    cut, whole = outputs["campaign"], finished.outputs.campaign
+    assert cut["n_legs"] > whole["n_legs"]
+    for key in ("status", "ended_by", "steps", "label_steps", "n_asked", "n_labels", "n_sparse", "convergence"):
+        assert cut[key] == whole[key]
+    assert outputs["frames"].content_hash == finished.outputs.frames.content_hash
 
 
 def test_without_the_label_it_needs_a_campaign_ends_with_the_reason(campaign, moody_labeller):

@@ -10,8 +10,19 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_seireact.calculations.functions.campaign_legs import (
+    PAUSED,
+    Row,
+    asked_since_call,
+    call_steps,
+    detours_of,
+    lacks_label,
+    over_atoms,
+    since_call,
+)
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats import files
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.explore import CampaignSettings
 from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.science.convergence import CONVERGED, HOPELESS, calibrate, judge
@@ -39,23 +50,21 @@ OF_A_LEG = (
 STANDARD_ERROR = "_scheduler-stderr.txt"
 GOES_ON = "running"
 # Ends after which the condition above may begin: the guard did not stop it, and labels were not burnt.
-STABLE = ("done", "unsure", "paused", CONVERGED)
-
-Row = dict[str, Any]
+STABLE = ("done", "unsure", CONVERGED)
 
 
 @calcfunction
 def note_leg(campaign: orm.Dict, parameters: orm.Dict, leg: orm.Dict, **parts: orm.Data) -> orm.Dict:
     """Return the course of a campaign after a leg: its legs, the verdict on its learning, and what comes next.
 
-    ``goes_on`` tells whether another leg follows, ``label`` whether what this one asked for is labelled, ``status`` and
-    ``ended_by`` why not.
+    ``goes_on`` tells whether another leg follows, ``label`` whether what was asked for since the last call is labelled,
+    ``status`` and ``ended_by`` why not. A pause changes none of it, wherever it falls.
 
     :param campaign: `formats.jobs.explore.CampaignSettings`.
     :param parameters: settings of the legs.
     :param leg: numbers of the leg.
     :param parts: ``course``, what this returned of the leg before; ``failures``, the frames of that leg that have no
-        label; ``canary_001``, …: the canaries of the last legs, up to this one.
+        label; ``canary_001``, …: the canaries of the last legs that measured something, up to this one.
     """
     settings, condition = (
         CampaignSettings.model_validate(campaign.get_dict()),
@@ -65,11 +74,19 @@ def note_leg(campaign: orm.Dict, parameters: orm.Dict, leg: orm.Dict, **parts: o
     legs, canary = course["legs"], course["canary"]
     facts = leg.get_dict()
     if facts["detour"]:
-        # It begins where the last one did, and measures itself on the same labels.
-        legs[-1]["given_up"] = True
-        canary = [row for row in canary if row["leg"] != len(legs)]
+        # It begins at the call before, or at the start, and measures itself on the same labels.
+        lost = since_call(legs)
+        for number in lost:
+            legs[number - 1]["given_up"] = True
+        canary = [row for row in canary if row["leg"] not in lost]
     legs.append({**{key: facts[key] for key in OF_A_LEG}, "n_labelled": 0, "given_up": False})
     canary += [{"leg": len(legs), **row} for row in facts["canary"]]
+    if facts["status"] == PAUSED:
+        known = course["convergence"]
+        return orm.Dict(
+            {"status": GOES_ON, "ended_by": "", "goes_on": True, "label": False, "convergence": known}
+            | {"canary": canary, "legs": legs}
+        )
     recent = [parts[key] for key in sorted(parts) if key.startswith("canary_")]
     std, error = (np.concatenate([[], *(node.get_array(name) for node in recent)]) for name in ("std", "force_error"))
     convergence = judge(
@@ -82,14 +99,15 @@ def note_leg(campaign: orm.Dict, parameters: orm.Dict, leg: orm.Dict, **parts: o
         limits=settings.convergence.limits,
     )
     n_labels = sum(row["n_labelled"] for row in legs)
-    affordable = settings.max_labels is None or n_labels + facts["n_asked"] <= settings.max_labels
+    n_asked = asked_since_call(legs)
+    affordable = settings.max_labels is None or n_labels + n_asked <= settings.max_labels
     status, ended_by = after_leg(legs, convergence, settings, condition.steps, affordable=affordable)
     return orm.Dict(
         {
             "status": status,
             "ended_by": ended_by,
             "goes_on": status == GOES_ON,
-            "label": affordable and status != HOPELESS and facts["n_asked"] > 0,
+            "label": affordable and status != HOPELESS and n_asked > 0,
             "convergence": convergence,
             "canary": canary,
             "legs": legs,
@@ -114,14 +132,19 @@ def after_leg(
     if not affordable:
         n_labels = sum(row["n_labelled"] for row in legs)
         return last["status"], (
-            f"{at} its budget of {settings.max_labels} labels was used: {n_labels} are made, and {last['n_asked']} "
-            "more were asked for"
+            f"{at} its budget of {settings.max_labels} labels was used: {n_labels} are made, and "
+            f"{asked_since_call(legs)} more were asked for"
         )
-    n_legs = sum(not row["given_up"] for row in legs)
+    n_legs = sum(not row["given_up"] and row["status"] != PAUSED for row in legs)
     if n_legs >= settings.max_legs:
-        asked = "it still asked for a label" if last["status"] == "unsure" else "it paused"
-        return last["status"], f"all {settings.max_legs} legs are used, and {at} {asked}"
+        return last["status"], f"all {settings.max_legs} legs are used, and {at} it still asked for a label"
     return GOES_ON, ""
+
+
+@calcfunction
+def join_asked(**asked: FramesData) -> FramesData:
+    """Return the frames that the pieces of a leg asked for, in their order: that of the call is the last one."""
+    return FramesData(Frames.concatenate([asked[name].frames for name in sorted(asked)]))
 
 
 @calcfunction
@@ -152,25 +175,21 @@ def step_back(campaign: orm.Dict, failures: orm.Dict, course: orm.Dict) -> orm.I
     :param course: what `note_leg` returned of it.
     :raises ValueError: that label is there, or no detour is left.
     """
-    last = course["legs"][-1]
+    legs = course["legs"]
+    last, tried = legs[-1], detours_of(legs)
     most = CampaignSettings.model_validate(campaign.get_dict()).max_detours
-    if not lacks_label(last, failures["failures"]):
+    if not lacks_label(legs, failures["failures"]):
         raise ValueError(
             f"The frame at MD step {last['asked_step']} has its label: there is nothing to step back from."
         )
-    if last["detour"] >= most:
-        raise ValueError(f"after {counted_ways(last['detour'] + 1)} no detour is left: max_detours is {most}")
-    return orm.Int(last["detour"] + 1)
+    if tried >= most:
+        raise ValueError(f"after {counted_ways(tried + 1)} no detour is left: max_detours is {most}")
+    return orm.Int(tried + 1)
 
 
 def counted_ways(number: int) -> str:
     """Return how often a leg was tried, in words."""
     return "one try" if number == 1 else f"{number} tries"
-
-
-def lacks_label(leg: Row, failures: Sequence[Row]) -> bool:
-    """Whether the frame at which a leg was unsure, the last it asked for, has no label."""
-    return leg["status"] == "unsure" and leg["n_asked"] - 1 in {failure["index"] for failure in failures}
 
 
 @calcfunction
@@ -219,11 +238,6 @@ def summarise_campaign(campaign: orm.Dict, parameters: orm.Dict, **parts: orm.Da
     )
 
 
-def over_atoms(values: Any, n_atoms: Any) -> float | None:
-    """Return the rms over all atoms of rms values ``(n_frames,)`` of frames of so many atoms; None of no frame."""
-    return float(np.sqrt(n_atoms @ values**2 / n_atoms.sum())) if len(values) else None
-
-
 def course_of(parts: Mapping[str, orm.Data]) -> dict[str, Any]:
     """Return the course so far; how many frames of its last leg were labelled is filled in where that is known."""
     if "course" not in parts:
@@ -231,13 +245,8 @@ def course_of(parts: Mapping[str, orm.Data]) -> dict[str, Any]:
     course: dict[str, Any] = parts["course"].get_dict()
     if "failures" in parts:
         last = course["legs"][-1]
-        last["n_labelled"] = last["n_asked"] - len(parts["failures"]["failures"])
+        last["n_labelled"] = asked_since_call(course["legs"]) - len(parts["failures"]["failures"])
     return course
-
-
-def call_steps(legs: Sequence[Row]) -> list[int]:
-    """Return the MD steps of the calls; a leg that was given up is not part of the run."""
-    return [leg["asked_step"] for leg in legs if leg["status"] == "unsure" and not leg["given_up"]]
 
 
 def why_it_failed(course: Mapping[str, Any], parts: Mapping[str, orm.Data]) -> str:
@@ -252,8 +261,8 @@ def why_it_failed(course: Mapping[str, Any], parts: Mapping[str, orm.Data]) -> s
     if not course["goes_on"]:
         return ""
     lost = parts["failures"]["failures"] if "failures" in parts else []
-    if legs and lacks_label(legs[-1], lost):
-        tries = counted_ways(legs[-1]["detour"] + 1)
+    if legs and lacks_label(legs, lost):
+        tries = counted_ways(detours_of(legs) + 1)
         return f"the frame it was unsure of has no label, after {tries}: {lost[-1]['reason']}"
     return f"leg {len(legs) + 1} was killed or left no word"
 

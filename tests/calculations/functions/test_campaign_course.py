@@ -48,7 +48,6 @@ def test_the_canary_is_over_components_of_all_atoms(aiida_profile):
         ("done", 2, "done", "all 100 steps are done", True),
         ("stopped", 2, "stopped", "the guard stopped it at step 40: the volume grew", False),
         ("unsure", 2, "unsure", "all 2 legs are used, and at step 40 of 100 it still asked for a label", True),
-        ("paused", 2, "paused", "all 2 legs are used, and at step 40 of 100 it paused", True),
         ("unsure", 1, "failed", "labelling the frames of leg 2", False),
     ],
 )
@@ -92,7 +91,78 @@ def test_an_unsure_leg_is_labelled_and_followed(aiida_profile):
 def test_a_pause_that_asked_for_nothing_just_goes_on(aiida_profile):
     course = noted(leg("paused", 0, 20, n_asked=0))
     assert (course["goes_on"], course["label"]) == (True, False)
-    assert course["convergence"]["numbers"]["n_calls"] == 0
+    assert course["convergence"] is None
+
+
+def cut_and_whole(campaign: dict[str, Any], *ends: tuple[str, int], pieces: int) -> tuple[dict[str, Any], ...]:
+    """Return courses after legs that end so, at that step: as they are, and each cut into so many by pauses.
+
+    Each leg asks for two frames in each piece; what the one before asked for is measured by its first piece.
+    """
+    settings, told = orm.Dict(campaign), []
+    for number in (1, pieces):
+        course: dict[str, orm.Data] = {}
+        begin, measured, canaries, done = 0, 0, [], 0
+        for status, end in ends:
+            for piece in range(1, number + 1):
+                step = begin + (end - begin) * piece // number
+                done += 1
+                rows = [row(begin, error=0.1 * (2 if begin < 20 else 1)) for _ in range(measured)] if piece == 1 else []
+                facts = leg(
+                    status if piece == number else "paused",
+                    begin + (end - begin) * (piece - 1) // number,
+                    step,
+                    n_asked=2 * pieces // number,
+                    canary=rows,
+                )
+                if rows:
+                    canaries.append((done, canary(*(0.01 * (begin + one) for one in range(12)))))
+                window = {f"canary_{leg_number:03d}": node for leg_number, node in canaries[-4:]}
+                course = {"course": note_leg(settings, orm.Dict(LEG), facts, **course, **window)}
+                if course["course"]["label"]:
+                    course["failures"] = lost()
+            begin, measured = end, 2 * pieces
+        told.append(course["course"].get_dict())
+    return tuple(told)
+
+
+@pytest.mark.parametrize(
+    ("campaign", "ends", "status"),
+    [
+        # As many pieces as would use up the legs.
+        ({"max_legs": 3}, [("unsure", 5), ("unsure", 10), ("unsure", 16)], "unsure"),
+        ({"max_legs": 9, "max_labels": 20}, [("unsure", 5), ("unsure", 10), ("unsure", 16)], "unsure"),
+        ({"max_legs": 9}, [("unsure", 5), ("unsure", 10), ("unsure", 95)], "converged"),
+        ({"max_legs": 9}, [("unsure", 5), ("unsure", 10), ("done", 100)], "done"),
+        ({"max_legs": 9, "convergence": {"window": 1}}, [("unsure", 8 * n) for n in range(1, 6)], "running"),
+    ],
+)
+def test_a_pause_changes_neither_the_verdict_nor_the_end(campaign, ends, status, aiida_profile):
+    whole, cut = cut_and_whole(campaign, *ends, pieces=4)
+    assert len(cut["legs"]) == 4 * len(whole["legs"])
+    assert whole["status"] == status
+    for key in ("status", "ended_by", "goes_on", "label", "convergence"):
+        assert cut[key] == whole[key]
+    assert sum(one["n_labelled"] for one in cut["legs"]) == sum(one["n_labelled"] for one in whole["legs"])
+
+
+def test_stepping_back_passes_the_pauses(aiida_profile):
+    """The run comes back to the call before, so all pieces since are given up, and no number is drawn twice."""
+    settings = {"max_legs": 9, "max_detours": 2}
+    course = noted(leg("unsure", 0, 20), settings)
+    course = noted(leg("paused", 20, 30, canary=[row(20)]), settings, course=orm.Dict(course), failures=lost())
+    course = noted(leg("unsure", 30, 40), settings, course=orm.Dict(course))
+    assert course["label"]
+    # Two frames of each piece: that of the call is the fourth.
+    assert step_back(orm.Dict(settings), lost(3), orm.Dict(course)).value == 1
+    with pytest.raises(ValueError, match="nothing to step back from"):
+        step_back(orm.Dict(settings), lost(1), orm.Dict(course))
+    again = leg("paused", 20, 35, detour=1, canary=[row(20)])
+    course = noted(again, settings, course=orm.Dict(course), failures=lost(3))
+    assert [one["given_up"] for one in course["legs"]] == [False, True, True, False]
+    assert [one["leg"] for one in course["canary"]] == [4]
+    course = noted(leg("unsure", 35, 45), settings, course=orm.Dict(course))
+    assert step_back(orm.Dict(settings), lost(3), orm.Dict(course)).value == 2
 
 
 def test_a_leg_that_would_break_the_budget_is_not_labelled(aiida_profile):
