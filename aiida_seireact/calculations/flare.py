@@ -148,17 +148,26 @@ def validate_seeds(labelled: FramesData, start: FramesData) -> str | None:
     return None
 
 
+def validate_engine(settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> str | None:
+    """Refuse settings of legs with the engine `lammps` without its code, and one on another computer."""
+    if settings.get("engine") == "lammps" and "lmp" not in inputs:
+        return "The engine `lammps` needs a LAMMPS with FLARE's plugin as `lmp`: give its code, or take `ase`."
+    if "lmp" in inputs and "code" in inputs and inputs["lmp"].computer.uuid != inputs["code"].computer.uuid:
+        return f"lmp is on {inputs['lmp'].computer.label}, code on {inputs['code'].computer.label}: take one computer."
+    return None
+
+
 def validate_leg(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse inputs that fit each alone but not together."""
     if ("gp" in inputs) != ("state" in inputs):
         return "gp and state of the last leg belong together: give both or none."
     if "gp" in inputs and inputs["gp"].kind != "sgp":
         return f"gp is an {inputs['gp'].kind}, not a sparse GP of FLARE: take the output `gp` of the last leg."
-    engine = inputs["parameters"].get_dict().get("engine", "ase") if "parameters" in inputs else "ase"
-    if (engine == "lammps") != ("lmp" in inputs):
-        return "The engine `lammps` and a LAMMPS with FLARE's plugin as `lmp` belong together: give both or none."
-    if "lmp" in inputs and "code" in inputs and inputs["lmp"].computer.uuid != inputs["code"].computer.uuid:
-        return f"lmp is on {inputs['lmp'].computer.label}, code on {inputs['code'].computer.label}: take one computer."
+    settings = inputs["parameters"].get_dict() if "parameters" in inputs else {}
+    if message := validate_engine(settings, inputs):
+        return message
+    if "lmp" in inputs and settings.get("engine") != "lammps":
+        return "lmp is for the engine `lammps`, and parameters ask for another: leave it out, or set `engine`."
     labels = inputs.get("labels", {})
     if not labels:
         return "A GP starts from labels: give labelled frames as `labels.round_000`."

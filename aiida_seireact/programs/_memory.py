@@ -12,6 +12,7 @@ from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.science.gp_memory import learning_memory
 
 MEMINFO = Path("/proc/meminfo")
+OWN_STATUS = Path("/proc/self/status")
 OWN_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
 GB = 1e9
@@ -60,7 +61,7 @@ def require_memory(settings: LegSettings, images: Sequence[Atoms], n_species: in
 
 
 def available_bytes() -> float:
-    """Return how much memory this process may still take: of the machine, or of one of its control groups.
+    """Return how much memory this process may take in all: what it has, and what machine and control groups have left.
 
     Infinite where nothing tells.
     """
@@ -72,7 +73,15 @@ def available_bytes() -> float:
     for folder in _groups():
         found += _left(folder, "memory.max", "memory.current", "file")
         found += _left(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
-    return min(found)
+    return _own_bytes() + min(found)
+
+
+def _own_bytes() -> int:
+    """Return what this process holds already; 0 where nothing tells."""
+    if not OWN_STATUS.is_file():
+        return 0
+    lines = OWN_STATUS.read_text(encoding="utf-8").splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 def _groups() -> list[Path]:

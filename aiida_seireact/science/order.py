@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-_SHARP = 0.8
-"""A peak counts when it is at least so high, over the highest one."""
+_SHARP = 0.4
+"""A peak counts when it is at least so high, over the highest one: a short vector is worth more than a high peak, since
+thermal motion blurs it less."""
 
 
 def peaks_of(
@@ -26,7 +27,7 @@ def peaks_of(
     in_plane: bool = False,
     k_max_per_ang: float = 8.0,
 ) -> IntArray:
-    """Return the shortest reciprocal vectors at which all atoms of a crystal scatter in phase, ``(n, 3)`` integers.
+    """Return the shortest reciprocal vectors at which a crystal scatters strongly, ``(n, 3)`` integers.
 
     They are in units of the repeated cell's reciprocal vectors, one of each pair ±k.
 
@@ -57,9 +58,10 @@ def peaks_of(
 
 
 def order_of(positions: ArrayLike, cell: ArrayLike, peaks: ArrayLike) -> float:
-    """Return the mean of |Σ exp(ik·r)|²/N² over the peaks: 1 in the crystal at rest, about 1/N without one.
+    """Return the mean of |Σ exp(ik·r)|²/N² over the peaks: about 1/N without a crystal.
 
-    In a crystal at temperature T it is exp(−k²⟨u²⟩), the factor of Debye and Waller.
+    At rest it is 1 for one atom a primitive cell, and less for several. At temperature T it is lower by
+    exp(−k²⟨u²⟩), the factor of Debye and Waller.
 
     :param positions: ``(n_atoms, 3)`` Å, of the species looked at.
     :param cell: ``(3, 3)`` Å.

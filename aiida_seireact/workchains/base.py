@@ -82,8 +82,8 @@ class ProgramWorkChain(BaseRestartWorkChain):
         """
         if calculation.exit_status not in (OUTPUT_UNREADABLE, PROGRAM_FAILED):
             return None
-        failures = [child for child in self.ctx.children if child.exit_status == calculation.exit_status]
-        if len(failures) > 1:
+        # In a row: of a chain of many jobs one or the other may fail.
+        if len(self.ctx.children) > 1 and self.ctx.children[-2].exit_status == calculation.exit_status:
             return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
         self.report(f"{calculation.process_label} <{calculation.pk}> failed; one more try: {calculation.exit_message}")
         return ProcessHandlerReport(do_break=True)
@@ -99,7 +99,8 @@ class ProgramWorkChain(BaseRestartWorkChain):
             return None
         what = f"it ended well, but has no output {', '.join(missing)}"
         calculation.base.caching.is_valid_cache = False
-        if any(child.is_finished_ok for child in self.ctx.children if child.pk != calculation.pk):
+        others = [child for child in self.ctx.children if child.pk != calculation.pk and child.is_finished_ok]
+        if any(missing_outputs(self.process_class, child) for child in others):
             return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation, what))
         self.report(f"{calculation.process_label} <{calculation.pk}> is run again: {what}")
         return ProcessHandlerReport(do_break=True)

@@ -116,6 +116,8 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             last = {"gp": outputs.gp, "state": outputs.state}
         if "reference_energies" in self.inputs:
             last["reference_energies"] = self.inputs.reference_energies
+        if self.inputs.parameters.get_dict().get("engine") == "lammps":
+            last["lmp"] = self.inputs.lmp
         if self.ctx.detour is not None:
             last["detour"] = orm.load_node(self.ctx.detour)
         number = len(self.ctx.legs) + 1

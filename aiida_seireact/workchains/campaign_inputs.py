@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessSpec
 
-from aiida_seireact.calculations.flare import FlareCalculation, validate_seeds, validate_start
+from aiida_seireact.calculations.flare import FlareCalculation, validate_engine, validate_seeds, validate_start
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
@@ -45,7 +45,7 @@ def define_ports(spec: ProcessSpec) -> None:
         exclude=("frames", "options", "metadata"),
         namespace_options={"help": "Who labels, and how; the level of theory must be that of the seeds."},
     )
-    spec.expose_inputs(FlareCalculation, include=("reference_energies",))
+    spec.expose_inputs(FlareCalculation, include=("reference_energies", "lmp"))
     spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
     spec.inputs.validator = validate_campaign
     spec.output(
@@ -66,7 +66,9 @@ def define_ports(spec: ProcessSpec) -> None:
 
 
 def validate_campaign(inputs: Mapping[str, Any], _: Any) -> str | None:
-    """Refuse seeds that the GP of this cell can't learn."""
+    """Refuse seeds that the GP of this cell can't learn, and an engine without its LAMMPS."""
+    if "parameters" in inputs and (message := validate_engine(inputs["parameters"].get_dict(), inputs)):
+        return message
     if "start" not in inputs or "seeds" not in inputs:
         return None
     message = validate_seeds(inputs["seeds"], inputs["start"])

@@ -14,7 +14,7 @@ from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.protocol import ProtocolMixin
-from aiida_seireact.workchains.train import TrainWorkChain
+from aiida_seireact.workchains.train import TrainWorkChain, validate_training
 
 MAX_MEMBERS = 32
 DEFAULT_MEMBERS = 4
@@ -33,7 +33,6 @@ class CommitteeWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
         spec.expose_inputs(TrainWorkChain, exclude=("parent", "checkpoint", "metadata", "clean_workdir"))
-        # What a single training refuses is refused by each of them.
         spec.inputs.validator = validate_members
         spec.inputs[
             "compile_code"
@@ -189,4 +188,4 @@ def validate_members(inputs: Any, context: Any) -> str | None:
     strangers = sorted(set(inputs.get("parents", {})) - set(labels))
     if strangers:
         return f"parents: {', '.join(strangers)} is no member; they are {', '.join(labels)}."
-    return None
+    return validate_training(inputs, context)

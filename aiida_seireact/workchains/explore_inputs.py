@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_seireact.calculations.flare import validate_start
+from aiida_seireact.calculations.flare import validate_engine, validate_start
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, MAX_RUNGS, ConditionSettings, ladders
@@ -87,6 +87,8 @@ def validate_exploration(inputs: Mapping[str, Any], context: Any) -> str | None:
                 f"Condition {name!r} is of system {condition['system']!r}, but there is only "
                 f"{', '.join(sorted(systems)) or 'none'}: give that cell under `systems`."
             )
+        if message := validate_engine(condition["leg"], inputs):
+            return f"Condition {name!r}: {message}"
         types = set(labelled.base.attributes.get("config_types")) if labelled is not None else set()
         absent = [wanted for wanted in condition["seeds"]["types"] if wanted not in types]
         if labelled is not None and absent:

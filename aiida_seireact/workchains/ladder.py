@@ -40,7 +40,7 @@ class LadderWorkChain(WorkChain):
         )
         spec.expose_inputs(
             CampaignWorkChain,
-            include=("code", "label", "reference_energies", "options"),
+            include=("code", "lmp", "label", "reference_energies", "options"),
         )
         spec.output_namespace(
             "campaigns", valid_type=orm.Dict, dynamic=True, help="How each went; of one not begun, why not."

@@ -125,8 +125,10 @@ def test_an_engine_and_its_lammps_belong_together(start, labelled, aiida_localho
     )
     parameters = orm.Dict({**SETTINGS, "engine": "lammps", "label_every": 5})
     inputs = {"code": code, "start": start, "labels": {"round_000": FramesData(labelled(2))}, "parameters": parameters}
-    assert "belong together: give both or none" in validate_leg(inputs, None)
-    assert "belong together" in validate_leg({**inputs, "parameters": orm.Dict(SETTINGS), "lmp": lmp}, None)
+    assert "needs a LAMMPS with FLARE's plugin as `lmp`" in validate_leg(inputs, None)
+    assert "lmp is for the engine `lammps`" in validate_leg(
+        {**inputs, "parameters": orm.Dict(SETTINGS), "lmp": lmp}, None
+    )
     assert validate_leg({**inputs, "lmp": lmp}, None) is None
     with SandboxFolder() as folder:
         job = written(

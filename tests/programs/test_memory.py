@@ -14,6 +14,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """5.12 MB free of the machine, a process in no group."""
     (tmp_path / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable:    5000 kB\n")
     monkeypatch.setattr(_memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(_memory, "OWN_STATUS", tmp_path / "status")
     monkeypatch.setattr(_memory, "OWN_GROUPS", tmp_path / "own")
     monkeypatch.setattr(_memory, "GROUPS", tmp_path / "groups")
     return tmp_path
@@ -32,6 +33,11 @@ V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
 
 def test_the_machine_tells_what_is_free(machine: Path) -> None:
     assert _memory.available_bytes() == 5_120_000
+
+
+def test_what_the_process_holds_it_may_keep(machine: Path) -> None:
+    (machine / "status").write_text("VmPeak:  900 kB\nVmRSS:    100 kB\n")
+    assert _memory.available_bytes() == 5_120_000 + 102_400
 
 
 @pytest.mark.parametrize(("limit", "free"), [("max", 5_120_000), ("3000000", 2_400_000), ("9000000", 5_120_000)])

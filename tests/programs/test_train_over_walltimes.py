@@ -123,6 +123,11 @@ def test_two_processes_of_one_machine_train_with_the_whole_batch(trained: Traine
     folder, outputs = leg("two", settings=settings)
     _, alone = leg("one", settings={"batch_size": 4})
     assert outputs["n_epochs"] == alone["n_epochs"] == 3
+    # Cut into two jobs it is the same training, too.
+    first, part = leg("two_first", settings={**settings, "max_time_s": SHORT})
+    _, rest = leg("two_second", first, settings=settings)
+    assert (part["n_epochs"], part["done"], rest["done"]) == (1, False, True)
+    assert rest["model_hash"] == outputs["model_hash"]
     # 10 frames in batches of 4: three steps an epoch, whoever does them.
     curve, other = (json.loads((place / "curve.json").read_text()) for place in (folder, folder.parent / "one"))
     assert curve["lr"] == other["lr"]

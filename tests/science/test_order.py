@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
 
@@ -56,3 +57,13 @@ def test_an_empty_layer_has_no_order() -> None:
 def test_absent_species_are_refused() -> None:
     with pytest.raises(ValueError, match="holds no Cl"):
         peaks_of(LI2S, (1, 1, 1), species=["Cl"])
+
+
+def test_a_short_vector_is_taken_though_a_longer_one_scatters_more() -> None:
+    # Sites at 0 and 0.3 of the edge: |F|²/N² = cos²(0.3 π h), highest (0.90) at h = 3, 0.345 at h = 1 and 0.095 at 2.
+    atoms = Atoms("Li2", scaled_positions=[[0, 0, 0], [0.3, 0, 0]], cell=[5, 1, 1], pbc=True)
+    along = [tuple(row) for row in peaks_of(atoms, (2, 1, 1), k_max_per_ang=4.0).tolist()]
+    assert along == [(6, 0, 0)]
+    assert order_of(atoms.positions, atoms.cell.array, [(3, 0, 0)]) == pytest.approx(np.cos(0.9 * np.pi) ** 2)
+    near = Atoms("Li2", scaled_positions=[[0, 0, 0], [0.25, 0, 0]], cell=[5, 1, 1], pbc=True)
+    assert peaks_of(near, (2, 1, 1), k_max_per_ang=5.1).tolist() == [[2, 0, 0]]

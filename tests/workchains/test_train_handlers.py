@@ -153,6 +153,24 @@ def test_jobs_that_are_killed_before_they_keep_anything_are_not_tried_for_ever(p
         assert training.job(410, epoch=epoch) == 0
 
 
+def test_a_job_that_fails_now_and_then_is_tried_again_and_one_that_fails_twice_in_a_row_is_not(play) -> None:
+    training = play()
+    for epoch in (1, 3, 5):
+        assert training.job(420) == 0
+        assert training.job(done=False, epoch=epoch) == 0
+    assert [training.job(420), training.job(420)] == [0, 430]
+
+
+def test_a_job_that_a_crash_cut_short_is_run_again_once_also_in_the_midst_of_a_chain(play) -> None:
+    training = play()
+    assert training.job(done=False, epoch=1) == 0
+    # Status 0, and no checkpoint.
+    assert training.job(done=False) == 0
+    assert training.goes_on
+    assert training.epoch() == 1
+    assert training.job(done=False) == 430
+
+
 # ---------------------------------------------------------------- handlers
 def test_after_divergence_the_learning_rate_is_halved_and_it_begins_anew(play) -> None:
     training = play()

@@ -38,7 +38,12 @@ def make_two_phases(structure: FramesData, parameters: orm.Dict) -> dict[str, An
     found = two_phase_cell(crystal, settings.repeat, expansion=settings.expansion, species=settings.species or None)
     atoms = Atoms(found.atoms.numbers, positions=found.atoms.positions, cell=found.atoms.cell, pbc=True)
     atoms.info["config_type"] = "two-phase"
-    cell = {"n_held": found.n_held, "peaks": found.peaks.tolist(), "n_layers": found.n_layers}
+    cell = {
+        "n_held": found.n_held,
+        "peaks": found.peaks.tolist(),
+        "n_layers": found.n_layers,
+        "at_rest": round(found.at_rest, 9),
+    }
     return {"frames": FramesData.from_ase([atoms], labels="ignore"), "cell": orm.Dict(cell)}
 
 
@@ -138,4 +143,5 @@ def _fraction(frame: Snapshot, cell: orm.Dict, settings: MeltingSettings) -> flo
     if settings.species:
         chosen = np.isin(frame.numbers, Atoms(settings.species).numbers)
     positions = frame.positions[chosen] - frame.origin
-    return crystalline_fraction(positions, frame.cell, cell["peaks"], cell["n_layers"], order_min=settings.order_min)
+    told = {name: cell[name] for name in ("peaks", "n_layers", "at_rest")}
+    return crystalline_fraction(positions, frame.cell, order_min=settings.order_min, **told)

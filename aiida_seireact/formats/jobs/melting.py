@@ -39,7 +39,9 @@ class MeltingSettings(Job):
     melt: MeltSettings = Field(description="of the upper half")
     steps: int = Field(ge=100, description="of each run at a temperature")
     frames: int = Field(30, ge=MIN_FRAMES, description="of each run that are looked at")
-    order_min: float = Field(ORDER_MIN, gt=0, lt=1, description="order from which on a layer is crystalline")
+    order_min: float = Field(
+        ORDER_MIN, gt=0, lt=1, description="order from which on a layer is crystalline, over that at rest"
+    )
     segment: dict[str, Any] = Field(
         {}, description="settings of a segment (`md`: pair, pressure_gpa, timestep_fs, …) but what is said here"
     )

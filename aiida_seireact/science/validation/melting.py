@@ -9,7 +9,7 @@ factor, layer by layer (`science.order`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,13 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from aiida_seireact.science.images import with_images
-from aiida_seireact.science.order import order_by_layer, peaks_of
+from aiida_seireact.science.order import order_by_layer, order_of, peaks_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Outcome = Literal["froze", "melted", "both"]
 ORDER_MIN = 0.25
-"""Order from which on a layer is crystalline; crystals near melting have 0.4 and more, melts below 0.1."""
+"""Order from which on a layer is crystalline, over that at rest; crystals near melting have 0.4 and more, melts below
+0.1."""
 WHOLE = 0.9
 """Fraction of the layers that makes a run one phase."""
 TREND_MIN = 0.15
@@ -41,12 +42,14 @@ class TwoPhase:
     :param n_held: atoms of the lower half, which is held while the upper one melts.
     :param peaks: of `science.order.peaks_of` within the plane.
     :param n_layers: layers along the third axis that are told apart.
+    :param at_rest: order of the crystal at rest at these peaks.
     """
 
     atoms: Atoms
     n_held: int
-    peaks: NDArray[np.int64]
+    peaks: IntArray
     n_layers: int
+    at_rest: float
 
 
 def two_phase_cell(
@@ -84,18 +87,27 @@ def two_phase_cell(
     atoms.set_cell(cell)
     atoms.set_scaled_positions(fractions)
     peaks = peaks_of(crystal, repeat, species=species, in_plane=True)
-    return TwoPhase(atoms, n_held, peaks, n3)
+    chosen = np.isin(crystal.get_chemical_symbols(), list(species)) if species else np.ones(len(crystal), dtype=bool)
+    at_rest = order_of(crystal.positions[chosen], crystal.cell.array, peaks // np.asarray(repeat))
+    return TwoPhase(atoms, n_held, peaks, n3, at_rest)
 
 
 def crystalline_fraction(
-    positions: ArrayLike, cell: ArrayLike, peaks: ArrayLike, n_layers: int, *, order_min: float = ORDER_MIN
+    positions: ArrayLike,
+    cell: ArrayLike,
+    peaks: ArrayLike,
+    n_layers: int,
+    *,
+    order_min: float = ORDER_MIN,
+    at_rest: float = 1.0,
 ) -> float:
     """Return the fraction of the layers that are crystalline.
 
     :param positions: ``(n_atoms, 3)`` Å, of the species looked at.
+    :param order_min: over ``at_rest``, that of the crystal at rest.
     """
     layers = order_by_layer(positions, cell, peaks, n_layers)
-    return float((np.nan_to_num(layers) >= order_min).mean())
+    return float((np.nan_to_num(layers) >= order_min * at_rest).mean())
 
 
 def outcome_of(fractions: ArrayLike) -> Outcome:
@@ -221,7 +233,7 @@ def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:
         wanted = limits[kinds[i], kinds[j]]
         near = d < wanted
         if not (near & free[i]).any():
-            return TwoPhase(atoms, cell.n_held, cell.peaks, cell.n_layers)
+            return replace(cell, atoms=atoms)
         # Each of a pair goes half of the way, one beside a held atom all of it; a little more, or it would never end.
         share = np.where(free[j], 0.5, 1.0) * (1.01 * wanted - d) * near * free[i]
         step = away / np.maximum(d, 1e-6)[:, None] * share[:, None]

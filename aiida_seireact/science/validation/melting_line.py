@@ -113,7 +113,9 @@ class Melting(Line):
         if self.species:
             chosen = np.isin(run.numbers, [atomic_numbers[symbol] for symbol in self.species])
         found = [
-            crystalline_fraction(places[chosen], lattice, cell.peaks, cell.n_layers, order_min=self.order_min)
+            crystalline_fraction(
+                places[chosen], lattice, cell.peaks, cell.n_layers, order_min=self.order_min, at_rest=cell.at_rest
+            )
             for places, lattice in zip(run.positions, run.cells, strict=True)
         ]
         return np.array(found)

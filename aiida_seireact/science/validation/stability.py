@@ -45,8 +45,8 @@ class StabilityLimits:
     :param speed_ratio_max: of an atom from frame to frame, over the thermal speed of its species.
     :param separation_max: rise of `like_neighbours` since the first frame.
     :param drift_max_mev_per_atom_per_ps: of the conserved quantity, either way.
-    :param order_min: of `science.order`, for crystals that must stay; 0.25 is the Debye-Waller factor of a crystal that
-        is past melting by Lindemann's rule at the peaks that are used.
+    :param order_min: of `science.order`, over that of the first frame, for crystals that must stay; Li at 300 K has
+        0.57.
     """
 
     volume_change_max: float = 0.15
@@ -153,6 +153,7 @@ def _of_frames(run: Run, limits: StabilityLimits, crystal: tuple[ArrayLike, Arra
     if crystal is not None:
         chosen, peaks = np.asarray(crystal[0], dtype=bool), np.asarray(crystal[1])
         orders = np.array([order_of(places[chosen], cell, peaks) for places, cell in frames])
+        orders = orders / orders[0]
         yield _screen("crystal order", orders, limits.order_min, "", limits.order_min / np.maximum(orders, 1e-9))
 
 
