@@ -23,7 +23,7 @@ from aiida_seireact.science.structures.library import within
 from aiida_seireact.science.structures.phase_cells import phase_cells
 from aiida_seireact.science.validation.lines import AskedRun, Phases
 
-CELL, MD = "cell_", "md_"
+CELL, MD, HANDED_IN = "cell_", "md_", "run_"
 
 
 @calcfunction
@@ -47,7 +47,7 @@ def plan_validation(
     :param phases: a cell a phase, its name as config type.
     :param md: settings of a segment that the requests for runs of the model are laid over.
     :param label: settings of the labels, that the requests for runs of the labeller are laid over.
-    :param runs: those that are handed in, by their names.
+    :param runs: those that are handed in, ``run_`` before their names.
     :returns: ``parameters`` of the job that measures; ``frames``, each cell to label once; ``runs``, what was asked of
         each run; and for each run to be made ``cell_<name>`` and its settings ``md_<name>``.
     :raises ValueError: a phase that is not there, or too many atoms.
@@ -55,6 +55,7 @@ def plan_validation(
     card, cells = read_scorecard(scorecard.get_dict()), cells_of(phases)
     frames = frames_asked(card, cells)
     asked = runs_asked(card, cells)
+    runs = {name.removeprefix(HANDED_IN): run for name, run in runs.items()}
     outputs: dict[str, orm.Data] = {"runs": orm.Dict({name: told(run) for name, run in sorted(asked.items())})}
     if frames is not None:
         refuse_atoms(len(frames.numbers))
