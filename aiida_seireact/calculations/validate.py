@@ -20,6 +20,7 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.validate import RunFiles, ValidateJob
+from aiida_seireact.programs.potentials import KINDS
 
 FILLED: dict[str, Any] = {"model": "model", "kind": "sgp", "species": [], "phases": None, "labelled": None}
 HELD_OUT = "held_out.npz"
@@ -120,6 +121,8 @@ def validate_evidence(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse lines without what they look at, runs without settings, and models that lack a species."""
     if not {"parameters", "potential"} <= set(inputs):
         return None
+    if message := not_evaluable(inputs["potential"]):
+        return message
     settings = ValidateSettings.model_validate({**inputs["parameters"].get_dict(), **FILLED})
     if "dataset" not in inputs and (lines := settings.scorecard.needs_held_out):
         return f"Line {lines[0]} looks at held-out frames: give `dataset`, or leave out the line."
@@ -133,6 +136,13 @@ def validate_evidence(inputs: Mapping[str, Any], _: Any) -> str | None:
         ):
             return message
     return None
+
+
+def not_evaluable(potential: PotentialData) -> str | None:
+    """Return the sentence that refuses a potential that only LAMMPS can ask, None for others."""
+    if potential.kind in KINDS:
+        return None
+    return f"A potential of kind {potential.kind} can't be asked for single frames: validate one of {', '.join(KINDS)}."
 
 
 def lacks_species(potential: PotentialData, species: list[str], who: str) -> str | None:

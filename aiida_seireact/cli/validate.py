@@ -47,6 +47,8 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--overrides", type=GIVEN, metavar="FILE.yaml", help="Other values than those of the protocol, nested as "
               "in it: `scorecard: {lines: {forces: {target: {max: 0.3}}}}`.")  # fmt: skip
 @click.option("--show", metavar="PK", help="Show the verdict of a validation that has ended, or a verdict, and leave.")
+@click.option("--frames", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.extxyz",
+              help="With --show or --follow: write the frames that failed lines name, with labels.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show the lines and what they would compute; submit nothing.")
 @click.option("--follow", "wait", is_flag=True, help="Wait for the verdict and show it; exit status 1 if rejected.")
 def validate(
@@ -61,6 +63,7 @@ def validate(
     without: tuple[str, ...],
     overrides: Path | None,
     show: str | None,
+    frames: Path | None,
     dry_run: bool,
     wait: bool,
 ) -> None:
@@ -83,9 +86,11 @@ def validate(
 
     if (model is None) == (show is None):
         raise click.UsageError("Give a model to validate, or --show a validation that has ended.")
+    if frames is not None and not (show or wait):
+        raise click.UsageError("--frames are those of a verdict: give --show or --follow with it.")
     load(profile)
     if show is not None:
-        show_verdict(load_node(show))
+        show_verdict(load_node(show), frames)
         return
     changes = {**read_overrides(overrides), **({} if level is None else {"level": level})}
     builder = build(str(model), dataset, compiled, runs, phases, protocol, changes, without)
@@ -99,7 +104,7 @@ def validate(
         return
     if not follow(node, _stage).is_finished_ok:
         raise click.ClickException(node.exit_message or f"{node.process_label} <{node.pk}> did not finish.")
-    if not show_verdict(node):
+    if not show_verdict(node, frames):
         raise SystemExit(1)
 
 
@@ -193,9 +198,10 @@ def _run_told(run: AskedRun, *, handed_in: bool) -> str:
     return f"MD of {run.subject} by the {run.by}: {len(run.atoms)} atoms, {run.steps:,} steps"
 
 
-def show_verdict(node: Node) -> bool:
+def show_verdict(node: Node, frames: Path | None = None) -> bool:
     """Show the verdict of a validation, or a verdict; return whether it is for production.
 
+    :param frames: file for the frames that failed lines name.
     :raises click.ClickException: it is something else, or has none.
     """
     from aiida.orm import Dict, ProcessNode
@@ -219,6 +225,12 @@ def show_verdict(node: Node) -> bool:
         raise click.ClickException(str(error)) from None
     console = terminal()
     console.print(scorecard_table(verdict, why))
+    if frames is not None and verdict.failed:
+        from aiida_seireact.cli.verdict_frames import save_frames
+
+        if not isinstance(node, ProcessNode):
+            raise click.ClickException(f"--frames needs the validation, not its verdict <{node.pk}>: give its PK.")
+        save_frames(node, verdict, frames)
     return verdict.decision == "production"
 
 

@@ -144,6 +144,7 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
             self.ctx.legs.pop()
             return self.failed(f"leg {number}", leg)
         self.ctx.way.append(number)
+        self.ctx.detour = None
         course = self.note()
         facts = leg.outputs.leg
         self.report(
@@ -218,7 +219,6 @@ class CampaignWorkChain(ProtocolMixin, WorkChain):
                 )
         if self.ctx.going and lacks_label(orm.load_node(self.ctx.course)["legs"][-1], lost):
             return self.take_another_way()
-        self.ctx.detour = None
         if not self.ctx.going and not any("frames" in label.outputs for label in self.ctx.labels):
             # Nothing that it asked for could be labelled: that is no good end, whatever MD says.
             return self.failed(f"label of leg {number}", label)

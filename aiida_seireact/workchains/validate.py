@@ -173,6 +173,9 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
             "batch_size": labels["batch_size"],
         }
         md = merge(ProduceWorkChain.get_protocol_inputs("fast")["parameters"], inputs["md"])
+        if changes.get("scorecard") and "name" not in changes["scorecard"]:
+            # The verdict bears the name: nobody shall take it for that of the protocol.
+            inputs["scorecard"]["name"] += ", changed"
         return {**inputs, **level, **own, "md": md}
 
     # ------------------------------------------------------------------ what the lines ask for

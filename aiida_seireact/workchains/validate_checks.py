@@ -9,7 +9,7 @@ from aiida import orm
 
 from aiida_seireact.calculations.functions.validate import cells_of, runs_asked
 from aiida_seireact.calculations.run_facts import model_of, settings_of
-from aiida_seireact.calculations.validate import lacks_species
+from aiida_seireact.calculations.validate import lacks_species, not_evaluable
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.scorecard import Scorecard, ScorecardError, read_scorecard
@@ -50,6 +50,8 @@ def validate_lines(inputs: Mapping[str, Any], context: Any) -> str | None:
     if not {"scorecard", "potential", "codes"} <= set(inputs):
         return None
     card = read_scorecard(inputs["scorecard"].get_dict())
+    if message := not_evaluable(inputs["potential"]):
+        return message
     try:
         phases = phases_given(inputs)
         return (

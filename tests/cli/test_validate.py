@@ -20,6 +20,7 @@ from aiida_seireact.cli.models import newest_verdict
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.label import CalculatorSettings
 from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.programs.calculators import load_labeller
@@ -115,7 +116,7 @@ def test_a_dry_run_shows_the_lines_and_what_they_would_compute(call: Any, model:
 
 def test_a_validation_its_scorecard_and_the_lists(call: Any, model: Any) -> None:
     first, second = model(1), model(2)
-    told = call("validate", first.pk, "--overrides", "quick.yaml", "--follow")
+    told = call("validate", first.pk, "--overrides", "quick.yaml", "--follow", "--frames", "bad.extxyz")
     assert told.exit_code == 1, told.output
     assert "rejected" in told.output
     assert "MISSED" in told.output
@@ -123,6 +124,9 @@ def test_a_validation_its_scorecard_and_the_lists(call: Any, model: Any) -> None
     assert "a wrong product is made" in told.output
     verdict = newest_verdict(first)
     assert verdict is not None
+    assert verdict.scorecard == "fast, changed"
+    named = {frame for line in verdict.failed for frame in line.frames}
+    assert set(Frames.from_extxyz("bad.extxyz").frame_ids) == named
     assert {line.name for line in verdict.lines} == {"forces", "products"}
 
     query = orm.QueryBuilder().append(ValidateWorkChain, tag="validation", project="*")
@@ -158,6 +162,7 @@ def test_a_verdict_for_production_is_shown_as_such(call: Any, aiida_profile: Any
         (("MODEL", "--without", "nothing"), "--without nothing: the scorecard has the lines forces,"),
         (("MODEL", "--protocol", "slow"), "There is no protocol 'slow'"),
         (("MODEL", "--run", "Li"), "write NAME=PK"),
+        (("MODEL", "--frames", "bad.extxyz"), "give --show or --follow with it"),
         (("MODEL",), "runs MD of the model: give `compiled`"),
         (("--show", "MODEL"), "give a validation or its verdict"),
     ],

@@ -47,15 +47,24 @@ def test_its_python_runs(
 
 
 def test_its_overrides_are_taken() -> None:
-    (text,) = [block.text for block in blocks(PAGE) if block.info == "yaml"]
-    scorecard = ValidateWorkChain.get_protocol_inputs("fast", yaml.safe_load(text))["scorecard"]
-    card = read_scorecard(scorecard)
+    mine, of_interface = [
+        ValidateWorkChain.get_protocol_inputs("fast", yaml.safe_load(block.text))["scorecard"]
+        for block in blocks(PAGE)
+        if block.info == "yaml"
+    ]
+    assert read_scorecard(of_interface).name == "fast, changed"
+    assert [run.name for run in read_scorecard(of_interface).lines["interface"].runs({})] == ["interface"]
+    card = read_scorecard(mine)
+    assert card.name == "mine"
     assert card.lines["forces"].target.max == 0.3
     assert "volumes of products" not in card.lines
     assert card.lines["sulphides"].test == "energies"
 
 
-def test_the_topic_tells_every_kind_of_line() -> None:
+def test_topic_and_reference_tell_every_kind_of_line() -> None:
     text = (DOCS / "topics" / "validation.md").read_text(encoding="utf-8")
+    reference = (DOCS / "reference" / "scorecard.md").read_text(encoding="utf-8")
     for kind in KINDS:
         assert f"`{kind.test}`" in text
+        assert f"## {kind.test}\n" in reference
+        assert f"{kind.__module__}.{kind.__name__}\n" in reference

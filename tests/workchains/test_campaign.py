@@ -139,6 +139,26 @@ def test_a_leg_whose_label_is_lost_is_run_anew_by_another_way(campaign, finished
     assert second.inputs.detour.creator.process_label == "step_back"
 
 
+def test_a_detour_that_pauses_goes_on_by_the_way_it_took(campaign, finished, moody_labeller):
+    first = next(node for node in finished.called if node.process_label == "LegWorkChain")
+    unsure = first.outputs.asked.to_ase(len(first.outputs.asked) - 1)
+    moody = moody_labeller(f"abs(atoms.positions[0, 0] - {unsure.positions[0, 0]!r}) < 1e-12")
+    seeds = labelled(strained(), moody.pop("settings_hash"))
+    # The same run, cut into pieces: a pause changes no frame.
+    cut = {"leg_steps": finished.outputs.campaign["label_steps"][0] // 2}
+    outputs, node = run_get_node(CampaignWorkChain, **campaign(leg=cut, seeds=seeds, far={"max_legs": 5}, **moody))
+    assert node.is_finished_ok, node.exit_message
+    legs = outputs["campaign"]["legs"]
+    assert [leg["given_up"] for leg in legs].count(True) == 1
+    lost = next(number for number, leg in enumerate(legs) if leg["given_up"])
+    assert lost >= 1
+    assert legs[lost - 1]["status"] == "paused"
+    assert legs[lost]["asked_step"] == finished.outputs.campaign["label_steps"][0]
+    assert [leg["detour"] for leg in legs] == [int(number == lost + 1) for number in range(len(legs))]
+    way = [leg for leg in legs if not leg["given_up"]]
+    assert [leg["first_step"] for leg in way] == [0, *(leg["step"] for leg in way[:-1])]
+
+
 def test_without_the_label_it_needs_a_campaign_ends_with_the_reason(campaign, moody_labeller):
     moody = moody_labeller("next(CALLS) >= 1")
     seeds = labelled(strained(), moody.pop("settings_hash"))

@@ -181,5 +181,9 @@ def test_a_model_that_lacks_a_species_is_refused(inputs: dict[str, Any], tmp_pat
     (tmp_path / "sgp.npz").write_bytes(b"gp")
     card = {"kind": "sgp", "species": ["Li", "S"], "cutoff_ang": 5.0, "model_hash": "m", "dataset_hash": "d"}
     lithium = PotentialData(tmp_path / "sgp.npz", card={**card, "versions": {}, "metrics": {}})
+    foreign = PotentialData(tmp_path / "sgp.npz", card={**lithium.card, "kind": "deepmd"})
+    assert "A potential of kind deepmd can't be asked" in refusal_of(
+        ValidateWorkChain, {"potential": foreign, **inputs}
+    )
     message = refusal_of(ValidateWorkChain, {"potential": lithium, **inputs})
     assert "The dataset holds P, Cl, but the model knows Li, S only" in message
