@@ -45,7 +45,7 @@ class ConvergenceLimits:
     """
 
     quiet_steps: int = 2000
-    quiet_share: float = 0.3
+    quiet_share: float = 0.5
     canary_ratio_max: float = 0.3
     rank_correlation_min: float = 0.2
     window: int = 4

@@ -61,7 +61,7 @@ def test_without_one_of_the_three_it_needs_more(changes, words):
 
 def test_a_short_condition_is_quiet_for_a_share_of_its_steps():
     told = verdict([10, 60], 100, [0.2] * 4, steps=100)
-    assert told["numbers"]["quiet_steps_needed"] == 30
+    assert told["numbers"]["quiet_steps_needed"] == 50
     assert told["verdict"] == "converged"
 
 
