@@ -65,13 +65,21 @@ class Training:
     :param folder: of the job, for what is kept.
     :param total: epochs of the whole training.
     :param before: the curve up to the checkpoint, None to begin.
+    :param origin: which training it is, for its checkpoints.
     """
 
     def __init__(
-        self, job: TrainJob, work: Path, folder: Path, total: int, progress: Progress, before: Curve | None
+        self,
+        job: TrainJob,
+        work: Path,
+        folder: Path,
+        total: int,
+        progress: Progress,
+        before: Curve | None,
+        origin: Mapping[str, Any],
     ) -> None:
         self._job, self._work, self._folder, self._total = job, work, folder, total
-        self._progress, self._before = progress, before
+        self._progress, self._before, self._origin = progress, before, origin
         self._log = folder / files.NEQUIP_LOG
         self._shown = 0
         self._first = (0, 0.0)
@@ -144,7 +152,7 @@ class Training:
         last = self._work / LAST
         if not last.is_file():
             last = self._work / PREVIOUS_FOLDER / LAST
-        write_checkpoint(self._folder / files.CHECKPOINT, last, self._best(), self.curve)
+        write_checkpoint(self._folder / files.CHECKPOINT, last, self._best(), self.curve, self._origin)
 
     def _best(self) -> Path:
         before = self._before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
-from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, unpack_checkpoint
+from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, read_origin, unpack_checkpoint
 from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.base import CheckpointLost, InvalidInput
 from aiida_seireact.formats.jobs.train import TrainJob
-from aiida_seireact.formats.model import ModelFileError, PackageCard, read_package_card
+from aiida_seireact.formats.model import ModelFileError, PackageCard, package_hash, read_package_card
 from aiida_seireact.formats.nequip_config import build_config, to_yaml
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs._training import PREVIOUS_FOLDER, Training, errors_of_package, require_machine
@@ -69,7 +70,8 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     )
     species = _species(job, folder, sets)
     work = _prepared(job, folder, sets)
-    before = _checkpoint(job, folder, work)
+    origin = _origin(job, folder, species, sets)
+    before = _checkpoint(job, folder, work, origin)
     try:
         config = build_config(
             settings,
@@ -94,7 +96,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
             folder / job.parent, sets.tests, folder / files.PARENT_PREDICTIONS, settings, job.num_threads
         )
     total = int(config["trainer"]["max_epochs"])
-    training = Training(job, work, folder, total, progress, before)
+    training = Training(job, work, folder, total, progress, before, origin)
     done = training.run()
     progress("packaging the best epoch")
     card = training.package()
@@ -170,16 +172,42 @@ def _prepared(job: TrainJob, folder: Path, sets: Sets) -> Path:
     return work
 
 
-def _checkpoint(job: TrainJob, folder: Path, work: Path) -> Curve | None:
+def _origin(job: TrainJob, folder: Path, species: list[str], sets: Sets) -> dict[str, Any]:
+    """Return what makes a training this one, as its checkpoints tell it: whatever a checkpoint would bring along."""
+    ids = {"train": sets.train.frame_ids, "val": sets.val.frame_ids}
+    return {
+        **job.settings.kept_by_a_checkpoint,
+        "overrides": job.overrides.get("training_module", {}),
+        "species": species,
+        "shifts": job.shifts,
+        "parent": None if job.parent is None else package_hash(folder / job.parent),
+        **{
+            f"{name} frames": hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:12]
+            for name, found in ids.items()
+        },
+    }
+
+
+def _checkpoint(job: TrainJob, folder: Path, work: Path, origin: dict[str, Any]) -> Curve | None:
     """Unpack the checkpoint to go on from and return the curve up to it; None where the training begins."""
     if job.checkpoint is None:
         return None
     previous = work / PREVIOUS_FOLDER
     previous.mkdir()
     try:
-        return unpack_checkpoint(folder / job.checkpoint, previous)
+        curve = unpack_checkpoint(folder / job.checkpoint, previous)
+        before = read_origin(folder / job.checkpoint)
     except CheckpointError as error:
         raise CheckpointLost(str(error)) from error
+    # Through JSON, as the checkpoint's.
+    now = json.loads(json.dumps(origin))
+    others = [f"{name} was {before.get(name)} and is {now[name]}" for name in now if before.get(name) != now[name]]
+    if others:
+        raise InvalidInput(
+            f"The checkpoint is of another training ({'; '.join(others)}) and would keep its own: leave it out, or "
+            "start from its package (`parent`)."
+        )
+    return curve
 
 
 def _write_stripped(frames: Frames, path: Path) -> None:

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from aiida_seireact.formats.checkpoint import read_checkpoint_card
-from aiida_seireact.formats.jobs.base import CheckpointLost, Diverged, MissingPackage, OutOfMemory, ProgramFailed
+from aiida_seireact.formats.jobs.base import (
+    CheckpointLost,
+    Diverged,
+    InvalidInput,
+    MissingPackage,
+    OutOfMemory,
+    ProgramFailed,
+)
 from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.programs import _training, train
 
@@ -233,6 +240,23 @@ def test_a_training_that_ran_away_leaves_its_best_package_and_no_checkpoint(
         leg("away", settings={"max_epochs": 9})
     assert (tmp_path / "away" / "model.nequip.zip").is_file()
     assert not (tmp_path / "away" / "checkpoint.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"settings": {"lr": 0.001}}, r"lr was 0\.02 and is 0\.001"),
+        ({"settings": {"seed": 7}}, "seed was 1 and is 7"),
+        ({"overrides": {"training_module": {"optimizer": {"amsgrad": True}}}}, "overrides was {} and is"),
+        ({"val": "train.extxyz", "train": "val.extxyz"}, "train frames was"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(
+    trained: Trained, leg, changes: dict[str, Any], sentence: str
+) -> None:
+    """What is in a checkpoint would silently win over what was asked for."""
+    with pytest.raises(InvalidInput, match=f"is of another training .*{sentence}"):
+        leg("after", trained.folder, **changes)
 
 
 def test_a_torn_checkpoint_is_lost(trained: Trained, leg, tmp_path: Path) -> None:
