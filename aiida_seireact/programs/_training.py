@@ -105,7 +105,7 @@ class Training:
         self._watch()
         self._check()
         self._keep()
-        return not self._out_of_time()
+        return len(self.curve["epoch"]) >= self._total or not self._out_of_time()
 
     def package(self) -> PackageCard:
         """Package the best epoch of the whole training into the job's folder.
