@@ -66,16 +66,17 @@ def write_checkpoint(
     :param origin: plain types that tell which training it is of (`read_origin`).
     :raises CheckpointError: a checkpoint that is missing or torn, or a curve that does not reach it.
     """
-    epoch = epoch_of(last)
-    epoch_of(best)
+    # Each read once: nequip may put the next one in its place at any time.
+    contents = {LAST: _content(last), BEST: _content(best)}
+    epoch = _epoch(contents[LAST], last.name)
+    _epoch(contents[BEST], best.name)
     kept = curve["epoch"] <= epoch
     if not kept.any() or int(curve["epoch"][kept][-1]) != epoch:
         raise CheckpointError(f"The curve does not reach epoch {epoch}, where {last.name} was written.")
     columns = {name: [_number(value) for value in values[kept]] for name, values in curve.items()}
     with write_atomically(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in (
-            (LAST, last.read_bytes()),
-            (BEST, best.read_bytes()),
+            *contents.items(),
             (CURVE, json.dumps(columns, sort_keys=True).encode()),
             (ORIGIN, json.dumps(dict(origin), sort_keys=True).encode()),
         ):
@@ -138,11 +139,14 @@ def epoch_of(path: Path) -> int:
 
     :raises CheckpointError: missing or torn.
     """
+    return _epoch(_content(path), path.name)
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"There is no {path.name} ({error.strerror}).") from None
-    return _epoch(content, path.name)
 
 
 def _epoch(content: bytes, name: str) -> int:

@@ -19,7 +19,7 @@ from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, read_origin, unpack_checkpoint
 from aiida_seireact.formats.frames import Frames, FramesError
-from aiida_seireact.formats.jobs.base import CheckpointLost, InvalidInput
+from aiida_seireact.formats.jobs.base import CheckpointLost, Diverged, InvalidInput
 from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.formats.model import ModelFileError, PackageCard, package_hash, read_package_card
 from aiida_seireact.formats.nequip_config import build_config, to_yaml
@@ -52,13 +52,14 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Train a network on labelled frames, package its best epoch and test that; with a parent, test that one before.
 
     Writes model.nequip.zip, checkpoint.zip (to go on from), curve.json (errors by epoch, since the training began),
-    predictions.npz and parent_predictions.npz (for the test frames), config.yaml and nequip.log.
+    predictions.npz and parent_predictions.npz (for the test frames), config.yaml and nequip.log. Where it diverges, the
+    outputs of what was best before are in rescued.json.
 
     :raises InvalidInput: frames without labels, species that don't fit, or no GPU where one is asked for.
     :raises MissingPackage: nequip, or what `acceleration` needs, is not installed.
     :raises CheckpointLost: the checkpoint to go on from can't be read.
     :raises Diverged: the loss is no number any more.
-    :raises OutOfMemory: of the GPU, or killed for it.
+    :raises OutOfMemory: of the GPU, or of the machine by the words of torch or the kernel.
     :raises ProgramFailed: killed, out of time before the first epoch, or nequip's own error.
     """
     settings = job.settings
@@ -79,6 +80,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
             train="train.extxyz",
             val="val.extxyz",
             shifts=job.shifts,
+            learned=sets.train.species,
             parent=None if job.parent is None else files.PARENT_PACKAGE,
             checkpoint=None if before is None else f"{PREVIOUS_FOLDER}/{LAST}",
             overrides=job.overrides,
@@ -95,19 +97,36 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
         errors_before = errors_of_package(
             folder / job.parent, sets.tests, folder / files.PARENT_PREDICTIONS, settings, job.num_threads
         )
+    before_it = {"errors_before": errors_before}
     total = int(config["trainer"]["max_epochs"])
     training = Training(job, work, folder, total, progress, before, origin)
-    done = training.run()
+    try:
+        done = training.run()
+    except Diverged:
+        if (folder / files.PACKAGE).is_file():
+            # A model like any other, if nothing better follows.
+            card = read_package_card(folder / files.PACKAGE)
+            rescued = _finished(job, folder, progress, training.curve, sets)
+            write_json(
+                folder / files.RESCUED, _outputs(job, False, training.curve, card, {**rescued, **before_it}, sets)
+            )
+        raise
     progress("packaging the best epoch")
     card = training.package()
-    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in training.curve.items()})
-    errors = None
-    if sets.tests:
-        progress("testing it")
-        errors = errors_of_package(
-            folder / files.PACKAGE, sets.tests, folder / files.PREDICTIONS, settings, job.num_threads
-        )
-    return _outputs(job, done, training.curve, card, {"errors": errors, "errors_before": errors_before}, sets)
+    found = _finished(job, folder, progress, training.curve, sets)
+    return _outputs(job, done, training.curve, card, {**found, **before_it}, sets)
+
+
+def _finished(
+    job: TrainJob, folder: Path, progress: Progress, curve: Curve, sets: Sets
+) -> dict[str, dict[str, dict[str, float]] | None]:
+    """Write the curve, test the package, and return its ``errors``."""
+    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in curve.items()})
+    if not sets.tests:
+        return {"errors": None}
+    progress("testing it")
+    package, target = folder / files.PACKAGE, folder / files.PREDICTIONS
+    return {"errors": errors_of_package(package, sets.tests, target, job.settings, job.num_threads)}
 
 
 # ---------------------------------------------------------------- input
@@ -162,7 +181,8 @@ def _prepared(job: TrainJob, folder: Path, sets: Sets) -> Path:
     work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)  # nequip appends to what it finds
     work.mkdir()
-    for name in (files.PACKAGE, files.CHECKPOINT, files.CURVE, files.PREDICTIONS, files.PARENT_PREDICTIONS):
+    left = (files.PACKAGE, files.CHECKPOINT, files.CURVE, files.RESCUED, files.PREDICTIONS, files.PARENT_PREDICTIONS)
+    for name in left:
         (folder / name).unlink(missing_ok=True)
     _write_stripped(sets.train, work / "train.extxyz")
     _write_stripped(sets.val, work / "val.extxyz")
@@ -189,7 +209,10 @@ def _origin(job: TrainJob, folder: Path, species: list[str], sets: Sets) -> dict
 
 
 def _checkpoint(job: TrainJob, folder: Path, work: Path, origin: dict[str, Any]) -> Curve | None:
-    """Unpack the checkpoint to go on from and return the curve up to it; None where the training begins."""
+    """Unpack the checkpoint to go on from and return the curve up to it; None where the training begins.
+
+    :param origin: of this training; what else the checkpoint tells of it is added.
+    """
     if job.checkpoint is None:
         return None
     previous = work / PREVIOUS_FOLDER
@@ -207,6 +230,7 @@ def _checkpoint(job: TrainJob, folder: Path, work: Path, origin: dict[str, Any])
             f"The checkpoint is of another training ({'; '.join(others)}) and would keep its own: leave it out, or "
             "start from its package (`parent`)."
         )
+    origin.update(before)  # also that it stopped early
     return curve
 
 

@@ -79,6 +79,21 @@ def test_a_curve_that_ends_before_the_checkpoint_is_refused(tmp_path: Path) -> N
         write_checkpoint(tmp_path / "c.zip", last, last, curve(1.0, 2.0), {})
 
 
+def test_what_nequip_replaces_meanwhile_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = lightning_checkpoint(tmp_path / "last.ckpt", 1)
+    read = Path.read_bytes
+
+    def replaced_after(path: Path) -> bytes:
+        content = read(path)
+        lightning_checkpoint(path, 2, b"of a later epoch")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", replaced_after)
+    write_checkpoint(tmp_path / "c.zip", last, last, curve(2.0, 1.0), {})
+    monkeypatch.undo()
+    assert read_checkpoint_card(tmp_path / "c.zip").epoch == 1
+
+
 def test_a_flipped_byte_in_the_weights_is_found(checkpoint) -> None:
     path = checkpoint()
     content = bytearray(path.read_bytes())
