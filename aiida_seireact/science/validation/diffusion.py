@@ -159,7 +159,12 @@ class TracerDiffusion(MdLine):
         if run is None:
             return None, f"{whose}: {why}"
         if not run.unwrapped:
-            return None, f"{whose} does not follow atoms across the cell's faces"
+            return None, (
+                f"{whose} does not follow atoms across the cell's faces: between two frames some go farther than a "
+                "quarter of the cell, take frames_every smaller"
+                if run.by == "labeller"
+                else f"{whose} does not follow atoms across the cell's faces"
+            )
         begin = int(self.skip_fraction * len(run.positions))
         try:
             found = tracer_diffusion(
