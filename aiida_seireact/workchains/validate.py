@@ -15,7 +15,7 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import REJECTED
-from aiida_seireact.workchains.aimd import AimdWorkChain, md_engine
+from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.evaluate import EvaluateWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain, validate_batch_size, validate_engine
@@ -26,7 +26,7 @@ from aiida_seireact.workchains.validate_builder import LABELLER, fill
 from aiida_seireact.workchains.validate_checks import in_library, validate_lines, validate_scorecard
 
 LABEL, RUN, REFERENCE = "label", "run_", "labeller_"
-PLANNED_FROM = ("scorecard", "evaluate", "phases", "md", "label")
+PLANNED_FROM = ("scorecard", "evaluate", "phases", "md", "label", "engine")
 
 
 class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
@@ -208,8 +208,8 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         """Return the process that makes a run."""
         cell, parameters = self.planned(f"{CELL}{name}"), self.planned(f"{MD}{name}")
         if run["by"] == "labeller":
-            engine = orm.Str(md_engine(self.inputs.engine.value))
-            return AimdWorkChain, {**self.labeller(), "engine": engine, "frames": cell, "parameters": parameters}
+            own = {"engine": self.planned("md_engine"), "frames": cell, "parameters": parameters}
+            return AimdWorkChain, {**self.labeller(), **own}
         model = {"potential": self.inputs.compiled, "code": self.inputs.codes.lmp}
         return ProduceWorkChain, {**model, "structure": cell, "parameters": parameters, "unjudged": True}
 
@@ -217,7 +217,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         """Refuse what is not whole, and labels of another level of theory."""
         labels = [name for name in self.ctx if name == LABEL or name.startswith(REFERENCE)]
         for name in sorted([*labels, *(name for name in self.ctx if name.startswith(RUN))]):
-            if failure := self.failure(name, self.ctx[name], whole=name == LABEL):
+            if failure := self.failure(name, self.ctx[name], whole=name in labels):
                 return failure
         level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
         for name in labels:

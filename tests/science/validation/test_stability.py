@@ -33,7 +33,7 @@ def sound_run(n_frames: int = 11, unit=None, temperature_k: float = 300.0) -> Ru
         pressure_gpa=0.0,
         unwrapped=True,
         thermo={
-            "step": np.arange(rows) * 2.5,
+            "step": np.arange(rows) * 5.0,
             "temp": temperature_k + rng.normal(scale=20, size=rows),
             "econserve": np.zeros(rows),
         },
@@ -145,6 +145,18 @@ def test_a_run_that_the_stop_rule_ended_and_one_that_is_nan_fail() -> None:
     stopped = screens(replace(run, stopped_by={"reason": "hole", "message": "hole: radius 5.00 Å"}))["ended early"]
     assert (stopped.over, stopped.first_frame, stopped.note) == (np.inf, 10, "hole: radius 5.00 Å")
     assert "temperature" in broken(replace(run, thermo=dict(run.thermo, temp=np.full(110, np.nan))))
+
+
+def test_a_drift_that_can_not_be_told_is_not_left_out() -> None:
+    run = sound_run()
+    short = {name: values[:50] for name, values in run.thermo.items()}
+    bare = {name: values for name, values in run.thermo.items() if name != "econserve"}
+    for thermo in (short, bare, {}):
+        found = screens(replace(run, thermo=thermo))["energy drift"]
+        assert np.isnan(found.over)
+        assert "over 1 ps: run longer, or set drift_max_mev_per_atom_per_ps to null" in found.note
+    unasked = replace(LIMITS, drift_max_mev_per_atom_per_ps=None)
+    assert "energy drift" not in {screen.name for screen in screens_of(replace(run, thermo=short), unasked)}
 
 
 def test_frames_that_do_not_follow_atoms_have_no_speeds() -> None:
