@@ -17,7 +17,8 @@ from plumpy.process_states import ProcessState
 from aiida_seireact.data.checkpoint import CheckpointData
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.workchains.train import MAX_LOST, TrainWorkChain, validate_training
+from aiida_seireact.workchains.train import TrainWorkChain, validate_training
+from aiida_seireact.workchains.train_handlers import MAX_LOST
 
 CARD = {
     "kind": "allegro-package",
