@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from aiida_seireact.data.potential import PotentialData
     from aiida_seireact.formats.verdict import Verdict
 
+NUMBERS = ("pk", "made by", "E meV/atom", "F eV/Å")
+
 
 @click.command("models", context_settings={"help_option_names": ["-h", "--help"]})
 @profile_option
@@ -38,8 +40,8 @@ def models(profile: str | None, kind: str | None, everything: bool) -> None:
         click.echo(f"There is no model{which} in this profile: `aiida-seireact demo` or a `seireact.train` makes one.")
         return
     table = Table(title=f"{len(found)} models", title_justify="left")
-    for name in ("pk", "model", "kind", "species", "dataset", "parent", "by", "E meV/atom", "F eV/Å", "verdict"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("pk", "E meV/atom", "F eV/Å") else "left")
+    for name in ("pk", "model", "kind", "species", "dataset", "parent", "made by", "E meV/atom", "F eV/Å", "verdict"):
+        table.add_column(name, no_wrap=True, justify="right" if name in NUMBERS else "left")
     for potential in found:
         table.add_row(*row_of(potential))
     terminal().print(table)
@@ -83,7 +85,7 @@ def row_of(potential: PotentialData) -> list[str]:
         " ".join(potential.species),
         str(potential.base.attributes.get("dataset_hash", "") or "")[:12],
         "" if parent is None else parent.model_hash[:12],
-        "" if training is None else f"{training.process_label} <{training.pk}>",
+        "" if training is None else f"<{training.pk}>",
         _number(metrics.get("energy_rmse_mev_per_atom"), "{:.1f}"),
         _number(metrics.get("force_rmse_ev_per_ang"), "{:.3f}"),
         "not judged" if verdict is None else _told(verdict),
@@ -177,8 +179,8 @@ def _is_handed_on(potential: PotentialData) -> bool:
 
 
 def _told(verdict: Verdict) -> str:
-    failed = verdict.failed
-    return verdict.decision if not failed else f"{verdict.decision}: {failed[0].name}, {failed[0].subject}"
+    failed = len(verdict.failed)
+    return f"{verdict.decision} ({failed} of {len(verdict.lines)})" if failed else verdict.decision
 
 
 def _number(value: float | None, form: str) -> str:

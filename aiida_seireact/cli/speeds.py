@@ -39,18 +39,19 @@ def _of_frames(potential: PotentialData) -> str | None:
 
 
 def _of_md(potential: PotentialData) -> str | None:
-    """Return the speed in MD, all ranks and GPUs of the job together."""
+    """Return the speed in the largest of the newest MD jobs, all its ranks and GPUs together."""
     from aiida_seireact.calculations.lammps import LammpsCalculation
 
+    found: tuple[int, str] | None = None
     for job in _jobs(potential, LammpsCalculation):
         if not {"performance", "trajectory"} <= set(job.outputs):
             continue
         told, n_atoms = job.outputs.performance.get_dict(), job.outputs.trajectory.base.attributes.get("n_atoms")
         seconds = told.get("md_seconds") or told.get("seconds")
-        if seconds and told.get("steps"):
-            speed = n_atoms * told["steps"] / seconds
-            return f"{speed:,.0f} atom-steps/s ({n_atoms:,} atoms) on {job.computer.label}"
-    return None
+        work = n_atoms * (told.get("steps") or 0)
+        if seconds and work > (found[0] if found else 0):
+            found = work, f"{work / seconds:,.0f} atom-steps/s ({n_atoms:,} atoms) on {job.computer.label}"
+    return None if found is None else found[1]
 
 
 def _jobs(potential: PotentialData, kind: type) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_seireact.cli._profile import load_node
-from aiida_seireact.formats.verdict import SCHEMA
+from aiida_seireact.formats.verdict import REJECTED, SCHEMA
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def verdict_on(potential: PotentialData) -> Dict | None:
-    """Return the newest verdict on a model, by whichever scorecard, None if nobody has judged it.
+    """Return the verdict on a model that decides, None if nobody has judged it.
 
-    Package and compiled file are one model. Only what a validation returned that came to its end counts.
+    Of each scorecard (its lines and targets) the newest counts. Where one of these is a rejection, that is the answer,
+    whatever other scorecards say: a model does not become better by easier questions. Package and compiled file are
+    one model. Only what a validation returned that came to its end counts.
     """
     from aiida.orm import Dict, QueryBuilder
 
@@ -36,12 +38,15 @@ def verdict_on(potential: PotentialData) -> Dict | None:
         tag="verdict",
     )
     query.order_by({"verdict": {"ctime": "desc"}})
-    found: Dict | None = query.first(flat=True)
-    return found
+    newest: dict[str, Dict] = {}
+    for verdict in query.all(flat=True):
+        newest.setdefault(verdict.base.attributes.get("scorecard_hash", ""), verdict)
+    rejected = (verdict for verdict in newest.values() if verdict.base.attributes.get("decision") == REJECTED)
+    return next(rejected, next(iter(newest.values()), None))
 
 
 def give_verdict(builder: ProcessBuilder, name: str | None, *, unjudged: bool, accept_rejected: bool) -> None:
-    """Give the run the verdict on its model: the one named, else the newest on it in the profile.
+    """Give the run the verdict on its model: the one named, else the one of the profile that decides.
 
     :raises click.ClickException: what is named is no verdict.
     """

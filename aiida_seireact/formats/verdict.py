@@ -31,6 +31,7 @@ class VerdictLine(Job):
     value: float | None = Field(description="null where there is no number")
     error: float | None = Field(None, description="its standard error, where it has one")
     reference: float | None = Field(None, description="the labeller's number, where there is one")
+    reference_error: float | None = Field(None, description="its standard error, where it has one")
     unit: str = Field("", description="of value, error and reference; empty for a ratio")
     target: str = Field(description="as a clause")
     bounds: dict[str, float] = Field(description="the numbers of the target")
@@ -42,7 +43,25 @@ class VerdictLine(Job):
     def _a_number_passes(self) -> Self:
         if self.passed and (self.value is None or not math.isfinite(self.value)):
             raise ValueError(f"line {self.name} is said to pass without a number")
+        if self.passed and (why := self._missed()):
+            raise ValueError(f"line {self.name} is said to pass, but {why}")
         return self
+
+    def _missed(self) -> str:
+        """Return why the numbers miss the bounds; a line that failed may know more than its numbers, as lost errors."""
+        try:
+            target = Target(**self.bounds)
+        except (TypeError, ValueError) as error:
+            return f"its bounds are no target: {error}"
+        found = Measured(
+            subject=self.subject,
+            quantity=self.quantity,
+            value=math.nan if self.value is None else self.value,
+            error=self.error,
+            reference=self.reference,
+            reference_error=self.reference_error,
+        )
+        return misses(found, target)
 
 
 class Verdict(Job):
@@ -136,6 +155,7 @@ def _checked(name: str, test: str, found: Measured, target: Target) -> VerdictLi
         value=_number(found.value),
         error=_number(found.error),
         reference=_number(found.reference),
+        reference_error=_number(found.reference_error),
         unit=found.unit,
         target=target.text(found.unit),
         bounds={key: value for key, value in bounds.items() if key != "sigmas" or value},

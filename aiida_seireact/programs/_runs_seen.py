@@ -16,6 +16,8 @@ from aiida_seireact.formats.jobs.validate import RunFiles
 from aiida_seireact.formats.thermo import INPUT_WORDS
 from aiida_seireact.science.validation.lines import Run
 
+SURE = 0.25
+"""Part of the cell that an atom may go between two frames for its nearest image to be the one it went to."""
 MAX_ROWS = 60_000_000
 """Positions of a run that are held at once, 1.4 GB."""
 
@@ -50,6 +52,13 @@ def read_run(name: str, files: RunFiles, folder: Path) -> Run:
                 f"read every {-(-len(stream) * len(frame.numbers) // MAX_ROWS)}th by `stride`."
             )
         frames.append(frame)
+    positions, cells = (
+        np.array([frame.positions - frame.origin for frame in frames]),
+        np.array([f.cell for f in frames]),
+    )
+    unwrapped = all(frame.unwrapped for frame in frames)
+    if not unwrapped and files.by == "labeller":
+        positions, unwrapped = followed(positions, cells, frames[0].pbc)
     images = []
     for frame in frames:
         atoms = Atoms(frame.numbers, positions=frame.positions - frame.origin, cell=frame.cell, pbc=frame.pbc)
@@ -59,19 +68,38 @@ def read_run(name: str, files: RunFiles, folder: Path) -> Run:
         name=name,
         by=files.by,
         numbers=frames[0].numbers,
-        positions=np.array([frame.positions - frame.origin for frame in frames]),
-        cells=np.array([frame.cell for frame in frames]),
+        positions=positions,
+        cells=cells,
         pbc=frames[0].pbc,
         steps=np.array(stream.steps, dtype=np.int64),
         timestep_fs=files.timestep_fs,
         temperature_k=files.temperature_k,
         pressure_gpa=files.pressure_gpa,
-        unwrapped=all(frame.unwrapped for frame in frames),
+        unwrapped=unwrapped,
         thermo=thermo,
         stopped_by=files.stopped_by,
         # Of the atoms inside the cell, as `seireact-select` names the frames it takes of the same run.
         frame_ids=tuple(Frames.from_atoms(images).frame_ids),
     )
+
+
+def followed(
+    positions: NDArray[np.float64], cells: NDArray[np.float64], pbc: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], bool]:
+    """Return the positions with atoms followed across the cell's faces by the nearest image, and whether that is sure.
+
+    It is where no atom goes farther than a quarter of the cell, along any edge, from one frame to the next.
+
+    :param positions: ``(n_frames, n_atoms, 3)`` Å, wrapped or not.
+    :param cells: ``(n_frames, 3, 3)`` Å.
+    """
+    fractions = np.linalg.solve(np.swapaxes(cells, 1, 2), np.swapaxes(positions, 1, 2))
+    steps = np.diff(np.swapaxes(fractions, 1, 2), axis=0)
+    steps -= np.round(steps) * np.asarray(pbc)
+    if steps.size and float(np.abs(steps)[..., np.asarray(pbc, dtype=bool)].max(initial=0.0)) > SURE:
+        return positions, False
+    path = np.swapaxes(fractions, 1, 2)[:1] + np.concatenate([np.zeros_like(positions[:1]), np.cumsum(steps, axis=0)])
+    return np.einsum("tai,tij->taj", path, cells), True
 
 
 def _without_frames(name: str, files: RunFiles, thermo: dict[str, NDArray[np.float64]]) -> Run:

@@ -9,13 +9,13 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 from aiida.plugins import WorkflowFactory
 
+from aiida_seireact.calculations.engines import MD_PREFIX
+from aiida_seireact.calculations.engines import md_engine as md_engine
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.aimd_ase import AseAimdWorkChain
-from aiida_seireact.workchains.label import ENGINE_PREFIX as LABEL_PREFIX
 from aiida_seireact.workchains.label import LabelWorkChain, engine_complaint, engine_refusal, find_code_of
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
 
-ENGINE_PREFIX = "seireact.aimd."
 ASE_ENGINE = "seireact.aimd.ase"
 
 
@@ -112,14 +112,9 @@ class AimdWorkChain(ProtocolMixin, WorkChain):
         return self.exit_codes.ERROR_MD_FAILED.format(pk=run.pk, message=message)
 
 
-def md_engine(engine: str) -> str:
-    """Return the engine of MD of the same program as a labelling engine."""
-    return f"{ENGINE_PREFIX}{engine.removeprefix(LABEL_PREFIX)}"
-
-
 def validate_engine(engine: orm.Str | None, _: Any) -> str | None:
     """Refuse engines that are not there or don't have the common ports."""
-    return None if engine is None else engine_refusal(engine.value, ENGINE_PREFIX, "An engine of MD")
+    return None if engine is None else engine_refusal(engine.value, MD_PREFIX, "An engine of MD")
 
 
 def validate_parameters(inputs: Mapping[str, Any], context: Any) -> str | None:

@@ -14,6 +14,7 @@ from aiida_seireact.calculations.functions.melting import (
     judge_coexistence,
     make_two_phases,
     plan_round,
+    run_name,
 )
 from aiida_seireact.calculations.lammps import validate_structure
 from aiida_seireact.calculations.native_lammps import is_embedded, n_ranks_of
@@ -57,7 +58,7 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
             "melting",
             valid_type=orm.Dict,
             help="`melting_k` and `error_k`, half the bracket; `known`, what became of the runs; `complaint` without a "
-            "bracket.",
+            "bracket that is narrow enough.",
         )
         spec.output_namespace(
             "runs", valid_type=orm.Dict, dynamic=True, help="Fraction of crystal along each run, and its outcome."
@@ -111,13 +112,13 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
         )
         if refusal:
             return self.exit_codes.ERROR_CELL_REFUSED.format(message=refusal)
-        self.ctx.update(frames=built["frames"].uuid, cell=built["cell"].uuid, outcomes={}, round=0)
+        self.ctx.update(frames=built["frames"].uuid, cell=built["cell"].uuid, heat=built["melt"].uuid)
+        self.ctx.update(outcomes={}, round=0)
         return None
 
     def melt(self) -> ToContext | ExitCode:
         """Melt the upper half, the lower one held."""
-        settings = self.settings.melting_half(self.cell["n_held"])
-        return self.begin("melt", melt=self.md(orm.load_node(self.ctx.frames), settings))
+        return self.begin("melt", melt=self.md(orm.load_node(self.ctx.frames), orm.load_node(self.ctx.heat)))
 
     def inspect_melt(self) -> ExitCode | None:
         """Take the last frame as what every run begins with."""
@@ -141,7 +142,9 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
         """Work out what is known, and which temperatures are next."""
         outcomes = {name: orm.load_node(uuid) for name, uuid in self.ctx.outcomes.items()}
         label = f"plan_{self.ctx.round:02d}"
-        self.ctx.plan = plan_round(self.inputs.parameters, metadata={"call_link_label": label}, **outcomes).uuid
+        planned = plan_round(self.inputs.parameters, metadata={"call_link_label": label}, **outcomes)
+        self.ctx.plan = planned.pop("plan").uuid
+        self.ctx.asked = {name: settings.uuid for name, settings in planned.items()}
 
     def is_open(self) -> bool:
         """Whether there are temperatures to run, and rounds left."""
@@ -153,7 +156,7 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
         self.ctx.tried = {run_name(kelvin): kelvin for kelvin in self.planned["temperatures_k"]}
         self.report(f"round {self.ctx.round}: {', '.join(f'{kelvin:g} K' for kelvin in self.ctx.tried.values())}")
         start = orm.load_node(self.ctx.start)
-        runs = {name: self.md(start, self.settings.coexistence(kelvin)) for name, kelvin in self.ctx.tried.items()}
+        runs = {name: self.md(start, orm.load_node(self.ctx.asked[name])) for name in self.ctx.tried}
         return self.begin("coexistence", **runs)
 
     def inspect_round(self) -> ExitCode | None:
@@ -166,7 +169,7 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
                 self.ctx[name].outputs.trajectory,
                 self.cell,
                 self.inputs.parameters,
-                orm.Float(kelvin),
+                orm.load_node(self.ctx.asked[name]),
                 metadata={"call_link_label": f"judge_{name}"},
             )
             if refusal:
@@ -200,16 +203,11 @@ class MeltingWorkChain(ProtocolMixin, StagedWorkChain):
         """The last plan."""
         return orm.load_node(self.ctx.plan)
 
-    def md(self, structure: FramesData, settings: dict[str, Any]) -> Child:
+    def md(self, structure: FramesData, settings: orm.Dict) -> Child:
         """Return a run of MD."""
         given = {name: self.inputs[name] for name in OF_RUNS if name in self.inputs}
-        run = {"structure": structure, "parameters": orm.Dict(settings), "unjudged": True}
+        run = {"structure": structure, "parameters": settings, "unjudged": True}
         return ProduceWorkChain, {**given, **run}
-
-
-def run_name(kelvin: float) -> str:
-    """Return the call link of the run at a temperature: ``at_453p1_k``."""
-    return f"at_{kelvin:.4f}".rstrip("0").rstrip(".").replace(".", "p") + "_k"
 
 
 def validate_parameters(parameters: orm.Dict, _: Any) -> str | None:

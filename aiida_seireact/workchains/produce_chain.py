@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import ProcessBuilder, ProcessSpec
 
 from aiida_seireact.calculations.functions.production import join_segments, keep_ledger
+from aiida_seireact.calculations.functions.validate import judge
 from aiida_seireact.data.restart import RestartData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.halt import SOUND
@@ -20,6 +21,7 @@ LOOK_PS = 100.0
 # Links of one process cost as their square (stack/aiida.md).
 AT_ONCE = 100
 OPTIONAL = ("ledger", "seams")
+JUDGE = f"{judge.__module__}.{judge.__name__}"
 # Of a run, what its extension has again.
 KEPT = (
     *("code", "companion", "devices", "potential", "verdict", "accept_rejected"),
@@ -67,7 +69,10 @@ def is_a_look(parameters: orm.Dict) -> bool:
 
 
 def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
-    """Refuse a model that nobody has judged or that was rejected, and a verdict on another one."""
+    """Refuse a model that nobody has judged or that was rejected, and a verdict on another one, or of nobody.
+
+    What is not stored yet has no creator to be asked for: it is read, and its numbers are held against its targets.
+    """
     if "potential" not in inputs:
         return None
     if "verdict" not in inputs:
@@ -77,14 +82,25 @@ def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
             "Nobody has judged this model: validate it (`aiida-seireact validate`, `seireact.validate`) and give the "
             "`verdict`, or set `unjudged` to run it all the same, for example to look at it."
         )
+    if message := _of_nobody(inputs["verdict"]):
+        return message
     try:
         verdict = read_verdict(inputs["verdict"].get_dict(), inputs["potential"].card["model_hash"])
     except VerdictError as error:
         return str(error)
     if verdict.decision == PRODUCTION or ("accept_rejected" in inputs and inputs["accept_rejected"].value):
         return None
+    by = f" by the scorecard {verdict.scorecard}" if verdict.scorecard else ""
     why = f": {verdict.failed[0].message.rstrip('.')}" if verdict.failed else ""
-    return f"This model was rejected{why}. Train it further, or set `accept_rejected` if you know why it may run."
+    return f"This model was rejected{by}{why}. Train it further, or set `accept_rejected` if you know why it may run."
+
+
+def _of_nobody(verdict: orm.Dict) -> str | None:
+    """Refuse a node that no validation has made."""
+    creator = verdict.creator if verdict.is_stored else None
+    if not verdict.is_stored or (creator is not None and creator.process_type == JUDGE):
+        return None
+    return f"Node <{verdict.pk}> was written by hand: give the `verdict` of a validation (`aiida-seireact validate`)."
 
 
 def with_restart_of_previous(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext
 
-from aiida_seireact.calculations.functions.validate import CELL, MD, judge, library_phases, plan_validation
+from aiida_seireact.calculations.functions.validate import CELL, HANDED_IN, MD, judge, library_phases, plan_validation
 from aiida_seireact.calculations.validate import validate_dataset
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import REJECTED
-from aiida_seireact.workchains.aimd import AimdWorkChain, md_engine
+from aiida_seireact.workchains.aimd import AimdWorkChain
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.evaluate import EvaluateWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain, validate_batch_size, validate_engine
@@ -26,7 +26,7 @@ from aiida_seireact.workchains.validate_builder import LABELLER, fill
 from aiida_seireact.workchains.validate_checks import in_library, validate_lines, validate_scorecard
 
 LABEL, RUN, REFERENCE = "label", "run_", "labeller_"
-PLANNED_FROM = ("scorecard", "evaluate", "phases", "md", "label")
+PLANNED_FROM = ("scorecard", "evaluate", "phases", "md", "label", "engine")
 
 
 class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
@@ -184,7 +184,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         inputs: dict[str, Any] = {name: self.inputs[name] for name in PLANNED_FROM if name in self.inputs}
         if "phases" not in inputs and in_library(self.inputs.potential.species):
             inputs["phases"] = library_phases(self.inputs.potential, metadata={"call_link_label": "phases"})
-        runs = dict(self.inputs.get("runs", {}))
+        runs = {f"{HANDED_IN}{name}": run for name, run in self.inputs.get("runs", {}).items()}
         planned, refusal = attempt(plan_validation, **inputs, **runs, metadata={"call_link_label": "plan"})
         if refusal:
             return self.refused("plan", refusal)
@@ -208,8 +208,8 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         """Return the process that makes a run."""
         cell, parameters = self.planned(f"{CELL}{name}"), self.planned(f"{MD}{name}")
         if run["by"] == "labeller":
-            engine = orm.Str(md_engine(self.inputs.engine.value))
-            return AimdWorkChain, {**self.labeller(), "engine": engine, "frames": cell, "parameters": parameters}
+            own = {"engine": self.planned("md_engine"), "frames": cell, "parameters": parameters}
+            return AimdWorkChain, {**self.labeller(), **own}
         model = {"potential": self.inputs.compiled, "code": self.inputs.codes.lmp}
         return ProduceWorkChain, {**model, "structure": cell, "parameters": parameters, "unjudged": True}
 
@@ -217,7 +217,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         """Refuse what is not whole, and labels of another level of theory."""
         labels = [name for name in self.ctx if name == LABEL or name.startswith(REFERENCE)]
         for name in sorted([*labels, *(name for name in self.ctx if name.startswith(RUN))]):
-            if failure := self.failure(name, self.ctx[name], whole=name == LABEL):
+            if failure := self.failure(name, self.ctx[name], whole=name in labels):
                 return failure
         level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
         for name in labels:

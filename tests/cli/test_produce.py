@@ -23,7 +23,7 @@ from aiida_seireact.workchains.produce import ProduceWorkChain
 from tests.computers import local_computer
 from tests.models import compiled_card
 from tests.programs.conftest import SPECIES, crystal
-from tests.verdicts import verdict_on
+from tests.verdicts import stored_verdict
 
 SHORT = "parameters: {md: {timestep_fs: 1.0, dump_every: 10, tau_t_ps: 0.02, tau_p_ps: 0.2, restart_every: 10}}\n"
 
@@ -75,12 +75,12 @@ def test_a_dry_run_tells_steps_jobs_frames_and_what_a_kill_costs(call, model):
 
 
 @pytest.fixture
-def validated(model: PotentialData) -> Iterator[Callable[[float], orm.Dict]]:
+def validated(model: PotentialData) -> Iterator[Callable[..., orm.Dict]]:
     """Return a factory of verdicts on the model, as a validation that is over leaves them; they are gone afterwards."""
     made: list[int] = []
 
-    def judge(value: float) -> orm.Dict:
-        verdict = _validated(model, value)
+    def judge(value: float, **scorecard: Any) -> orm.Dict:
+        verdict = _validated(model, value, **scorecard)
         made.append(verdict.pk)
         return verdict
 
@@ -88,8 +88,8 @@ def validated(model: PotentialData) -> Iterator[Callable[[float], orm.Dict]]:
     delete_nodes(made, dry_run=False)
 
 
-def _validated(model: PotentialData, value: float) -> orm.Dict:
-    verdict = orm.Dict(verdict_on(model.model_hash, value)).store()
+def _validated(model: PotentialData, value: float, **scorecard: Any) -> orm.Dict:
+    verdict = stored_verdict(model.model_hash, value, **scorecard)
     node = orm.WorkChainNode()
     node.set_process_type("aiida.workflows:seireact.validate")
     node.set_process_state("finished")
@@ -109,10 +109,21 @@ def test_the_newest_verdict_on_the_model_decides(call, model, validated):
     validated(331.0)
     refused = call("produce", *run)
     assert refused.exit_code == 1
-    assert "was rejected: Li3P" in " ".join(refused.output.split())
+    assert "was rejected by the scorecard toy: Li3P" in " ".join(refused.output.split())
     assert call("produce", *run, "--accept-rejected").exit_code == 0
     assert call("produce", *run, "--verdict", good.pk).exit_code == 0
     assert "a verdict is a Dict" in call("produce", *run, "--verdict", model.pk).output
+
+
+def test_an_easier_scorecard_does_not_undo_a_rejection_but_the_same_one_does(call, model, validated):
+    run = ("cell.extxyz", model.pk, "--protocol", "long", "--ns", 0.1, "--dry-run")
+    validated(331.0, name="strict")
+    validated(331.0, name="easy", limit=500.0)
+    refused = call("produce", *run)
+    assert refused.exit_code == 1
+    assert "was rejected by the scorecard strict: Li3P" in " ".join(refused.output.split())
+    validated(3.0, name="strict")
+    assert call("produce", *run).exit_code == 0
 
 
 def test_a_run_and_its_extension(call, model):

@@ -124,20 +124,31 @@ def test_the_plan_is_a_function_of_what_is_known(aiida_profile: Any) -> None:
     def outcomes(**found: str) -> dict[str, orm.Dict]:
         return {name: orm.Dict({"temperature_k": float(name[1:]), "outcome": one}) for name, one in found.items()}
 
-    assert plan_round(settings)["temperatures_k"] == [300.0, 700.0]
-    plan = plan_round(settings, **outcomes(t300="froze", t700="melted"))
+    first = plan_round(settings)
+    assert first["plan"]["temperatures_k"] == [300.0, 700.0]
+    assert {name: node["md"]["temperature_k"] for name, node in first.items() if name != "plan"} == {
+        "at_300_k": 300.0,
+        "at_700_k": 700.0,
+    }
+    plan = plan_round(settings, **outcomes(t300="froze", t700="melted"))["plan"]
     assert plan["temperatures_k"] == pytest.approx([433.33, 566.67], abs=0.01)
     assert (plan["melting_k"], plan["error_k"]) == (500.0, 200.0)
     done = plan_round(settings, **outcomes(t300="froze", t400="froze", t500="melted", t700="melted"))
-    assert (done["temperatures_k"], done["melting_k"], done["error_k"]) == ([], 450.0, 50.0)
-    wrong = plan_round(settings, **outcomes(t300="froze", t400="melted", t500="froze", t700="melted"))
+    assert list(done) == ["plan"]
+    assert (done["plan"]["temperatures_k"], done["plan"]["melting_k"], done["plan"]["error_k"]) == ([], 450.0, 50.0)
+    wrong = plan_round(settings, **outcomes(t300="froze", t400="melted", t500="froze", t700="melted"))["plan"]
     assert "grew at 500 K and melted at 400 K" in wrong["complaint"]
+    # Neither grew over a range as wide as the tolerance allows a bracket to be: no answer, whatever the middle is.
+    vague = plan_round(settings, **outcomes(t300="froze", t420="both", t560="both", t700="melted"))["plan"]
+    assert vague["temperatures_k"] == []
+    assert "neither phase grew from 420 to 560 K, so it lies within 200 K of 500 K, not 60" in vague["complaint"]
 
 
 def test_cell_is_built_with_its_lower_half_first(aiida_profile: Any) -> None:
     crystal = FramesData.from_ase([bulk("Li", "bcc", a=3.5, cubic=True)])
     built = make_two_phases(crystal, orm.Dict(parameters(repeat=(4, 4, 8))))
-    held = MeltingSettings.model_validate(parameters()).melting_half(built["cell"]["n_held"])["md"]
+    held = MeltingSettings.model_validate(parameters()).melting_half(128)["md"]
+    assert built["melt"]["md"]["groups"] == held["groups"]
     assert built["cell"]["n_held"] == 128
     assert held["groups"] == {"held": {"species": [], "region": None, "ids": [[1, 128]]}}
     z = built["frames"].to_ase().positions[:, 2]

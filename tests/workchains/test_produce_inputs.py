@@ -20,7 +20,7 @@ from aiida_seireact.science.structures import crystal
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
 from aiida_seireact.workchains.produce_chain import builder_to_extend, validate_previous, validate_verdict
 from aiida_seireact.workchains.start import StartWorkChain
-from tests.verdicts import verdict_on
+from tests.verdicts import stored_verdict, verdict_on
 
 
 def test_a_safe_start_of_a_cell_that_no_frame_holds_is_refused():
@@ -110,11 +110,22 @@ def test_a_rejected_model_is_refused_unless_somebody_says_so(aiida_profile: Any)
 
     assert told(3.0) is None
     assert str(told(331.0)).startswith(
-        "This model was rejected: Li3P: the energy RMSE is 331 meV/atom, allowed: at most 5 meV/atom. Train it further"
+        "This model was rejected by the scorecard toy: Li3P: the energy RMSE is 331 meV/atom, allowed: at most 5 meV"
     )
     assert told(331.0, accept_rejected=orm.Bool(True)) is None
     other = SimpleNamespace(card={"model_hash": "n" * 64})
     assert "This verdict is on model mmmmmmmmmmmm" in str(told(3.0, potential=other))
+
+
+def test_a_verdict_that_no_validation_has_made_is_refused(aiida_profile: Any) -> None:
+    inputs = {"potential": SimpleNamespace(card={"model_hash": "m" * 64})}
+    by_hand = orm.Dict(verdict_on("m" * 64, 3.0)).store()
+    assert f"Node <{by_hand.pk}> was written by hand" in str(validate_verdict({"verdict": by_hand, **inputs}))
+    assert validate_verdict({"verdict": stored_verdict("m" * 64, 3.0), **inputs}) is None
+    wrong = verdict_on("m" * 64, 331.0)
+    wrong["lines"][0]["passed"], wrong["decision"] = True, "production"
+    told = str(validate_verdict({"verdict": orm.Dict(wrong), **inputs}))
+    assert "line products is said to pass, but it is too large" in told
 
 
 def test_the_limits_of_the_monitor_are_inputs_in_numbers() -> None:

@@ -103,7 +103,7 @@ def test_a_model_good_on_average_and_wrong_on_li3p_is_rejected_for_li3p(wrong: o
     }
     assert set(line.frames) == of_li3p
     refusal = str(validate_verdict({"verdict": wrong.outputs.verdict, "potential": potential}))
-    assert refusal.startswith("This model was rejected: Li3P: the energy RMSE is ")
+    assert refusal.startswith("This model was rejected by the scorecard gate: Li3P: the energy RMSE is ")
 
 
 def test_the_cells_are_labelled_once_for_all_models(right: orm.WorkChainNode, wrong: orm.WorkChainNode) -> None:

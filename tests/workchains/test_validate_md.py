@@ -18,12 +18,19 @@ from tests.programs.conftest import SPECIES, crystal
 
 LJ = {"sigma": 2.45, "epsilon": 0.2, "rc": 4.5, "smooth": True}
 RUN = {"phases": ["salt"], "steps": 40, "frames_every": 5, "timestep_fs": 1.0, "length_ang": 7.0}
-STABLE = {"test": "stability", **RUN, "volume_change_max": 0.5, "distance_min_ang": 1.0}
+NO_DRIFT = {"drift_max_mev_per_atom_per_ps": None}  # runs of 40 fs
+STABLE = {"test": "stability", **RUN, **NO_DRIFT, "volume_change_max": 0.5, "distance_min_ang": 1.0}
 LINES: dict[str, Any] = {
     "stable": STABLE,
     "structure": {"test": "rdf", **RUN, "pairs": ["Li-S"], "target": {"max": 1.0}},
 }
-HANDED_IN = {"test": "stability", "handed_in": ["before"], "volume_change_max": 0.5, "distance_min_ang": 1.0}
+HANDED_IN = {
+    "test": "stability",
+    "handed_in": ["before"],
+    **NO_DRIFT,
+    "volume_change_max": 0.5,
+    "distance_min_ang": 1.0,
+}
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,8 @@ from aiida_seireact.science.validation.melting import (
 def make_two_phases(structure: FramesData, parameters: orm.Dict) -> dict[str, Any]:
     """Return ``frames``, the crystal whose upper half has room to melt, and ``cell``, what tells the halves apart.
 
+    Beside these ``melt``, the settings of the run that melts that half.
+
     :param structure: one cell of the crystal.
     :param parameters: fields of `formats.jobs.melting.MeltingSettings`.
     :raises ValueError: too few repeats, or species that are not there.
@@ -44,7 +46,11 @@ def make_two_phases(structure: FramesData, parameters: orm.Dict) -> dict[str, An
         "n_layers": found.n_layers,
         "at_rest": round(found.at_rest, 9),
     }
-    return {"frames": FramesData.from_ase([atoms], labels="ignore"), "cell": orm.Dict(cell)}
+    return {
+        "frames": FramesData.from_ase([atoms], labels="ignore"),
+        "cell": orm.Dict(cell),
+        "melt": orm.Dict(settings.melting_half(found.n_held)),
+    }
 
 
 @calcfunction
@@ -71,11 +77,10 @@ def half_molten(trajectory: TrajectoryData, cell: orm.Dict, parameters: orm.Dict
 
 
 @calcfunction
-def judge_coexistence(
-    trajectory: TrajectoryData, cell: orm.Dict, parameters: orm.Dict, temperature: orm.Float
-) -> orm.Dict:
+def judge_coexistence(trajectory: TrajectoryData, cell: orm.Dict, parameters: orm.Dict, asked: orm.Dict) -> orm.Dict:
     """Return ``outcome`` (froze, melted or both) of a run, with the ``fractions`` of crystal at its ``steps``.
 
+    :param asked: settings of the run, of `plan_round`.
     :raises ValueError: the run ended early.
     """
     settings = MeltingSettings.model_validate(parameters.get_dict())
@@ -85,7 +90,7 @@ def judge_coexistence(
         fractions.append(round(_fraction(frame, cell, settings), 6))
     return orm.Dict(
         {
-            "temperature_k": temperature.value,
+            "temperature_k": asked["md"]["temperature_k"],
             "outcome": outcome_of(fractions),
             "steps": steps,
             "fractions": fractions,
@@ -94,12 +99,13 @@ def judge_coexistence(
 
 
 @calcfunction
-def plan_round(parameters: orm.Dict, **outcomes: orm.Dict) -> orm.Dict:
+def plan_round(parameters: orm.Dict, **outcomes: orm.Dict) -> dict[str, orm.Dict]:
     """Return what is known and what is next.
 
     :param outcomes: of `judge_coexistence`, all so far.
-    :returns: ``temperatures_k`` to run next, none when it is done; ``known``, outcome by temperature;
-        ``melting_k`` and ``error_k`` of the bracket so far, or null; ``complaint``, why there is none.
+    :returns: ``plan``: ``temperatures_k`` to run next, none when it is done; ``known``, outcome by temperature;
+        ``melting_k`` and ``error_k`` of the bracket so far, or null; ``complaint``, why there is none or none that is
+        narrow enough. By `run_name` the settings of each run that is next.
     """
     settings = MeltingSettings.model_validate(parameters.get_dict())
     known = {node["temperature_k"]: node["outcome"] for node in outcomes.values()}
@@ -116,10 +122,22 @@ def plan_round(parameters: orm.Dict, **outcomes: orm.Dict) -> orm.Dict:
         )
         bracket = bracket_of(known)
     except ValueError as error:
-        return orm.Dict({**told, "complaint": str(error)})
-    if bracket.temperature_k is not None:
+        return {"plan": orm.Dict({**told, "complaint": str(error)})}
+    if bracket.temperature_k is not None and bracket.error_k is not None:
         told |= {"melting_k": bracket.temperature_k, "error_k": bracket.error_k, "both_k": list(bracket.both_k)}
-    return orm.Dict(told)
+        if not told["temperatures_k"] and bracket.error_k > settings.tolerance_k:
+            told["complaint"] = (
+                f"neither phase grew from {bracket.both_k[0]:g} to {bracket.both_k[-1]:g} K, so it lies within "
+                f"{bracket.error_k:.3g} K of {bracket.temperature_k:.4g} K, not {settings.tolerance_k:g}: "
+                "take longer runs"
+            )
+    runs = {run_name(kelvin): orm.Dict(settings.coexistence(kelvin)) for kelvin in told["temperatures_k"]}
+    return {"plan": orm.Dict(told), **runs}
+
+
+def run_name(kelvin: float) -> str:
+    """Return the call link of the run at a temperature: ``at_453p1_k``."""
+    return f"at_{kelvin:.4f}".rstrip("0").rstrip(".").replace(".", "p") + "_k"
 
 
 def frames_of(trajectory: TrajectoryData) -> Iterator[Snapshot]:

@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_seireact.calculations.engines import md_engine
 from aiida_seireact.calculations.run_facts import settings_of
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
@@ -23,7 +24,7 @@ from aiida_seireact.science.structures.library import within
 from aiida_seireact.science.structures.phase_cells import phase_cells
 from aiida_seireact.science.validation.lines import AskedRun, Phases
 
-CELL, MD = "cell_", "md_"
+CELL, MD, HANDED_IN = "cell_", "md_", "run_"
 
 
 @calcfunction
@@ -39,6 +40,7 @@ def plan_validation(
     phases: FramesData | None = None,
     md: orm.Dict | None = None,
     label: orm.Dict | None = None,
+    engine: orm.Str | None = None,
     **runs: TrajectoryData | FramesData,
 ) -> dict[str, orm.Data]:
     """Return what the lines ask for.
@@ -47,18 +49,23 @@ def plan_validation(
     :param phases: a cell a phase, its name as config type.
     :param md: settings of a segment that the requests for runs of the model are laid over.
     :param label: settings of the labels, that the requests for runs of the labeller are laid over.
-    :param runs: those that are handed in, by their names.
+    :param engine: that labels; it is named where runs of the labeller are to be made.
+    :param runs: those that are handed in, ``run_`` before their names.
     :returns: ``parameters`` of the job that measures; ``frames``, each cell to label once; ``runs``, what was asked of
-        each run; and for each run to be made ``cell_<name>`` and its settings ``md_<name>``.
+        each run; for each run to be made ``cell_<name>`` and its settings ``md_<name>``; and ``md_engine``, the
+        labeller's engine of MD.
     :raises ValueError: a phase that is not there, or too many atoms.
     """
     card, cells = read_scorecard(scorecard.get_dict()), cells_of(phases)
     frames = frames_asked(card, cells)
     asked = runs_asked(card, cells)
+    runs = {name.removeprefix(HANDED_IN): run for name, run in runs.items()}
     outputs: dict[str, orm.Data] = {"runs": orm.Dict({name: told(run) for name, run in sorted(asked.items())})}
     if frames is not None:
         refuse_atoms(len(frames.numbers))
         outputs["frames"] = FramesData(frames)
+    if engine is not None and any(run.by == "labeller" for run in asked.values()):
+        outputs["md_engine"] = orm.Str(md_engine(engine.value))
     settings = {}
     for name, run in asked.items():
         settings[name] = settings_asked(run)

@@ -134,9 +134,9 @@ class TracerDiffusion(MdLine):
         """Return the coefficient in each phase; none, with the bound of the run, where atoms only rattle."""
         found = []
         for phase in self.phases:
-            own, why = self._of_run(self.ran(evidence, phase), "the model's run")
+            own, why = self._of_run(*self.ran(evidence, phase), "the model's run")
             other, why_not = (
-                self._of_run(self.ran(evidence, phase, "labeller"), "the labeller's run")
+                self._of_run(*self.ran(evidence, phase, "labeller"), "the labeller's run")
                 if self.by_labeller
                 else (None, "")
             )
@@ -155,11 +155,16 @@ class TracerDiffusion(MdLine):
             )
         return found
 
-    def _of_run(self, run: Run | None, whose: str) -> tuple[Diffusion | None, str]:
+    def _of_run(self, run: Run | None, why: str, whose: str) -> tuple[Diffusion | None, str]:
         if run is None:
-            return None, f"{whose} is not there"
+            return None, f"{whose}: {why}"
         if not run.unwrapped:
-            return None, f"{whose} does not follow atoms across the cell's faces"
+            return None, (
+                f"{whose} does not follow atoms across the cell's faces: between two frames some go farther than a "
+                "quarter of the cell, take frames_every smaller"
+                if run.by == "labeller"
+                else f"{whose} does not follow atoms across the cell's faces"
+            )
         begin = int(self.skip_fraction * len(run.positions))
         try:
             found = tracer_diffusion(

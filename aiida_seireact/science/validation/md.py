@@ -73,13 +73,33 @@ class MdLine(Line):
             *(self.frames_every, self.seed, phase),
         )
         digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
-        plain = re.sub(r"[^A-Za-z0-9]", "_", phase)
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", phase).strip("_")
         return f"{plain}_{self.temperature_k:.0f}k_{digest}" + ("" if by == "model" else f"_{by}")
 
-    def ran(self, evidence: Evidence, phase: str, by: str = "model") -> Run | None:
-        """Return the run of a phase, None if there is none or it has no frame."""
+    def ran(self, evidence: Evidence, phase: str, by: str = "model") -> tuple[Run | None, str]:
+        """Return the run of a phase where it went as far as it was asked to, else None and why (`why_not_whole`)."""
         run = evidence.runs.get(self.name_of(phase, by))
-        return run if run is not None and len(run.positions) else None
+        why = why_not_whole(run, self.steps, self.frames_every)
+        return (None if why else run), why
+
+
+def why_not_whole(run: Run | None, steps: int, frames_every: int) -> str:
+    """Return why a run is not what was asked for, as a clause, empty if it is.
+
+    :param steps: that were asked for; the last frame is at the last multiple of ``frames_every`` of them.
+    """
+    if run is None or not len(run.positions):
+        return "there is no run with a frame"
+    if run.stopped_by is not None:
+        return f"the run was stopped: {run.stopped_by.get('message', 'nobody says why')}"
+    # The labeller's first frame is one interval after the start, a run that goes on from another begins at its step.
+    begun = int(run.steps[0]) if run.steps[0] > frames_every else 0
+    done, whole = int(run.steps[-1]) - begun, steps // frames_every * frames_every
+    if done < whole:
+        return f"the run has {done} of the {whole} steps that were asked for"
+    if run.by == "labeller" and len(run.steps) < steps // frames_every:
+        return f"the run has {len(run.steps)} of the {steps // frames_every} frames that were asked for"
+    return ""
 
 
 def repeats_of(atoms: Atoms, length_ang: float) -> tuple[int, int, int]:

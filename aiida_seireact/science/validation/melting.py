@@ -180,8 +180,9 @@ def next_temperatures(
 ) -> list[float]:
     """Return the temperatures to try next: the two ends first, then evenly within the bracket; none when it is done.
 
-    A temperature at which neither phase grew is the melting temperature as well as these runs tell, and halving the
-    bracket around it would find another such: it is done too when it is closed.
+    Temperatures at which neither phase grew say nothing of the width: it goes on beside them, between them and the ends
+    of the bracket. Where they alone are farther apart than a bracket may be, no run of this length closes it: it ends,
+    and `Bracket.error_k` tells that it is not narrow enough.
 
     :param low_k: where to begin; ``high_k``: the other end.
     :param tolerance_k: half width of a bracket that is narrow enough.
@@ -200,10 +201,21 @@ def next_temperatures(
             f"neither phase grew at {'the lowest' if bracket.low_k is None else 'the highest'} temperature: "
             "take a wider range"
         )
-    if bracket.both_k or (bracket.high_k - bracket.low_k) / 2 <= tolerance_k:
+    if (bracket.high_k - bracket.low_k) / 2 <= tolerance_k:
         return []
-    inner = np.linspace(bracket.low_k, bracket.high_k, at_once + 2)[1:-1]
-    return [float(kelvin) for kelvin in inner]
+    if not bracket.both_k:
+        return _within(bracket.low_k, bracket.high_k, at_once)
+    lowest, highest = bracket.both_k[0], bracket.both_k[-1]
+    if (highest - lowest) / 2 >= tolerance_k:
+        return []
+    wide, other = sorted(
+        [(bracket.low_k, lowest), (highest, bracket.high_k)], key=lambda gap: gap[1] - gap[0], reverse=True
+    )
+    return sorted([*_within(*wide, (at_once + 1) // 2), *_within(*other, at_once // 2)])
+
+
+def _within(low_k: float, high_k: float, count: int) -> list[float]:
+    return [float(kelvin) for kelvin in np.linspace(low_k, high_k, count + 2)[1:-1]]
 
 
 def shaken(cell: TwoPhase, *, seed: int = 1, nearest: float = 0.85) -> TwoPhase:

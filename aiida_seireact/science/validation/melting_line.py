@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_seireact.science.validation.crystals import conventional_cell
 from aiida_seireact.science.validation.lines import AskedRun, Evidence, Line, Phases, Run, phase_of
-from aiida_seireact.science.validation.md import frame_names
+from aiida_seireact.science.validation.md import frame_names, why_not_whole
 from aiida_seireact.science.validation.melting import (
     ORDER_MIN,
     TwoPhase,
@@ -92,11 +92,9 @@ class Melting(Line):
 
     def _number(self, run: Run | None, kelvin: float, who: str, sign: float, cell: TwoPhase) -> Measured:
         subject, quantity = f"{self.phase} at {kelvin:g} K", f"share won by the {who}"
-        if run is None or not len(run.positions):
-            return Measured(subject=subject, quantity=quantity, value=float("nan"), note="there is no run with a frame")
-        if run.stopped_by is not None:
-            note = str(run.stopped_by.get("message", "it was stopped"))
-            return Measured(subject=subject, quantity=quantity, value=float("nan"), note=note)
+        why = why_not_whole(run, self.steps, self.steps // self.frames)
+        if run is None or why:
+            return Measured(subject=subject, quantity=quantity, value=float("nan"), note=why)
         fractions = self._fractions(run, cell)
         part = max(1, len(fractions) // 3)
         end = float(fractions[-part:].mean())

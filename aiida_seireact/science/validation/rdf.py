@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Literal
 
@@ -90,7 +90,10 @@ def compare_rdfs(r_ang: ArrayLike, model: ArrayLike, reference: ArrayLike) -> Rd
     g, g_reference = of_model.mean(axis=0), of_reference.mean(axis=0)
     return RdfDistance(
         distance=distance_between(r_ang, g, g_reference),
-        floor=distance_between(r_ang, of_reference[:half].mean(axis=0), of_reference[half:].mean(axis=0)),
+        # Where only the model has such a pair, the reference is sure that there is none.
+        floor=distance_between(r_ang, of_reference[:half].mean(axis=0), of_reference[half:].mean(axis=0))
+        if g_reference.any()
+        else 0.0,
         r_ang=np.asarray(r_ang, dtype=float),
         g=g,
         g_reference=g_reference,
@@ -104,7 +107,8 @@ class Rdf(MdLine):
     The error told is the distance between the halves of the labeller's run: with ``sigmas`` in the target it is
     forgiven.
 
-    :param pairs: as ``Li-S``; none: all of the phase.
+    :param pairs: as ``Li-S``; none: all of the phase that come within ``r_max_ang`` in either run, as P and P of
+        argyrodite, 7 Å apart, do not.
     :param skip_fraction: part of each run, at its beginning, that is left out.
     """
 
@@ -135,20 +139,27 @@ class Rdf(MdLine):
         return [number for phase in self.phases for number in self._numbers(evidence, phase)]
 
     def _numbers(self, evidence: Evidence, phase: str) -> list[Measured]:
-        model, reference = self.ran(evidence, phase), self.ran(evidence, phase, "labeller")
+        model, why = self.ran(evidence, phase)
+        reference, why_not = self.ran(evidence, phase, "labeller")
         if model is None or reference is None:
-            return [_number(phase, None, f"there is no run of the {'model' if model is None else 'labeller'}")]
+            return [_number(phase, None, f"of the model: {why}" if why else f"of the labeller: {why_not}")]
         symbols = sorted({chemical_symbols[number] for number in reference.numbers})
         pairs = self.pairs or tuple("-".join(pair) for pair in combinations_with_replacement(symbols, 2))
-        found = []
+        found, apart = [], []
         for name in pairs:
             try:
                 first, second = name.split("-")
                 curves = [self._curves(run, (first, second)) for run in (model, reference)]
+                if not self.pairs and not any(g.any() for _, g in curves):
+                    apart.append(name)
+                    continue
                 found.append(_number(f"{phase} {name}", compare_rdfs(curves[0][0], curves[0][1], curves[1][1])))
             except ValueError as error:
                 found.append(_number(f"{phase} {name}", None, str(error).rstrip(".")))
-        return found
+        told = f"no {', '.join(apart)} within {self.r_max_ang:g} Å" if apart else ""
+        if not found:
+            return [_number(phase, None, told)]
+        return [replace(found[0], note=f"{found[0].note}; {told}"), *found[1:]] if told else found
 
     def _curves(self, run: Run, pair: tuple[str, str]) -> tuple[FloatArray, FloatArray]:
         begin = int(self.skip_fraction * len(run.positions))

@@ -19,6 +19,8 @@ from aiida_seireact.science.analysis import partial_rdf
 from aiida_seireact.science.health import StopRule, largest_hole_radius, smallest_distance
 from aiida_seireact.science.order import order_of, peaks_of
 from aiida_seireact.science.run_health import (
+    DRIFT_PS,
+    DRIFT_ROWS,
     ROWS,
     Asked,
     HealthLimits,
@@ -27,7 +29,7 @@ from aiida_seireact.science.run_health import (
     thermal_speeds,
 )
 from aiida_seireact.science.validation.lines import AskedRun, Evidence, Phases, Run, phase_of
-from aiida_seireact.science.validation.md import MdLine, frame_names, repeats_of
+from aiida_seireact.science.validation.md import MdLine, frame_names, repeats_of, why_not_whole
 from aiida_seireact.science.validation.targets import Measured, Target
 
 FloatArray = NDArray[np.float64]
@@ -44,7 +46,8 @@ class StabilityLimits:
     :param temperature_ratio_max: of what was asked for, in `run_health.ROWS` rows one after another.
     :param speed_ratio_max: of an atom from frame to frame, over the thermal speed of its species.
     :param separation_max: rise of `like_neighbours` since the first frame.
-    :param drift_max_mev_per_atom_per_ps: of the conserved quantity, either way.
+    :param drift_max_mev_per_atom_per_ps: of the conserved quantity, either way; it needs a run of `run_health.DRIFT_PS`
+        or longer. None: not looked at.
     :param order_min: of `science.order`, over that of the first frame, for crystals that must stay; Li at 300 K has
         0.57.
     """
@@ -55,7 +58,7 @@ class StabilityLimits:
     temperature_ratio_max: float = 1.5
     speed_ratio_max: float = HealthLimits.speed_ratio_max
     separation_max: float = 0.3
-    drift_max_mev_per_atom_per_ps: float = HealthLimits.drift_max_mev_per_atom_per_ps
+    drift_max_mev_per_atom_per_ps: float | None = HealthLimits.drift_max_mev_per_atom_per_ps
     order_min: float = 0.25
 
 
@@ -79,14 +82,19 @@ class Screen:
 
 
 def screens_of(
-    run: Run, limits: StabilityLimits, *, crystal: tuple[ArrayLike, ArrayLike] | None = None
+    run: Run,
+    limits: StabilityLimits,
+    *,
+    crystal: tuple[ArrayLike, ArrayLike] | None = None,
+    cut_short: str = "",
 ) -> list[Screen]:
     """Return what each screen found, in a fixed order.
 
     :param crystal: where the run is of a crystal that must stay: which atoms ``(n_atoms,)`` bool, and the peaks of
         `science.order.peaks_of` of the first cell.
+    :param cut_short: why the run is not as long as it was asked to be; empty: it is.
     """
-    found = [_ended(run), *_of_frames(run, limits, crystal), _too_fast(run, limits), _too_hot(run, limits)]
+    found = [_ended(run, cut_short), *_of_frames(run, limits, crystal), _too_fast(run, limits), _too_hot(run, limits)]
     drift = _drift(run, limits)
     return found if drift is None else [*found, drift]
 
@@ -117,10 +125,11 @@ def like_neighbours(numbers: ArrayLike, positions: ArrayLike, cell: ArrayLike, *
     return float(max(orders))
 
 
-def _ended(run: Run) -> Screen:
-    if run.stopped_by is None:
+def _ended(run: Run, cut_short: str) -> Screen:
+    if run.stopped_by is None and not cut_short:
         return Screen("ended early", 0.0, 1.0, "", 0.0)
-    return Screen("ended early", 1.0, 1.0, "", np.inf, len(run.steps) - 1, str(run.stopped_by.get("message", "")))
+    note = cut_short if run.stopped_by is None else str(run.stopped_by.get("message", ""))
+    return Screen("ended early", 1.0, 1.0, "", np.inf, len(run.steps) - 1, note)
 
 
 def _of_frames(run: Run, limits: StabilityLimits, crystal: tuple[ArrayLike, ArrayLike] | None) -> Iterator[Screen]:
@@ -190,12 +199,20 @@ def _too_hot(run: Run, limits: StabilityLimits) -> Screen:
 
 
 def _drift(run: Run, limits: StabilityLimits) -> Screen | None:
+    limit = limits.drift_max_mev_per_atom_per_ps
+    if limit is None:
+        return None
     asked = Asked(temperature_k=run.temperature_k, timestep_fs=run.timestep_fs, n_atoms=len(run.numbers))
     drift = drift_mev_per_atom_per_ps(run.thermo, asked) if "step" in run.thermo else None
+    name, unit = "energy drift", "meV/atom/ps"
     if drift is None:
-        return None
-    limit = limits.drift_max_mev_per_atom_per_ps
-    return Screen("energy drift", drift, limit, "meV/atom/ps", abs(drift) / limit)
+        # Never left out in silence: a line that has not looked at it has not passed.
+        note = (
+            f"it takes {DRIFT_ROWS} rows of a conserved quantity that is a number, over {DRIFT_PS:g} ps: run longer, "
+            "or set drift_max_mev_per_atom_per_ps to null"
+        )
+        return Screen(name, np.nan, limit, unit, np.nan, note=note)
+    return Screen(name, drift, limit, unit, abs(drift) / limit)
 
 
 def _screen(name: str, values: FloatArray, limit: float, unit: str, over: FloatArray) -> Screen:
@@ -212,11 +229,12 @@ class Stability(MdLine):
 
     Models that had seen the reactants alone lost crystalline Li at 300 K, or opened cavities (arXiv:2506.10944).
 
-    :param phases: a run of each is made.
-    :param handed_in: names of runs that exist and are looked at as well, as those a round of augmentation has made of
-        the interface. What reacts changes its volume: give such a line limits of its own.
-    :param crystal: elements whose lattice must be there at the end; none: no crystal is looked for. Li of the
-        electrolyte diffuses, so of Li6PS5Cl it is S.
+    :param phases: a run of each is made. Any cell that is given among the phases can be named here, as an interface:
+        what reacts changes its volume, so give such a line limits of its own.
+    :param handed_in: names of runs of this very model that exist, and are looked at as well. Runs that a round of
+        augmentation has made are of the model before: they are refused.
+    :param crystal: elements whose lattice must be there at the end, each in one of the phases, one at least in each of
+        them; none: no crystal is looked for. Li of the electrolyte diffuses, so of Li6PS5Cl it is S.
     """
 
     test: Literal["stability"] = "stability"
@@ -229,7 +247,7 @@ class Stability(MdLine):
     temperature_ratio_max: float = StabilityLimits.temperature_ratio_max
     speed_ratio_max: float = StabilityLimits.speed_ratio_max
     separation_max: float = StabilityLimits.separation_max
-    drift_max_mev_per_atom_per_ps: float = StabilityLimits.drift_max_mev_per_atom_per_ps
+    drift_max_mev_per_atom_per_ps: float | None = StabilityLimits.drift_max_mev_per_atom_per_ps
     order_min: float = StabilityLimits.order_min
     target: Target = field(default_factory=lambda: Target(max=1.0))
 
@@ -238,9 +256,14 @@ class Stability(MdLine):
             super().__post_init__()
         if self.handed_in and self.crystal and not self.phases:
             raise ValueError("crystal is looked for in phases: a run that is handed in has no crystal to compare with")
-        if wrong := [name for name in self.handed_in if not re.fullmatch("[A-Za-z0-9_]+", name)]:
-            raise ValueError(f"handed_in has {wrong[0]!r}: a run is named by letters, digits and underscores")
-        if any(not getattr(self, item.name) > 0 for item in fields(StabilityLimits)):
+        if wrong := [name for name in self.handed_in if not re.fullmatch("[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name)]:
+            raise ValueError(
+                f"handed_in has {wrong[0]!r}: a run is named by letters and digits, with single underscores"
+            )
+        if wrong := [symbol for symbol in self.crystal if symbol not in atomic_numbers]:
+            raise ValueError(f"crystal has {wrong[0]!r}, which is no element: write as Li")
+        given = [getattr(self, item.name) for item in fields(StabilityLimits)]
+        if any(limit is not None and not limit > 0 for limit in given):
             raise ValueError("limits are positive numbers")
         if self.target != Target(max=1.0):
             raise ValueError("the numbers are over their limits: change the limits, the target is max: 1")
@@ -251,7 +274,15 @@ class Stability(MdLine):
         return StabilityLimits(**{item.name: getattr(self, item.name) for item in fields(StabilityLimits)})
 
     def runs(self, phases: Phases) -> list[AskedRun]:
-        """Return a run of each phase, and those that nobody makes."""
+        """Return a run of each phase, and those that nobody makes.
+
+        :raises ValueError: the phase is not there, or none of `crystal` is in it, or one of them in no phase.
+        """
+        held = {phase: set(phase_of(phases, phase).get_chemical_symbols()) for phase in self.phases}
+        if strange := [symbol for symbol in self.crystal if not any(symbol in symbols for symbols in held.values())]:
+            raise ValueError(f"crystal has {strange[0]}, which is not in {', '.join(self.phases)}")
+        if bare := [phase for phase, symbols in held.items() if self.crystal and not symbols & set(self.crystal)]:
+            raise ValueError(f"none of crystal ({', '.join(self.crystal)}) is in {bare[0]}: give it a line of its own")
         return [*super().runs(phases), *(AskedRun(name=name, subject=name, atoms=None) for name in self.handed_in)]
 
     def measure(self, evidence: Evidence) -> list[Measured]:
@@ -266,15 +297,17 @@ class Stability(MdLine):
         return found
 
     def _numbers(self, evidence: Evidence, phase: str) -> list[Measured]:
-        subject, run = f"{phase} at {self.temperature_k:g} K", self.ran(evidence, phase)
-        if run is None:
-            return [Measured(subject=subject, quantity="MD", value=float("nan"), note="there is no run with a frame")]
+        subject, run = f"{phase} at {self.temperature_k:g} K", evidence.runs.get(self.name_of(phase))
+        cut_short = why_not_whole(run, self.steps, self.frames_every)
+        if run is None or not len(run.positions):
+            return [Measured(subject=subject, quantity="MD", value=float("nan"), note=cut_short)]
         crystal = None
         cell = phase_of(evidence.phases, phase)
         if species := [symbol for symbol in self.crystal if symbol in cell.get_chemical_symbols()]:
             peaks = peaks_of(cell, repeats_of(cell, self.length_ang), species=species)
             crystal = (np.isin(run.numbers, [atomic_numbers[symbol] for symbol in species]), peaks)
-        return [_measured(subject, screen, run) for screen in screens_of(run, self.limits, crystal=crystal)]
+        found = screens_of(run, self.limits, crystal=crystal, cut_short=cut_short)
+        return [_measured(subject, screen, run) for screen in found]
 
 
 def _measured(subject: str, screen: Screen, run: Run) -> Measured:

@@ -71,11 +71,29 @@ def test_bracket_closes_around_the_truth(at_once: int) -> None:
     assert len(known) <= {1: 7, 3: 11}[at_once]
 
 
-def test_coexistence_within_the_bracket_ends_the_search() -> None:
+def test_coexistence_within_the_bracket_goes_on_beside_it() -> None:
     known = {300.0: "froze", 700.0: "melted", 500.0: "both"}
-    assert next_temperatures(known, 300.0, 700.0, 10.0) == []
     bracket = bracket_of(known)
     assert (bracket.temperature_k, bracket.error_k, bracket.both_k) == (500.0, 200.0, (500.0,))
+    assert next_temperatures(known, 300.0, 700.0, 10.0, at_once=2) == [400.0, 600.0]
+    assert next_temperatures({**known, 400.0: "froze"}, 300.0, 700.0, 10.0) == [600.0]
+    closed = {**known, 495.0: "froze", 505.0: "melted"}
+    assert next_temperatures(closed, 300.0, 700.0, 10.0) == []
+    # What is undecided over more than the tolerance can't be closed by runs as long as these.
+    wide = {**known, 417.0: "both", 583.0: "both"}
+    assert next_temperatures(wide, 300.0, 700.0, 50.0, at_once=2) == []
+    assert bracket_of(wide).error_k == 200.0
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_bracket_around_a_narrow_coexistence_closes(at_once: int) -> None:
+    known: dict[float, str] = {}
+    while batch := next_temperatures(known, 300.0, 700.0, 15.0, at_once=at_once):
+        for kelvin in batch:
+            known[kelvin] = "both" if abs(kelvin - 470.0) < 8 else "froze" if kelvin < 470 else "melted"
+    bracket = bracket_of(known)
+    assert abs(bracket.temperature_k - 470.0) <= bracket.error_k <= 15.0
+    assert len(known) < 20
 
 
 def test_a_melting_temperature_outside_of_the_range_is_said() -> None:

@@ -108,6 +108,14 @@ def test_a_model_that_lets_the_crystal_shear_by_itself_is_unstable() -> None:
     assert set(verdicts(asked, shown(asked, sliding)).values()) == {"it is too small"}
 
 
+def test_constants_are_measured_at_the_volume_that_is_asked_for() -> None:
+    asked = line(test="elastic", phases=["Cu"], volume_ratio=0.9, target={"relative": 0.1})
+    assert asked.static(COPPER)[0].atoms.get_volume() == pytest.approx(0.9 * COPPER["Cu"].get_volume())
+    at_rest = line(test="elastic", phases=["Cu"], target={"relative": 0.1})
+    dense, calm = (one.measure(shown(one, emt))[0] for one in (asked, at_rest))
+    assert dense.value > 1.2 * calm.value
+
+
 def test_a_labeller_without_stress_gives_no_constants_to_compare_with() -> None:
     asked = line(test="elastic", phases=["Cu"], target={"relative": 0.1})
     evidence = shown(asked, emt)
@@ -139,7 +147,11 @@ def md_of(asked: AskedRun, path: Callable[[np.ndarray, np.random.Generator], np.
         temperature_k=asked.temperature_k,
         pressure_gpa=asked.pressure_gpa,
         unwrapped=True,
-        thermo={"step": np.arange(0.0, asked.steps, 10), "temp": np.full(-(-asked.steps // 10), asked.temperature_k)},
+        thermo={
+            "step": np.arange(0.0, asked.steps, 10),
+            "temp": np.full(-(-asked.steps // 10), asked.temperature_k),
+            "econserve": np.zeros(-(-asked.steps // 10)),
+        },
         stopped_by=None,
         frame_ids=tuple(f"{asked.name}/{index}" for index in range(n_frames)),
     )
@@ -190,6 +202,68 @@ def test_a_run_that_is_not_there_or_was_stopped_fails() -> None:
     assert (ended.value, ended.note) == (1000.0, "hole: radius 4.71 Å, first at step 1000")
 
 
+def cut(evidence: Evidence, by: str, n_frames: int) -> Evidence:
+    """Return the evidence with the runs of one of the two ended after so many frames, and nobody saying why."""
+    runs = {
+        name: replace(run, positions=run.positions[:n_frames], cells=run.cells[:n_frames], steps=run.steps[:n_frames])
+        if run.by == by
+        else run
+        for name, run in evidence.runs.items()
+    }
+    return replace(evidence, runs=runs)
+
+
+MD_LINES = [
+    ({"test": "rdf", "steps": 2000, "target": {"max": 1.0}}, (rattle, rattle)),
+    ({"test": "diffusion", "steps": 20000, "n_blocks": 2, "target": {"min": 1e-9}}, (melt,)),
+    ({"test": "stability", "steps": 1000}, (rattle,)),
+]
+
+
+@pytest.mark.parametrize(("settings", "paths"), MD_LINES)
+def test_a_run_that_is_stopped_or_shorter_than_asked_passes_no_line(settings: Any, paths: Any) -> None:
+    asked = line(**settings, phases=["Li"], frames_every=50)
+    whole = ran(asked, LI, *paths)
+    assert set(verdicts(asked, whole).values()) == {""}
+    stopped = ran(asked, LI, *paths, stopped_by={"reason": "hole", "message": "hole: radius 4.71 Å"})
+    for evidence, why in ((stopped, "hole: radius 4.71 Å"), (cut(whole, "model", 19), f"of the {asked.steps} steps")):
+        assert set(verdicts(asked, evidence).values()) != {""}
+        assert any(why in number.note for number in asked.measure(evidence))
+
+
+def test_a_run_of_the_labeller_that_is_cut_or_lost_frames_is_no_reference() -> None:
+    asked = line(test="rdf", phases=["Li"], steps=2000, frames_every=50, target={"max": 1.0})
+    whole = ran(asked, LI, rattle, rattle)
+    (number,) = asked.measure(cut(whole, "labeller", 30))
+    assert number.note == "of the labeller: the run has 1450 of the 2000 steps that were asked for"
+    (name,) = (name for name, run in whole.runs.items() if run.by == "labeller")
+    run, kept = whole.runs[name], [*range(10), *range(20, 41)]
+    lost = replace(run, positions=run.positions[kept], cells=run.cells[kept], steps=run.steps[kept])
+    (number,) = asked.measure(replace(whole, runs={**whole.runs, name: lost}))
+    assert number.note == "of the labeller: the run has 31 of the 40 frames that were asked for"
+
+
+def test_crystals_of_elements_that_are_not_there_are_refused_before_anything_runs() -> None:
+    phases = {**LI, "LiCl": bulk("LiCl", "rocksalt", a=5.1)}
+    with pytest.raises(ScorecardError, match="crystal has 'LI', which is no element"):
+        line(test="stability", phases=["Li"], crystal=["LI"])
+    for crystal, names, said in (
+        (["S"], ["Li"], "crystal has S, which is not in Li"),
+        (["Cl"], ["LiCl", "Li"], r"none of crystal \(Cl\) is in Li"),
+    ):
+        asked = read_scorecard({"lines": {"it": {"test": "stability", "phases": names, "crystal": crystal}}})
+        with pytest.raises(ScorecardError, match=said):
+            asked.runs(phases)
+
+
+def test_a_cell_that_is_given_under_any_name_is_screened() -> None:
+    interface = bulk("Li", "bcc", a=3.5, cubic=True) * (3, 3, 6)
+    asked = line(test="stability", phases=["my interface"], steps=1000, frames_every=50, separation_max=1.0)
+    (run,) = asked.runs({"my interface": interface})
+    assert (len(run.atoms), run.name.startswith("my_interface_300k_")) == (108, True)
+    assert set(verdicts(asked, ran(asked, {"my interface": interface}, rattle)).values()) == {""}
+
+
 def test_limits_of_stability_are_its_targets() -> None:
     with pytest.raises(ScorecardError, match="change the limits"):
         line(test="stability", phases=["Li"], target={"max": 2.0})
@@ -207,6 +281,26 @@ def test_structure_of_a_run_against_the_labellers() -> None:
     (number,) = alone.measure(ran(alone, LI, rattle, rattle))
     assert np.isnan(number.value)
     assert "no atom of atomic number 16" in number.note
+
+
+def test_pairs_that_are_apart_in_both_runs_are_left_out_and_told_unless_they_are_asked_for() -> None:
+    cell = Atoms("LiP", positions=[(0, 0, 0), (2.5, 0, 0)], cell=[7.0] * 3, pbc=True)
+    phases, settings = {"salt": cell}, {"test": "rdf", "phases": ["salt"], "steps": 1000, "target": {"max": 0.1}}
+    asked = line(**settings, r_max_ang=5.0, length_ang=7.0)
+    still = lambda places, rng: places  # noqa: E731
+    (number,) = asked.measure(ran(asked, phases, still, still))
+    assert (number.subject, number.value) == ("salt Li-P", 0.0)
+    assert number.note.endswith("; no Li-Li, P-P within 5 Å")
+    named = line(**settings, r_max_ang=5.0, length_ang=7.0, pairs=["P-P"])
+    assert set(verdicts(named, ran(named, phases, still, still)).values()) == {"there is no number"}
+    # A pair that only the model has is a reaction, and not left out.
+    wide = line(**settings, r_max_ang=5.0, length_ang=12.0)
+
+    def collapse(places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return places * 0.6
+
+    found = verdicts(wide, ran(wide, phases, collapse, still))
+    assert found["salt P-P: distance of g(r)"] == "it is too large"
 
 
 def test_diffusion_of_a_run_and_none_of_one_that_only_rattles() -> None:
@@ -313,7 +407,7 @@ def test_a_model_whose_lithium_melts_between_passes_and_one_that_never_melts_is_
 def test_a_run_of_melting_that_was_stopped_has_no_number() -> None:
     asked = line(**MELTING, target={"min": 0.15})
     stopped = asked.measure(ran(asked, LI, freeze, melt, stopped_by={"message": "volume: 1.41"}))
-    assert {number.note for number in stopped} == {"volume: 1.41"}
+    assert {number.note for number in stopped} == {"the run was stopped: volume: 1.41"}
     assert set(verdicts(asked, Evidence(phases=LI)).values()) == {"there is no number"}
     with pytest.raises(ScorecardError, match="low_k is below high_k"):
         line(**{**MELTING, "low_k": 700.0}, target={"min": 0.15})

@@ -7,8 +7,8 @@ import pytest
 from ase.build import bulk
 
 from aiida_seireact.science.order import peaks_of
-from aiida_seireact.science.validation.lines import Run
-from aiida_seireact.science.validation.stability import StabilityLimits, like_neighbours, screens_of
+from aiida_seireact.science.validation.lines import Evidence, Run
+from aiida_seireact.science.validation.stability import Stability, StabilityLimits, like_neighbours, screens_of
 
 LIMITS = StabilityLimits()
 
@@ -33,7 +33,7 @@ def sound_run(n_frames: int = 11, unit=None, temperature_k: float = 300.0) -> Ru
         pressure_gpa=0.0,
         unwrapped=True,
         thermo={
-            "step": np.arange(rows) * 2.5,
+            "step": np.arange(rows) * 5.0,
             "temp": temperature_k + rng.normal(scale=20, size=rows),
             "econserve": np.zeros(rows),
         },
@@ -147,7 +147,41 @@ def test_a_run_that_the_stop_rule_ended_and_one_that_is_nan_fail() -> None:
     assert "temperature" in broken(replace(run, thermo=dict(run.thermo, temp=np.full(110, np.nan))))
 
 
+def test_a_drift_that_can_not_be_told_is_not_left_out() -> None:
+    run = sound_run()
+    short = {name: values[:50] for name, values in run.thermo.items()}
+    bare = {name: values for name, values in run.thermo.items() if name != "econserve"}
+    for thermo in (short, bare, {}):
+        found = screens(replace(run, thermo=thermo))["energy drift"]
+        assert np.isnan(found.over)
+        assert "over 1 ps: run longer, or set drift_max_mev_per_atom_per_ps to null" in found.note
+    unasked = replace(LIMITS, drift_max_mev_per_atom_per_ps=None)
+    assert "energy drift" not in {screen.name for screen in screens_of(replace(run, thermo=short), unasked)}
+
+
 def test_frames_that_do_not_follow_atoms_have_no_speeds() -> None:
     found = screens(replace(sound_run(), unwrapped=False))["fastest atom"]
     assert np.isnan(found.over)
     assert "follow" in found.note
+
+
+def test_a_run_that_is_handed_in_is_asked_for_by_its_name() -> None:
+    line = Stability(handed_in=("interface", "interface_2"))
+    assert [(run.name, run.atoms) for run in line.runs({})] == [("interface", None), ("interface_2", None)]
+    found = line.measure(Evidence())
+    assert [one.subject for one in found] == ["interface", "interface_2"]
+    assert all(np.isnan(one.value) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"handed_in": ("inter face",)}, "letters and digits"),
+        ({"handed_in": ("inter__face",)}, "single underscores"),
+        ({"handed_in": ("interface",), "crystal": ("Li",)}, "no crystal to compare with"),
+        ({}, "phases names no phase"),
+    ],
+)
+def test_what_can_not_be_looked_at_is_refused(parameters: dict[str, tuple[str, ...]], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Stability(**parameters)  # type: ignore[arg-type]
