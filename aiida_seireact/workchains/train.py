@@ -19,6 +19,8 @@ from aiida_seireact.calculations.allegro import AllegroCalculation
 from aiida_seireact.calculations.compile import CompileCalculation, target_complaint
 from aiida_seireact.calculations.functions.training import reference_energies_from_fit
 from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.formats.checkpoint import complaint_of_origin, frames_mark
+from aiida_seireact.formats.train_settings import TrainSettings
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
@@ -180,7 +182,13 @@ class TrainWorkChain(ProtocolMixin, TrainHandlers):
 
 
 def validate_training(inputs: Any, _: Any) -> str | None:
-    """Refuse a network that can't be compiled for what is asked, before it is trained."""
+    """Refuse a checkpoint of another training, and a network that can't be compiled for what is asked."""
+    origin = inputs["checkpoint"].base.attributes.get("origin", {}) if "checkpoint" in inputs else {}
+    if origin and "parameters" in inputs and "dataset" in inputs:
+        settings = TrainSettings.model_validate(inputs["parameters"].get_dict().get("settings", {}))
+        frames = {f"{split} frames": frames_mark(inputs["dataset"].frame_ids(split)) for split in ("train", "val")}
+        if complaint := complaint_of_origin(origin, {**settings.kept_by_a_checkpoint, **frames}):
+            return complaint
     if "compile_code" not in inputs or "parameters" not in inputs:
         return None
     if "parent" in inputs:
