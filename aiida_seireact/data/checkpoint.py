@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.common.exceptions import ValidationError
 from aiida.orm.nodes.caching import NodeCaching
 
-from aiida_seireact.formats.checkpoint import read_checkpoint_card
+from aiida_seireact.formats.checkpoint import read_checkpoint_card, read_origin
 
 FACTS = ("epoch", "best_epoch", "best_total", "state_hash")
 
@@ -27,7 +27,8 @@ class CheckpointData(orm.SinglefileData):
     """Weights, averages, optimiser, order of frames and curve of a training after an epoch, and its best weights.
 
     Attributes to query: ``epoch`` (the last one that is done), ``best_epoch``, ``best_total`` (its validation error),
-    ``state_hash``. It is read by nequip-train only, which unpickles it: give a job checkpoints of your own jobs only.
+    ``state_hash``, ``origin`` (the settings and sets of frames of its training). It is read by nequip-train only, which
+    unpickles it: give a job checkpoints of your own jobs only.
     """
 
     _CLS_NODE_CACHING = CheckpointCaching
@@ -40,7 +41,7 @@ class CheckpointData(orm.SinglefileData):
         """
         card = read_checkpoint_card(path)
         node = cls(file=path)
-        node.base.attributes.set_many(card.as_dict())
+        node.base.attributes.set_many({**card.as_dict(), "origin": read_origin(path)})
         return node
 
     def _validate(self) -> bool:

@@ -11,7 +11,7 @@ import json
 import pickletools
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -126,6 +126,29 @@ def read_origin(path: str | Path) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"The origin in {path} is not readable: {error}.") from error
     return dict(content)
+
+
+def frames_mark(frame_ids: Iterable[str]) -> str:
+    """Return a short hash of a set of frames, for the origin of a checkpoint; their order is no part of it."""
+    return hashlib.sha256("\n".join(sorted(frame_ids)).encode()).hexdigest()[:12]
+
+
+def complaint_of_origin(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Return why a checkpoint is of another training, None if it is of this one.
+
+    :param before: the checkpoint's origin; what it tells beyond ``now`` is not looked at.
+    :param now: what is asked for, or a part of it.
+    """
+    asked = json.loads(json.dumps(dict(now)))  # as the checkpoint's
+    others = [
+        f"{name} was {before.get(name)} and is {asked[name]}" for name in asked if before.get(name) != asked[name]
+    ]
+    if not others:
+        return None
+    return (
+        f"The checkpoint is of another training ({'; '.join(others)}) and would keep its own: leave it out, or start "
+        "from its package (`parent`)."
+    )
 
 
 def joined(before: Mapping[str, NDArray[np.float64]], after: Mapping[str, NDArray[np.float64]]) -> Curve:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -17,7 +16,15 @@ from numpy.typing import NDArray
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
-from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, read_origin, unpack_checkpoint
+from aiida_seireact.formats.checkpoint import (
+    LAST,
+    CheckpointError,
+    Curve,
+    complaint_of_origin,
+    frames_mark,
+    read_origin,
+    unpack_checkpoint,
+)
 from aiida_seireact.formats.frames import Frames, FramesError
 from aiida_seireact.formats.jobs.base import CheckpointLost, Diverged, InvalidInput
 from aiida_seireact.formats.jobs.train import TrainJob
@@ -194,17 +201,14 @@ def _prepared(job: TrainJob, folder: Path, sets: Sets) -> Path:
 
 def _origin(job: TrainJob, folder: Path, species: list[str], sets: Sets) -> dict[str, Any]:
     """Return what makes a training this one, as its checkpoints tell it: whatever a checkpoint would bring along."""
-    ids = {"train": sets.train.frame_ids, "val": sets.val.frame_ids}
     return {
         **job.settings.kept_by_a_checkpoint,
         "overrides": job.overrides.get("training_module", {}),
         "species": species,
         "shifts": job.shifts,
         "parent": None if job.parent is None else package_hash(folder / job.parent),
-        **{
-            f"{name} frames": hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:12]
-            for name, found in ids.items()
-        },
+        "train frames": frames_mark(sets.train.frame_ids),
+        "val frames": frames_mark(sets.val.frame_ids),
     }
 
 
@@ -222,14 +226,8 @@ def _checkpoint(job: TrainJob, folder: Path, work: Path, origin: dict[str, Any])
         before = read_origin(folder / job.checkpoint)
     except CheckpointError as error:
         raise CheckpointLost(str(error)) from error
-    # Through JSON, as the checkpoint's.
-    now = json.loads(json.dumps(origin))
-    others = [f"{name} was {before.get(name)} and is {now[name]}" for name in now if before.get(name) != now[name]]
-    if others:
-        raise InvalidInput(
-            f"The checkpoint is of another training ({'; '.join(others)}) and would keep its own: leave it out, or "
-            "start from its package (`parent`)."
-        )
+    if complaint := complaint_of_origin(before, origin):
+        raise InvalidInput(complaint)
     origin.update(before)  # also that it stopped early
     return curve
 

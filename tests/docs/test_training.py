@@ -18,7 +18,8 @@ from aiida_seireact.cli.training_cost import MEASURED_MS
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.programs._training import CHECKPOINT_EVERY_S
-from aiida_seireact.workchains.train import MAX_CHANGES, MAX_JOBS, MAX_LOST
+from aiida_seireact.workchains.train import MAX_JOBS
+from aiida_seireact.workchains.train_handlers import MAX_CHANGES, MAX_LOST
 from tests.docs._pages import DOCS, blocks
 from tests.programs.conftest import labelled_frames
 

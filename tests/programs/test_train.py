@@ -134,6 +134,21 @@ def test_parent_is_tested_on_the_same_frames_with_its_own_energies_of_the_atoms(
 
 
 @pytest.mark.slow
+def test_a_parent_may_know_more_species_than_the_frames_hold(trained: Trained, folder: Path) -> None:
+    shutil.copyfile(trained.package, folder / "parent.nequip.zip")
+    for name in ("train.extxyz", "val.extxyz"):
+        images = list(Frames.from_extxyz(folder / name).iter_atoms())
+        for atoms in images:
+            atoms.symbols[atoms.symbols == "Cl"] = "S"
+        Frames.from_atoms(images, labels="required").save(folder / name.replace("extxyz", "npz"))
+    files = {"train": "train.npz", "val": "val.npz", "parent": "parent.nequip.zip", "test": {}}
+    settings = {"max_epochs": 1, "lr": 1e-4, "lr_min": 0.0, "ema_decay": 0.0}
+    warm = train.run(job(**files, shifts={"Li": -1.0, "P": -2.0, "S": -3.0}, settings=settings), folder, quiet)
+    assert warm["species"] == SPECIES
+    assert np.isfinite(warm["validation"]["val_total"])
+
+
+@pytest.mark.slow
 def test_diverging_loss_is_told_with_its_epoch(folder: Path) -> None:
     with pytest.raises(Diverged, match=r"diverged: its loss is not a number from epoch 0"):
         train.run(job(settings={"max_epochs": 1, "lr": 1e30, "lr_min": 1e29}), folder, quiet)

@@ -16,8 +16,13 @@ from plumpy.process_states import ProcessState
 
 from aiida_seireact.data.checkpoint import CheckpointData
 from aiida_seireact.data.dataset import DatasetData
+from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.workchains.train import MAX_LOST, TrainWorkChain, validate_training
+from aiida_seireact.formats.checkpoint import frames_mark
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.train_settings import TrainSettings
+from aiida_seireact.workchains.train import TrainWorkChain, validate_training
+from aiida_seireact.workchains.train_handlers import MAX_LOST
 
 CARD = {
     "kind": "allegro-package",
@@ -315,6 +320,28 @@ def test_a_compiler_that_was_killed_runs_again(play, status: int, again: bool) -
     training.process.ctx.compile_job, training.process.ctx.compile_tries = job, 1
     code = training.process.inspect_compile()
     assert (code is None) == again
+
+
+def test_a_checkpoint_of_another_training_is_refused_before_anything_runs(play, labelled, tmp_path) -> None:
+    dataset = DatasetData([FramesData(labelled(3)).store().frames], [["train", "train", "val"]]).store()
+    other = DatasetData([labelled(3)], [["train", "val", "train"]]).store()
+    frames = {}
+    for split in ("train", "val"):
+        # As the program reads them.
+        dataset.frames(split).save(tmp_path / "set.npz")
+        frames[f"{split} frames"] = frames_mark(Frames.load(tmp_path / "set.npz").frame_ids)
+    node = checkpoint(3)
+    node.base.attributes.set("origin", {**TrainSettings(lr=0.01).kept_by_a_checkpoint, **frames, "shifts": {}})
+
+    def told(dataset: DatasetData, **settings: Any) -> str | None:
+        parameters = orm.Dict({"settings": {"lr": 0.01, **settings}})
+        return validate_training({"checkpoint": node, "dataset": dataset, "parameters": parameters}, None)
+
+    assert told(dataset) is None
+    assert told(dataset, batch_size=1, max_time_s=60) is None
+    assert "lr was 0.01 and is 0.02" in str(told(dataset, lr=0.02))
+    assert "max_epochs was 40 and is 200" in str(told(dataset, max_epochs=200))
+    assert "train frames was" in str(told(other))
 
 
 def test_a_network_that_lammps_can_t_run_is_refused_before_it_is_trained(play) -> None:
