@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aiida import orm
@@ -219,13 +219,25 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         for name in sorted([*labels, *(name for name in self.ctx if name.startswith(RUN))]):
             if failure := self.failure(name, self.ctx[name], whole=name in labels):
                 return failure
-        level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
-        for name in labels:
-            own = self.ctx[name].outputs.frames.base.attributes.get("settings_hash")
-            if level is not None and own != level:
-                return self.exit_codes.ERROR_OTHER_LEVEL.format(pk=self.ctx[name].pk, own=own[:12], other=level[:12])
+        if failure := self.other_level(labels):
+            return failure
         if LABEL in labels:
             self.out("frames", self.ctx[LABEL].outputs.frames)
+        return None
+
+    def other_level(self, labels: Sequence[str]) -> ExitCode | None:
+        """Refuse labels of another level of theory than the dataset's, or without one, than each other's."""
+        level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
+        given = [run for run in self.inputs.get("runs", {}).values() if isinstance(run, FramesData)]
+        made = [self.ctx[name].outputs.frames for name in labels]
+        for node, frames in [
+            *zip((self.ctx[name] for name in labels), made, strict=True),
+            *((run, run) for run in given),
+        ]:
+            own = str(frames.base.attributes.get("settings_hash", "") or "")
+            level = own if level is None else level
+            if own != level:
+                return self.exit_codes.ERROR_OTHER_LEVEL.format(pk=node.pk, own=own[:12] or "unknown", other=level[:12])
         return None
 
     # ------------------------------------------------------------------ and what came of it
