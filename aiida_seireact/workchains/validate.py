@@ -118,7 +118,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         spec.exit_code(
             251,
             "ERROR_OTHER_LEVEL",
-            message="The labels of <{pk}> are of level {own}, the dataset is of {other}: give the settings of the "
+            message="The labels of <{pk}> are of level {own}, the {others} of {other}: give the settings of the "
             "labeller of the dataset, by the same versions.",
         )
 
@@ -167,11 +167,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         own: dict[str, Any] = {name: changes.pop(name) for name in LABELLER if name in changes}
         inputs = super().get_protocol_inputs(protocol, changes)
         labels = LabelWorkChain.get_protocol_inputs(inputs.pop("level"))
-        level: dict[str, Any] = {
-            "engine": labels["engine"],
-            "label": labels["parameters"],
-            "batch_size": labels["batch_size"],
-        }
+        level = {"engine": labels["engine"], "label": labels["parameters"], "batch_size": labels["batch_size"]}
         md = merge(ProduceWorkChain.get_protocol_inputs("fast")["parameters"], inputs["md"])
         if changes.get("scorecard") and "name" not in changes["scorecard"]:
             # The verdict bears the name: nobody shall take it for that of the protocol.
@@ -228,16 +224,15 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
     def other_level(self, labels: Sequence[str]) -> ExitCode | None:
         """Refuse labels of another level of theory than the dataset's, or without one, than each other's."""
         level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
-        given = [run for run in self.inputs.get("runs", {}).values() if isinstance(run, FramesData)]
-        made = [self.ctx[name].outputs.frames for name in labels]
-        for node, frames in [
-            *zip((self.ctx[name] for name in labels), made, strict=True),
-            *((run, run) for run in given),
-        ]:
-            own = str(frames.base.attributes.get("settings_hash", "") or "")
-            level = own if level is None else level
+        others = "other labels are" if level is None else "dataset is"
+        pairs = [(self.ctx[name], self.ctx[name].outputs.frames) for name in labels]
+        pairs += [(run, run) for run in self.inputs.get("runs", {}).values() if isinstance(run, FramesData)]
+        for node, frames in pairs:
+            own = str(frames.base.attributes.get("settings_hash", "") or "unknown")
+            level = level or own
             if own != level:
-                return self.exit_codes.ERROR_OTHER_LEVEL.format(pk=node.pk, own=own[:12] or "unknown", other=level[:12])
+                told = {"pk": node.pk, "own": own[:12], "others": others, "other": level[:12]}
+                return self.exit_codes.ERROR_OTHER_LEVEL.format(**told)
         return None
 
     # ------------------------------------------------------------------ and what came of it

@@ -8,7 +8,7 @@ from ase.build import bulk
 
 from aiida_seireact.science.order import peaks_of
 from aiida_seireact.science.validation.lines import Run
-from aiida_seireact.science.validation.stability import StabilityLimits, like_neighbours, screens_of
+from aiida_seireact.science.validation.screens import StabilityLimits, like_neighbours, screens_of
 
 LIMITS = StabilityLimits()
 
