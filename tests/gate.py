@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.flare import GpSettings
-from aiida_seireact.formats.jobs.label import CalculatorSettings
 from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.programs._flare_gp import FlareGP
-from aiida_seireact.programs.calculators import load_labeller
 from aiida_seireact.science.reference_energies import fit_reference_energies
 from aiida_seireact.science.structures.phase_cells import phase_cells
 
@@ -29,8 +30,10 @@ PER_PHASE = 8
 
 
 def labelled_frames() -> Frames:
-    """Return eight rattled and strained frames of each phase with labels of CHGNet."""
-    labeller = load_labeller(CalculatorSettings.model_validate(CALCULATOR))
+    """Return eight rattled and strained frames of each phase with labels of CHGNet.
+
+    By the program, in a process of its own: CHGNet does not survive what nequip does to torch in this one.
+    """
     rng, images = np.random.default_rng(0), []
     for crystal in phase_cells(PHASES):
         for number in range(PER_PHASE):
@@ -39,11 +42,14 @@ def labelled_frames() -> Frames:
             atoms.set_cell(atoms.cell * (1 + rng.uniform(-0.03, 0.03)), scale_atoms=True)
             atoms.positions += rng.normal(scale=0.06, size=atoms.positions.shape)
             atoms.info = {"config_type": crystal.info["config_type"], "group": f"{crystal.symbols}-{number}"}
-            atoms.calc = labeller.calculator
-            found = {"energy": float(atoms.get_potential_energy()), "forces": atoms.get_forces().astype(float)}
-            atoms.calc = SinglePointCalculator(atoms, **found, stress=atoms.get_stress().astype(float))
             images.append(atoms)
-    return Frames.from_atoms(images, labels="required", settings_hash=labeller.card.settings_hash)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        Frames.from_atoms(images).save(folder / "frames.npz")
+        (folder / "job.json").write_text(json.dumps({**LABEL, "frames": "frames.npz"}))
+        program = Path(sys.executable).parent / "seireact-label"
+        subprocess.run([program, "job.json"], cwd=folder, check=True, capture_output=True)
+        return Frames.load(folder / "labelled.npz")
 
 
 def dataset_of(frames: Frames) -> DatasetData:

@@ -180,7 +180,7 @@ def _is_handed_on(potential: PotentialData) -> bool:
 
 def _told(verdict: Verdict) -> str:
     failed = len(verdict.failed)
-    return f"{verdict.decision}: {failed} of {len(verdict.lines)} miss" if failed else verdict.decision
+    return f"{verdict.decision} ({failed} of {len(verdict.lines)})" if failed else verdict.decision
 
 
 def _number(value: float | None, form: str) -> str:

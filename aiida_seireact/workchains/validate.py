@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext
 
-from aiida_seireact.calculations.functions.validate import CELL, MD, judge, library_phases, plan_validation
+from aiida_seireact.calculations.functions.validate import CELL, HANDED_IN, MD, judge, library_phases, plan_validation
 from aiida_seireact.calculations.validate import validate_dataset
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
@@ -180,7 +180,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         inputs: dict[str, Any] = {name: self.inputs[name] for name in PLANNED_FROM if name in self.inputs}
         if "phases" not in inputs and in_library(self.inputs.potential.species):
             inputs["phases"] = library_phases(self.inputs.potential, metadata={"call_link_label": "phases"})
-        runs = dict(self.inputs.get("runs", {}))
+        runs = {f"{HANDED_IN}{name}": run for name, run in self.inputs.get("runs", {}).items()}
         planned, refusal = attempt(plan_validation, **inputs, **runs, metadata={"call_link_label": "plan"})
         if refusal:
             return self.refused("plan", refusal)

@@ -24,7 +24,7 @@ from aiida_seireact.science.structures.library import within
 from aiida_seireact.science.structures.phase_cells import phase_cells
 from aiida_seireact.science.validation.lines import AskedRun, Phases
 
-CELL, MD = "cell_", "md_"
+CELL, MD, HANDED_IN = "cell_", "md_", "run_"
 
 
 @calcfunction
@@ -50,7 +50,7 @@ def plan_validation(
     :param md: settings of a segment that the requests for runs of the model are laid over.
     :param label: settings of the labels, that the requests for runs of the labeller are laid over.
     :param engine: that labels; it is named where runs of the labeller are to be made.
-    :param runs: those that are handed in, by their names.
+    :param runs: those that are handed in, ``run_`` before their names.
     :returns: ``parameters`` of the job that measures; ``frames``, each cell to label once; ``runs``, what was asked of
         each run; for each run to be made ``cell_<name>`` and its settings ``md_<name>``; and ``md_engine``, the
         labeller's engine of MD.
@@ -59,6 +59,7 @@ def plan_validation(
     card, cells = read_scorecard(scorecard.get_dict()), cells_of(phases)
     frames = frames_asked(card, cells)
     asked = runs_asked(card, cells)
+    runs = {name.removeprefix(HANDED_IN): run for name, run in runs.items()}
     outputs: dict[str, orm.Data] = {"runs": orm.Dict({name: told(run) for name, run in sorted(asked.items())})}
     if frames is not None:
         refuse_atoms(len(frames.numbers))

@@ -51,7 +51,7 @@ class Asked:
 class AskedRun:
     """An MD run to be made.
 
-    :param name: letters, digits and underscores; one run a name.
+    :param name: letters and digits, with single underscores (it becomes a link label); one run a name.
     :param subject: what it tells about, as the phase.
     :param atoms: the cell to begin from; None: the run must be handed in, nobody makes it.
     :param by: who runs it: the model (LAMMPS; the ensembles ``nvt`` and ``npt``), or the labeller (``nvt`` only).

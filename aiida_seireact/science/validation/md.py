@@ -73,7 +73,7 @@ class MdLine(Line):
             *(self.frames_every, self.seed, phase),
         )
         digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
-        plain = re.sub(r"[^A-Za-z0-9]", "_", phase)
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", phase).strip("_")
         return f"{plain}_{self.temperature_k:.0f}k_{digest}" + ("" if by == "model" else f"_{by}")
 
     def ran(self, evidence: Evidence, phase: str, by: str = "model") -> tuple[Run | None, str]:

@@ -51,8 +51,10 @@ class Stability(MdLine):
             super().__post_init__()
         if self.handed_in and self.crystal and not self.phases:
             raise ValueError("crystal is looked for in phases: a run that is handed in has no crystal to compare with")
-        if wrong := [name for name in self.handed_in if not re.fullmatch("[A-Za-z0-9_]+", name)]:
-            raise ValueError(f"handed_in has {wrong[0]!r}: a run is named by letters, digits and underscores")
+        if wrong := [name for name in self.handed_in if not re.fullmatch("[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name)]:
+            raise ValueError(
+                f"handed_in has {wrong[0]!r}: a run is named by letters and digits, with single underscores"
+            )
         if wrong := [symbol for symbol in self.crystal if symbol not in atomic_numbers]:
             raise ValueError(f"crystal has {wrong[0]!r}, which is no element: write as Li")
         given = [getattr(self, item.name) for item in fields(StabilityLimits)]

@@ -7,8 +7,9 @@ import pytest
 from ase.build import bulk
 
 from aiida_seireact.science.order import peaks_of
-from aiida_seireact.science.validation.lines import Run
+from aiida_seireact.science.validation.lines import Evidence, Run
 from aiida_seireact.science.validation.screens import StabilityLimits, like_neighbours, screens_of
+from aiida_seireact.science.validation.stability import Stability
 
 LIMITS = StabilityLimits()
 
@@ -163,3 +164,25 @@ def test_frames_that_do_not_follow_atoms_have_no_speeds() -> None:
     found = screens(replace(sound_run(), unwrapped=False))["fastest atom"]
     assert np.isnan(found.over)
     assert "follow" in found.note
+
+
+def test_a_run_that_is_handed_in_is_asked_for_by_its_name() -> None:
+    line = Stability(handed_in=("interface", "interface_2"))
+    assert [(run.name, run.atoms) for run in line.runs({})] == [("interface", None), ("interface_2", None)]
+    found = line.measure(Evidence())
+    assert [one.subject for one in found] == ["interface", "interface_2"]
+    assert all(np.isnan(one.value) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"handed_in": ("inter face",)}, "letters and digits"),
+        ({"handed_in": ("inter__face",)}, "single underscores"),
+        ({"handed_in": ("interface",), "crystal": ("Li",)}, "no crystal to compare with"),
+        ({}, "phases names no phase"),
+    ],
+)
+def test_what_can_not_be_looked_at_is_refused(parameters: dict[str, tuple[str, ...]], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Stability(**parameters)  # type: ignore[arg-type]
