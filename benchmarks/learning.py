@@ -1,6 +1,7 @@
 """Active learning against random selection at equal numbers of labels, on a pool with a rare class.
 
-The pool is Li metal and Li6PS5Cl, and as the rare class Li3P, all strained and rattled, labelled once by CHGNet. The
+The pool is Li metal and Li6PS5Cl, and as the rare class Li3P, all strained and rattled, labelled by CHGNet. Each
+repetition draws pool, frames to test with and first frames anew, so the spread over them is that of the answer. The
 learner is the sparse Gaussian process of FLARE; frames are chosen by what `seireact-select` chooses by: the largest
 uncertainty of an atom, and of the most uncertain frames those unlike each other.
 """
@@ -139,13 +140,12 @@ class Curve:
     n_sparse: int
 
 
-def run(
-    arm: str, pool: Set, test: Set, shares: dict[str, float], energies_ev: dict[str, float], seed: int, plan: list[int]
-) -> Curve:
+def run(arm: str, task: Task, shares: dict[str, float], seed: int, plan: list[int]) -> Curve:
     """Learn round by round, ``plan`` frames each; the first round is random in both arms, and the same."""
+    pool = task.pool
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pool.images)).tolist()
-    learner = Learner(pool, energies_ev)
+    learner = Learner(pool, task.energies_ev)
     gp: SparseGP | None = None
     found = []
     for count in plan:
@@ -153,9 +153,28 @@ def run(
         if gp is not None and arm == "active":
             chosen = most_uncertain(learner, gp, count)
         gp = learner.learn(chosen)
-        found.append(errors(gp, test, shares))
+        found.append(errors(gp, task.test, shares))
     assert gp is not None
     return Curve(np.array(found), int((pool.classes[learner.known] == RARE).sum()), gp.n_sparse)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one repetition learns from and is tested with; energies of free atoms, eV, fitted to its pool."""
+
+    pool: Set
+    test: Set
+    energies_ev: dict[str, float]
+
+
+def task_of(counts: dict[str, int], n_test: int, seed: int) -> Task:
+    """Return pool and frames to test with, both of this seed alone."""
+    pool, test = drawn(counts, seed=2 * seed + 1), drawn(dict.fromkeys(CLASSES, n_test), seed=2 * seed + 2)
+    symbols = [atoms.get_chemical_symbols() for atoms in pool.images]
+    composition = np.array([[names.count(symbol) for symbol in SPECIES] for names in symbols], dtype=np.int64)
+    energies = np.array([atoms.get_potential_energy() for atoms in pool.images])
+    fitted = fit_reference_energies(composition, energies)[0]
+    return Task(pool, test, dict(zip(SPECIES, fitted.tolist(), strict=True)))
 
 
 def told(values: NDArray[np.float64], digits: int = 3) -> str:
@@ -164,7 +183,9 @@ def told(values: NDArray[np.float64], digits: int = 3) -> str:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--seeds", default=5, show_default=True, help="Repetitions, each with other first frames.")
+@click.option(
+    "--seeds", default=5, show_default=True, help="Repetitions, each with pool, test and first frames of its own."
+)
 @click.option("--common", default=96, show_default=True, help="Frames of each of the two common classes in the pool.")
 @click.option("--rare", default=8, show_default=True, help="Frames of the rare class in the pool.")
 @click.option("--test", "n_test", default=20, show_default=True, help="Frames of each class to test with.")
@@ -183,18 +204,16 @@ def main(seeds: int, common: int, rare: int, n_test: int, rounds: int, per_round
     shares = {name: count / sum(counts.values()) for name, count in counts.items()}
     click.echo(f"{os.environ['OMP_NUM_THREADS']} thread of {os.cpu_count()}; {versions}")
     begin = time.process_time()
-    pool, test = drawn(counts, seed=1), drawn(dict.fromkeys(CLASSES, n_test), seed=2)
-    symbols = [atoms.get_chemical_symbols() for atoms in pool.images]
-    composition = np.array([[names.count(symbol) for symbol in SPECIES] for names in symbols], dtype=np.int64)
-    energies = np.array([atoms.get_potential_energy() for atoms in pool.images])
-    energies_ev = dict(zip(SPECIES, fit_reference_energies(composition, energies)[0].tolist(), strict=True))
+    tasks = [task_of(counts, n_test, seed) for seed in range(seeds)]
     sizes = ", ".join(f"{count} {name} of {len(CLASSES[name]())} atoms" for name, count in counts.items())
-    click.echo(f"pool: {sizes}: {RARE} is {100 * shares[RARE]:.1f} % of it; test: {n_test} of each")
+    click.echo(
+        f"pool: {sizes}: {RARE} is {100 * shares[RARE]:.1f} % of it; test: {n_test} of each; drawn anew each time"
+    )
     click.echo(f"labels by CHGNet: {time.process_time() - begin:.0f} CPU-s")
     # The first round is as large as the others.
     plan = [per_round] * (rounds + 1)
     begin = time.process_time()
-    curves = {arm: [run(arm, pool, test, shares, energies_ev, seed, plan) for seed in range(seeds)] for arm in ARMS}
+    curves = {arm: [run(arm, task, shares, seed, plan) for seed, task in enumerate(tasks)] for arm in ARMS}
     click.echo(f"learning: {time.process_time() - begin:.0f} CPU-s, {seeds} seeds; mean ± standard error over them")
     found = {arm: np.array([curve.errors for curve in curves[arm]]) for arm in ARMS}
     click.echo("labels   overall, eV/Å: random    active            rare, eV/Å: random    active")

@@ -33,5 +33,5 @@ def curve(*totals: float) -> dict[str, np.ndarray]:
 def checkpoint_file(folder: Path, *totals: float) -> Path:
     """Write a ``checkpoint.zip`` of a training with these validation errors by epoch."""
     ckpt = lightning_checkpoint(folder / "any.ckpt", len(totals) - 1)
-    write_checkpoint(folder / "checkpoint.zip", ckpt, ckpt, curve(*totals))
+    write_checkpoint(folder / "checkpoint.zip", ckpt, ckpt, curve(*totals), {})
     return folder / "checkpoint.zip"

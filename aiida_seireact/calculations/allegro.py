@@ -27,7 +27,7 @@ class AllegroCalculation(ProgramCalculation):
     PARSER = "seireact.allegro"
     RETRIEVE = (files.NEQUIP_CONFIG, files.NEQUIP_LOG)
     RETRIEVE_TEMPORARY = (
-        *(files.PACKAGE, files.CHECKPOINT, files.CURVE),
+        *(files.PACKAGE, files.CHECKPOINT, files.CURVE, files.RESCUED),
         *(files.PREDICTIONS, files.PARENT_PREDICTIONS),
     )
     CACHE_VERSION = 3

@@ -39,8 +39,10 @@ def build(choice: Choice) -> Any:
         values = ReactWorkChain.get_protocol_inputs(choice.protocol)
         refuse_misplaced(choice.overrides, values)
         calculator = merge(values, choice.overrides)["calculator"]
+        # A demo shows what becomes of a model of two minutes, whatever its verdict is, and the report says which it is.
+        overrides = {"accept_rejected": True, **choice.overrides}
         builder: Any = ReactWorkChain.get_builder_from_protocol(
-            protocol=choice.protocol, overrides=with_labeller(choice.overrides, choice.labeller, calculator)
+            protocol=choice.protocol, overrides=with_labeller(overrides, choice.labeller, calculator)
         )
         inputs = builder._inputs(prune=True)
         refusal = ReactWorkChain.spec().inputs.validate(inputs)

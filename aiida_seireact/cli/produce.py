@@ -127,12 +127,16 @@ def produce(
 @click.argument("run", metavar="PK|UUID")
 @click.option("--ns", type=click.FloatRange(min=0, min_open=True), help="Length of the whole run then, ns.")
 @click.option("--steps", type=click.IntRange(1), help="The same in steps.")
+@click.option("--unjudged", is_flag=True, help="Go on, however long, with a model on which there is no verdict.")
+@click.option("--accept-rejected", is_flag=True, help="Go on with a model that was rejected.")
 @job_options
 def extend(
     profile: str | None,
     run: str,
     ns: float | None,
     steps: int | None,
+    unjudged: bool,
+    accept_rejected: bool,
     dry_run: bool,
     wait: bool,
     **jobs: Any,
@@ -170,6 +174,8 @@ def extend(
         builder = ProduceWorkChain.get_builder_to_extend(node, wanted, scheduler_options(**jobs))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    if "verdict" not in node.inputs:
+        give_verdict(builder, None, unjudged=unjudged, accept_rejected=accept_rejected)
     tell_and_submit(builder, dry_run=dry_run, wait=wait)
 
 

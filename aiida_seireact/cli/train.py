@@ -12,7 +12,7 @@ from aiida_seireact.cli._submission import checked, follow, list_protocols, sche
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import Node, ProcessNode
+    from aiida.orm import AbstractCode, Node, ProcessNode
 
 # Of the walltime, what a job spends on epochs; the rest is for its start, package and tests.
 WALLTIME_SHARE = 0.9
@@ -41,16 +41,20 @@ GIVEN = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--learner", type=click.Choice(["allegro", "nequip"]), help="Network; default: allegro, which LAMMPS runs."
 )
-@click.option("--gpus", type=click.IntRange(1), metavar="N", help="GPUs of one machine; default: one core.")
+@click.option("--gpus", type=click.IntRange(1), metavar="N", help="Train on N GPUs of one machine; SLURM is asked for "
+              "them. And compile for a GPU; default: one core.")  # fmt: skip
 @click.option("--target", type=click.Choice(TARGETS), help="Whom the model is compiled for; default: pair_allegro.")
 @click.option("--code", metavar="LABEL@COMPUTER", help="seireact-train; default: the newest that setup made.")
 @click.option("--compile-code", metavar="LABEL@COMPUTER", help="seireact-compile; default: the newest that setup made.")
 @click.option("--overrides", type=GIVEN, metavar="FILE.yaml", help="Other values than those of the protocol, nested as "
-              "in it: `parameters: {settings: {lr: 0.01}}`.")  # fmt: skip
+              "in it: `parameters: {settings: {lr: 0.01}}`. What an option says wins over it; what only follows from "
+              "one (`max_time_s` from --walltime, `compile.device` from --gpus) does not.")  # fmt: skip
 @click.option("--walltime", type=click.FloatRange(min=0, min_open=True), metavar="HOURS", help="Of each job; it ends "
               "by itself a little before, and the next one goes on.")  # fmt: skip
 @click.option("--queue", metavar="NAME", help="Queue, or partition, of the scheduler.")
 @click.option("--account", metavar="NAME", help="Account that the scheduler charges.")
+@click.option("--scheduler-line", "lines", multiple=True, metavar="LINE", help="A line for the head of each job's "
+              "script, as `#SBATCH --gpus=h100:1`; may be repeated.")  # fmt: skip
 @click.option(
     "--dry-run", is_flag=True, help="Say what would run and what it would cost, and check it; submit nothing."
 )
@@ -64,6 +68,7 @@ def train(
     walltime: float | None,
     queue: str | None,
     account: str | None,
+    lines: tuple[str, ...],
     **chosen: Any,
 ) -> None:
     """Train a network on a dataset of the profile, test it on frames it never saw, and compile it for MD.
@@ -89,7 +94,11 @@ def train(
     if walltime is not None:
         left = max(1.0, round(WALLTIME_SHARE * walltime * 3600 - WALLTIME_LEFT_S))
         values = merge({"parameters": {"settings": {"max_time_s": left}}}, values)
+    if chosen["gpus"] is not None:
+        values = merge({"compile": {"device": "cuda"}}, values)
     builder = build(dataset, chosen, merge(values, {"parameters": {"settings": _settings(chosen)}}), options)
+    if asked := scheduler_lines(builder.code, chosen["gpus"], lines):
+        builder.options = {**builder.options, "custom_scheduler_commands": "\n".join(asked)}
     tell_plan(checked(builder))
     if dry_run:
         click.echo("Nothing was submitted (--dry-run).")
@@ -107,6 +116,24 @@ def _settings(chosen: dict[str, Any]) -> dict[str, Any]:
     if chosen["gpus"] is not None:
         settings |= {"device": "gpu", "devices": chosen["gpus"]}
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def scheduler_lines(code: AbstractCode, gpus: int | None, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines that ask the scheduler of a code for its GPUs, beside those given.
+
+    :raises click.UsageError: a scheduler whose words for that are not known here.
+    """
+    if gpus is None or any("gpu" in line or "gres" in line for line in lines):
+        return lines
+    scheduler = code.computer.scheduler_type if code.computer is not None else "core.direct"
+    if scheduler == "core.slurm":
+        return (f"#SBATCH --gpus={gpus}", *lines)
+    if scheduler != "core.direct" and not lines:
+        raise click.UsageError(
+            f"How {scheduler} is asked for {gpus} GPUs is not known here: say it by --scheduler-line, as "
+            "`--scheduler-line '#PBS -l select=1:ngpus=1'`."
+        )
+    return lines
 
 
 def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -185,7 +212,8 @@ def tell_plan(builder: ProcessBuilder) -> None:
         f"{who}{settings.learner}, {settings.max_epochs:,} epochs at most in batches of {settings.batch_size}, {rate}, "
         f"on {where}, by {builder.code.full_label}"
     )
-    target = builder.compile.get_dict().get("target", "pair_allegro") if builder.get("compile") else "nobody"
+    compiled = builder.compile.get_dict() if builder.get("compile") else {"target": "nobody"}
+    target = compiled.get("target", "pair_allegro") + " on a GPU" * (compiled.get("device") == "cuda")
     limit = settings.max_time_s
     jobs = "in one job" if limit is None else f"in jobs of {limit / 3600:.3g} h of training, as many as it takes"
     click.echo(f"{jobs}; compiled for {target}")
@@ -221,6 +249,10 @@ def conclude(node: Any) -> None:
     for change in node.outputs.changes.values() if "changes" in node.outputs else ():
         told = ", ".join(f"{name} {item['from']:g} -> {item['to']:g}" for name, item in change["settings"].items())
         click.echo(f"changed on the way, {change['why']}: {told}")
+    if not node.is_finished_ok:
+        for name in ("potential", "checkpoint"):
+            if name in node.outputs:
+                click.echo(f"what there is of it: {name} <{node.outputs[name].pk}>")
     if "compiled" in node.outputs:
         click.echo(f"compiled: PotentialData <{node.outputs.compiled.pk}>")
     if not node.is_finished_ok:

@@ -16,6 +16,8 @@ from aiida_seireact.formats.pair_files import FOREIGN_KINDS, read_pair_file
 PACKAGE_KINDS = ("allegro-package", "nequip-package")
 KINDS = (*PACKAGE_KINDS, "allegro-compiled", "sgp", *FOREIGN_KINDS)
 HASHED = ("kind", "model_hash", "target", "device", "torch_version", "cpu_isa")
+# Hashed where they are something: without them a file is what it was before they were told.
+HASHED_IF_SET = ("tf32", "modifiers", "cuda_capability")
 CARD = ("kind", "species", "cutoff_ang", "model_hash", "dataset_hash", "versions", "metrics")
 
 
@@ -23,9 +25,11 @@ class PotentialCaching(NodeCaching):
     """Two files of one model are one model: packages are zips, and zips carry dates."""
 
     def get_objects_to_hash(self) -> dict[str, Any]:
-        """Hash kind and model hash instead of the bytes of the file."""
+        """Hash kind, model hash and how it was compiled instead of the bytes of the file."""
         attributes = self._node.base.attributes
-        return {"class": str(self._node.__class__), **{key: attributes.get(key, "") for key in HASHED}}
+        told = {key: attributes.get(key, "") for key in HASHED}
+        compiled = {key: attributes.get(key) for key in HASHED_IF_SET if attributes.get(key, None)}
+        return {"class": str(self._node.__class__), **told, **compiled}
 
 
 class PotentialData(orm.SinglefileData):
@@ -33,7 +37,7 @@ class PotentialData(orm.SinglefileData):
 
     Attributes to query: ``kind``, ``species`` (in the order of the model's types), ``cutoff_ang``, ``units``,
     ``versions``, ``dataset_hash``, ``model_hash`` (weights and settings), ``metrics``; of compiled models also
-    ``target``, ``device``, ``torch_version``, ``package_hash``.
+    ``target``, ``device``, ``torch_version``, ``package_hash``, ``tf32``, ``modifiers``, ``cuda_capability``.
     """
 
     _CLS_NODE_CACHING = PotentialCaching

@@ -1,4 +1,4 @@
-"""Where a training can go on from: one zip with the last and the best checkpoint, and the errors by epoch up to there.
+"""Where a training can go on from: one zip of the last and the best checkpoint, errors by epoch, and which it is of.
 
 lightning's checkpoints are pickles and only nequip-train loads them; here they are looked at without running anything.
 """
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from aiida_seireact.formats.atomic import write_atomically
 
-LAST, BEST, CURVE = "last.ckpt", "best.ckpt", "curve.json"
-MEMBERS = (LAST, BEST, CURVE)
+LAST, BEST, CURVE, ORIGIN = "last.ckpt", "best.ckpt", "curve.json", "origin.json"
+MEMBERS = (LAST, BEST, CURVE, ORIGIN)
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
 Curve = dict[str, NDArray[np.float64]]
@@ -39,7 +39,7 @@ class CheckpointCard:
     :param epoch: the last epoch that is done, counted from 0.
     :param best_epoch: the epoch with the smallest validation error so far.
     :param best_total: that error, in the units of ``val_total``.
-    :param state_hash: sha256 of all weights, averages and optimiser states, and of the curve; of no path and no date.
+    :param state_hash: sha256 of all weights, averages and optimiser states, of curve and origin; of no path or date.
     """
 
     epoch: int
@@ -52,24 +52,33 @@ class CheckpointCard:
         return asdict(self)
 
 
-def write_checkpoint(target: str | Path, last: Path, best: Path, curve: Mapping[str, NDArray[np.float64]]) -> None:
+def write_checkpoint(
+    target: str | Path,
+    last: Path,
+    best: Path,
+    curve: Mapping[str, NDArray[np.float64]],
+    origin: Mapping[str, Any],
+) -> None:
     """Put two of lightning's checkpoints and a curve into one file, atomically.
 
     :param curve: of all epochs since the training began (`training_log.read_curve`); what lies beyond the last
         checkpoint is left out, since it will be done again.
+    :param origin: plain types that tell which training it is of (`read_origin`).
     :raises CheckpointError: a checkpoint that is missing or torn, or a curve that does not reach it.
     """
-    epoch = epoch_of(last)
-    epoch_of(best)
+    # Each read once: nequip may put the next one in its place at any time.
+    contents = {LAST: _content(last), BEST: _content(best)}
+    epoch = _epoch(contents[LAST], last.name)
+    _epoch(contents[BEST], best.name)
     kept = curve["epoch"] <= epoch
     if not kept.any() or int(curve["epoch"][kept][-1]) != epoch:
         raise CheckpointError(f"The curve does not reach epoch {epoch}, where {last.name} was written.")
     columns = {name: [_number(value) for value in values[kept]] for name, values in curve.items()}
     with write_atomically(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in (
-            (LAST, last.read_bytes()),
-            (BEST, best.read_bytes()),
+            *contents.items(),
             (CURVE, json.dumps(columns, sort_keys=True).encode()),
+            (ORIGIN, json.dumps(dict(origin), sort_keys=True).encode()),
         ):
             archive.writestr(zipfile.ZipInfo(name, date_time=_FIXED_DATE), content)
 
@@ -81,7 +90,7 @@ def read_checkpoint_card(path: str | Path) -> CheckpointCard:
     """
     members = _members(path)
     curve = _curve(members[CURVE], path)
-    digest = hashlib.sha256(members[CURVE])
+    digest = hashlib.sha256(members[CURVE] + members[ORIGIN])
     for name in (LAST, BEST):
         for part, content in sorted(_tensors(members[name], f"{name} in {path}").items()):
             digest.update(f"{name}/{part}\0{hashlib.sha256(content).hexdigest()}\n".encode())
@@ -107,6 +116,18 @@ def unpack_checkpoint(path: str | Path, folder: Path) -> Curve:
     return curve
 
 
+def read_origin(path: str | Path) -> dict[str, Any]:
+    """Return which training a checkpoint is of: whatever was given to `write_checkpoint`.
+
+    :raises CheckpointError: missing, torn, or something else.
+    """
+    try:
+        content = json.loads(_members(path)[ORIGIN])
+    except ValueError as error:
+        raise CheckpointError(f"The origin in {path} is not readable: {error}.") from error
+    return dict(content)
+
+
 def joined(before: Mapping[str, NDArray[np.float64]], after: Mapping[str, NDArray[np.float64]]) -> Curve:
     """Return two curves of one training as one, each epoch once; where both have it, the later run's."""
     kept = ~np.isin(before["epoch"], after["epoch"])
@@ -118,11 +139,14 @@ def epoch_of(path: Path) -> int:
 
     :raises CheckpointError: missing or torn.
     """
+    return _epoch(_content(path), path.name)
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"There is no {path.name} ({error.strerror}).") from None
-    return _epoch(content, path.name)
 
 
 def _epoch(content: bytes, name: str) -> int:

@@ -8,7 +8,7 @@ into the configuration at any depth, so no knob of nequip is out of reach.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -29,6 +29,7 @@ def build_config(
     train: str,
     val: str,
     shifts: Mapping[str, float] | None = None,
+    learned: Collection[str] | None = None,
     parent: str | None = None,
     checkpoint: str | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -39,6 +40,7 @@ def build_config(
     :param train: extxyz file, relative to the folder nequip runs in; likewise ``val``.
     :param shifts: energy of each species, eV per atom; None takes the mean of the training set, or the
         parent's.
+    :param learned: species of the training frames, default all: others of a parent keep its energies.
     :param parent: package to start from (warm start). Its network, cutoff and types are kept.
     :param checkpoint: one of lightning's to go on from. Network, optimiser and schedule are those of the checkpoint;
         data, batches, devices and the number of epochs are as said here.
@@ -46,10 +48,11 @@ def build_config(
     :raises ValueError: shifts that leave out a species.
     """
     names = list(species)
-    missing = [name for name in names if shifts is not None and name not in shifts]
+    shifted = [name for name in names if parent is None or learned is None or name in learned]
+    missing = [name for name in shifted if shifts is not None and name not in shifts]
     if missing:
         raise ValueError(f"There is no energy shift for {', '.join(missing)}: give one for each species.")
-    ordered = None if shifts is None else {name: float(shifts[name]) for name in names}
+    ordered = None if shifts is None else {name: float(shifts[name]) for name in shifted}
     config: dict[str, Any] = {
         "run": ["train"],
         **({} if checkpoint is None else {"ckpt_path": checkpoint}),

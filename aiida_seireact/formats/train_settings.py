@@ -95,7 +95,19 @@ class TrainSettings(_Settings):
         names = set(type(self).model_fields)
         return {name: getattr(self, name) for name in sorted(names - SCHEDULE)}
 
+    @property
+    def kept_by_a_checkpoint(self) -> dict[str, object]:
+        """All that a checkpoint brings along: other values would be ignored, so they are refused."""
+        # A cosine that has come to its end climbs again: of more epochs there is no schedule.
+        free = FREE - {"max_epochs"} if self.scheduler == "cosine" else FREE
+        return {name: value for name, value in self.model_dump(mode="json").items() if name not in free}
 
+
+FREE = {
+    *("max_epochs", "batch_size", "max_time_s"),
+    *("device", "devices", "acceleration"),
+}
+"""Fields of `TrainSettings` that may change between the jobs of one training; with a cosine not the epochs."""
 SCHEDULE = {
     *("max_epochs", "batch_size", "lr", "lr_min", "scheduler", "plateau_patience", "loss", "ema_decay"),
     *("early_stopping_patience", "max_time_s", "seed", "device", "devices", "acceleration"),

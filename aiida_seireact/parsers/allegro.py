@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from aiida import orm
@@ -27,6 +28,15 @@ class AllegroParser(ProgramParser):
     CACHE_VERSION = 3
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
+        self.out("checkpoint", CheckpointData.of_file(folder / files.CHECKPOINT))
+        self.make_model(result, folder)
+        return None
+
+    def make_model(self, result: dict[str, Any], folder: Path) -> None:
+        """Attach the package and all that is told of it.
+
+        :raises ValueError, OSError, KeyError: output that is not whole.
+        """
         by_type = dict(result["errors"] or {})
         metrics = {
             "all": by_type.pop("all", None),
@@ -39,7 +49,6 @@ class AllegroParser(ProgramParser):
             "n_frames": result["n_frames"],
         }
         self.out("metrics", orm.Dict(metrics))
-        self.out("checkpoint", CheckpointData.of_file(folder / files.CHECKPOINT))
         self.out("curve", arrays(json.loads((folder / files.CURVE).read_text(encoding="utf-8"))))
         if result["errors"]:
             self.out("predictions", predictions(folder / files.PREDICTIONS))
@@ -59,7 +68,6 @@ class AllegroParser(ProgramParser):
             "reference_energies": self.node.inputs.reference_energies.get_dict(),
         }
         self.out("potential", PotentialData(folder / files.PACKAGE, card=card))
-        return None
 
     def rescue(self, folder: Path) -> None:
         """Attach the checkpoint of a job that was killed, or the best package of one that diverged; whole ones only."""
@@ -67,6 +75,10 @@ class AllegroParser(ProgramParser):
             self.out("checkpoint", CheckpointData.of_file(folder / files.CHECKPOINT))
         with suppress(ModelFileError):
             package = read_package_card(folder / files.PACKAGE)
+            if (folder / files.RESCUED).is_file():
+                with suppress(ValueError, OSError, KeyError, BadZipFile):
+                    self.make_model(json.loads((folder / files.RESCUED).read_text(encoding="utf-8")), folder)
+                return
             card = {
                 **{"kind": package.kind, "species": package.species, "cutoff_ang": package.r_max_ang},
                 **{"model_hash": package.model_hash, "versions": package.versions, "metrics": {}},

@@ -135,7 +135,8 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
         if not close[-1]:
             features.append(mean_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec))
             if judge is not None:
-                deviations = judge(atoms)
+                # A judge without an answer knows nothing of such atoms.
+                deviations = np.nan_to_num(judge(atoms), nan=np.inf)
         most.append(deviations.max())
         mean.append(deviations.mean())
         uncertain = f", largest uncertainty {most[-1]:.3f}" if np.isfinite(most[-1]) else ""

@@ -29,6 +29,13 @@ def require_gpu(wanted_by: str, instead: str, *, count: int = 1) -> None:
         )
 
 
+def cuda_capability() -> str:
+    """Return the compute capability of the GPU in use, like ``9.0``: what is compiled for it does not run on others."""
+    import torch
+
+    return "{}.{}".format(*torch.cuda.get_device_capability())
+
+
 def gpu_facts() -> dict[str, Any]:
     """Return name and memory of the GPU in use, and the most memory torch held of it since the start, bytes."""
     import torch

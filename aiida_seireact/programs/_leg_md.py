@@ -116,6 +116,7 @@ def run_leg(
     same_forces: bool = False,
     just_learned: bool = False,
     progress: Callable[[str], None] = lambda line: None,
+    began: float | None = None,
 ) -> LegRun:
     """Run MD from `first_step` until the calculator is unsure, a guard or pause ends it, or all steps are made.
 
@@ -130,6 +131,7 @@ def run_leg(
     :param same_forces: whether the calculator is that of the last leg, see `LegDynamics.restore`.
     :param just_learned: whether the label of the first frame was just learned: the run then goes on from it however
         unsure it is, for asking again would give the same label.
+    :param began: when the job began, by `time.monotonic`: `seconds_max` counts from there; None: from now.
     """
     atoms.calc = calculator
     dynamics = LegDynamics(atoms, settings, rng)
@@ -152,5 +154,6 @@ def run_leg(
         resumed=resumed,
         just_learned=just_learned,
         progress=progress,
+        began=began,
     )
     return replace(run, cell=dynamics.cell_state)

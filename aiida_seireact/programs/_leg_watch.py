@@ -78,12 +78,14 @@ def follow(
     resumed: bool,
     just_learned: bool,
     progress: Callable[[str], None],
+    began: float | None = None,
 ) -> LegRun:
     """Look at each step until one is unsure, a guard or pause ends it, or all steps are made; cell state left out.
 
     :param steps: makes a step and gives its number, the first that of the leg; `atoms` then are as after it, with what
         was computed for them in the results of their calculator.
     :param atoms, reference_volume_ang3, learned_step, resumed, just_learned: see `run_leg`.
+    :param began: of `time.monotonic`, from which on `seconds_max` counts; None: from now.
     :raises ProgramFailed: the steps end before any of this.
     """
     trace: dict[str, list[float]] = {name: [] for name in (*TRACE_INTEGERS, *TRACE_FLOATS)}
@@ -93,7 +95,7 @@ def follow(
     went_on_unsure = False
     status: Status | None = None
     message = ""
-    begin = time.monotonic()
+    began = time.monotonic() if began is None else began
     for step in steps:
         if first_step is None:
             first_step = step
@@ -115,7 +117,7 @@ def follow(
             status, message = "unsure", _unsure(atoms, row, settings.call_threshold)
         elif step >= settings.steps:
             status, message = "done", f"All {settings.steps} MD steps are done."
-        elif reason := _pause(settings, step - first_step, time.monotonic() - begin):
+        elif reason := _pause(settings, step - first_step, time.monotonic() - began):
             status, message = "paused", f"Paused at MD step {step}: {reason}."
         if status != "stopped":
             if fresh and step % settings.visit_every == 0:

@@ -24,6 +24,7 @@ class StopInTime(Callback):
         self.seconds = seconds
         self._begun = self._epoch_begun = 0.0
         self._longest = 0.0
+        self._is_over = False
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         self._begun = self._epoch_begun = time.monotonic()
@@ -33,9 +34,15 @@ class StopInTime(Callback):
         self._longest = max(self._longest, now - self._epoch_begun)
         self._epoch_begun = now
         # All ranks must agree, else they wait for each other for ever.
-        if trainer.strategy.broadcast(now - self._begun + self._longest > self.seconds):
+        self._is_over = bool(trainer.strategy.broadcast(now - self._begun + self._longest > self.seconds))
+        trainer.should_stop = trainer.should_stop or self._is_over
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        # Of the last epoch, or of one after which patience was over too, there is nothing to go on with.
+        at_its_end = trainer.current_epoch >= trainer.max_epochs
+        patience_over = any(getattr(callback, "stopped_epoch", 0) for callback in trainer.callbacks)
+        if self._is_over and not at_its_end and not patience_over:
             rank_zero_info(f"{OUT_OF_TIME}: another epoch of {self._longest:.0f} s does not fit into {self.seconds} s.")
-            trainer.should_stop = True
 
 
 class GoOnShuffling(Callback):

@@ -70,7 +70,7 @@ def available_bytes() -> float:
         for line in MEMINFO.read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 found.append(1024.0 * int(line.split()[1]))
-    for folder in _groups():
+    for folder in control_groups():
         found += _left(folder, "memory.max", "memory.current", "file")
         found += _left(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
     return _own_bytes() + min(found)
@@ -84,7 +84,7 @@ def _own_bytes() -> int:
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
-def _groups() -> list[Path]:
+def control_groups() -> list[Path]:
     """Return the folders of the control groups this process is in, each with those around it; version 2 and 1.
 
     In a container the path is often that of the host, and only the outermost folder is there.

@@ -23,6 +23,7 @@ from aiida_seireact.formats.model import ModelFileError, PackageCard, read_packa
 from aiida_seireact.formats.train_settings import TrainSettings
 from aiida_seireact.formats.training_log import read_curve
 from aiida_seireact.programs._gpu import require_gpu
+from aiida_seireact.programs._kernel_kills import memory_kills
 from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress
 from aiida_seireact.programs.potentials import calculator_of
@@ -31,6 +32,8 @@ from aiida_seireact.science.metrics import errors_by_type
 PREVIOUS_FOLDER = "previous"
 CHECKPOINT_EVERY_S = 300.0
 """A job that is killed loses this much work at most, and the epoch it was in."""
+STOPPED_EARLY = "stopped_early"
+"""Told by the checkpoint of a training that ended before its last epoch by itself: its patience was over."""
 
 # torch of a GPU, of the CPU, and Python.
 _NO_MEMORY = re.compile(
@@ -65,13 +68,21 @@ class Training:
     :param folder: of the job, for what is kept.
     :param total: epochs of the whole training.
     :param before: the curve up to the checkpoint, None to begin.
+    :param origin: which training it is, for its checkpoints.
     """
 
     def __init__(
-        self, job: TrainJob, work: Path, folder: Path, total: int, progress: Progress, before: Curve | None
+        self,
+        job: TrainJob,
+        work: Path,
+        folder: Path,
+        total: int,
+        progress: Progress,
+        before: Curve | None,
+        origin: Mapping[str, Any],
     ) -> None:
         self._job, self._work, self._folder, self._total = job, work, folder, total
-        self._progress, self._before = progress, before
+        self._progress, self._before, self._origin = progress, before, origin
         self._log = folder / files.NEQUIP_LOG
         self._shown = 0
         self._first = (0, 0.0)
@@ -84,20 +95,24 @@ class Training:
         :raises CheckpointLost, Diverged, OutOfMemory, ProgramFailed: see `programs.train.run`.
         """
         done = 0 if self._before is None else len(self._before["epoch"])
-        if done >= self._total:
-            # Nothing to do, and lightning would write no checkpoint.
+        if done >= self._total or self._origin.get(STOPPED_EARLY, False):
+            # Nothing to do, and lightning would write no checkpoint; its patience would be over an epoch later.
             self._keep()
             return True
         self._progress(f"training: {self._total - done} epochs" + f", from epoch {done} on" * (done > 0))
         command = ["nequip-train", "-cp", str(self._work.resolve()), "-cn", files.NEQUIP_CONFIG]
+        kills = memory_kills()
         try:
             run_script(command, self._work, self._log, threads=self._job.num_threads, watch=self._watch)
         except ProgramFailed as error:
-            raise self._understood(error) from error
+            raise self._understood(error, memory_kills() > kills) from error
         self._watch()
         self._check()
+        whole = len(self.curve["epoch"]) >= self._total
+        if not whole and not self._out_of_time():
+            self._origin = {**self._origin, STOPPED_EARLY: True}
         self._keep()
-        return not self._out_of_time()
+        return whole or not self._out_of_time()
 
     def package(self) -> PackageCard:
         """Package the best epoch of the whole training into the job's folder.
@@ -137,14 +152,14 @@ class Training:
             # nequip may be about to write them; the next time will do.
             with suppress(CheckpointError):
                 self._keep()
-            self._kept = now
+                self._kept = now
 
     def _keep(self) -> None:
         """Write the file that a later job goes on from."""
         last = self._work / LAST
         if not last.is_file():
             last = self._work / PREVIOUS_FOLDER / LAST
-        write_checkpoint(self._folder / files.CHECKPOINT, last, self._best(), self.curve)
+        write_checkpoint(self._folder / files.CHECKPOINT, last, self._best(), self.curve, self._origin)
 
     def _best(self) -> Path:
         before = self._before
@@ -157,14 +172,18 @@ class Training:
         # Our own words, or those of lightning's timer, which an override may ask for.
         return "ime limit reached" in self._log.read_text(errors="replace")
 
-    def _understood(self, error: ProgramFailed) -> ProgramFailed:
-        """Return what a failure of nequip-train means."""
+    def _understood(self, error: ProgramFailed, killed_for_memory: bool) -> ProgramFailed:
+        """Return what a failure of nequip-train means.
+
+        Anybody may kill a process: only the kernel's count, or words of torch, say that it was for memory.
+        """
         text = self._log.read_text(errors="replace")
+        before = 0 if self._before is None else len(self._before["epoch"])
         self.curve = self._read()
-        if _NO_MEMORY.search(text) or "SIGKILL" in str(error):
-            if len(self.curve["epoch"]):
-                with suppress(CheckpointError, OSError):
-                    self._keep()
+        if len(self.curve["epoch"]) > before and np.isfinite(self.curve["val_total"]).all():
+            with suppress(CheckpointError, OSError):
+                self._keep()
+        if _NO_MEMORY.search(text) or ("SIGKILL" in str(error) and killed_for_memory):
             where = "The memory of the GPU" if "CUDA" in text else "The memory of the machine"
             return OutOfMemory(f"{where} is too small for batches of {self._job.settings.batch_size} frames: {error}")
         if _NOT_A_NUMBER in text:
@@ -195,6 +214,8 @@ class Training:
             self._progress("packaging what was best before it ran away")
             with suppress(ProgramFailed):
                 self.package()
+            sound = np.isfinite(self.curve["val_total"])
+            self.curve = {name: values[sound] for name, values in self.curve.items()}
         return Diverged(
             f"The training diverged: its loss is not a number from epoch {epoch} on. Lower `lr` (now "
             f"{self._job.settings.lr}) or look for frames with huge forces."

@@ -20,7 +20,7 @@ from aiida_seireact.formats.model import (
     write_card_into_compiled,
 )
 from aiida_seireact.formats.pair_files import read_pair_file
-from aiida_seireact.programs._gpu import require_gpu
+from aiida_seireact.programs._gpu import cuda_capability, require_gpu
 from aiida_seireact.programs._nequip import run_script
 from aiida_seireact.programs._program import Progress, program
 
@@ -59,6 +59,7 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
     target.unlink(missing_ok=True)
     progress(f"compiling {job.model} for {job.target} on {job.device}: about a minute")
     run_script(_command(job, target.name), folder, folder / files.COMPILE_LOG, environment=environment)
+    capability = cuda_capability() if job.device == "cuda" else ""
     known = {"torch_version": versions["torch"], "package_hash": package.model_hash, "versions": versions}
     try:
         if job.target == "mliap":
@@ -69,12 +70,13 @@ def run(job: CompileJob, folder: Path, progress: Progress) -> dict[str, Any]:
                 "compiled_hash": file.sha256,
                 "cpu_isa": "",
             }
-            return {"files": [target.name], **told, "target": job.target, "device": job.device, **known}
+            made_for = {"target": job.target, "device": job.device, "cuda_capability": capability}
+            return {"files": [target.name], **told, **made_for, **known}
         write_card_into_compiled(target, known)
         card = read_compiled_card(target)
     except ModelFileError as error:
         raise ProgramFailed(f"nequip-compile left no usable model: {error}") from error
-    return {"files": [target.name], **card.as_dict()}
+    return {"files": [target.name], **card.as_dict(), "cuda_capability": capability}
 
 
 def _require(job: CompileJob, package: PackageCard) -> None:

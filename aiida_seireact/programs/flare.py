@@ -51,6 +51,7 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
     :raises MissingPackage: FLARE, torch or matscipy is not installed.
     :raises TooLittleMemory: what is to be learned will not fit.
     """
+    began = time.monotonic()
     _prepare(job.threads)
     known = read_input(job, folder)
     if job.lammps is not None:
@@ -69,7 +70,7 @@ def run(job: FlareJob, folder: Path, progress: Progress) -> dict[str, Any]:
     state = known.state
     rng = _dynamics(job, known)
     learned_step = state.learned_step if state and not learned.frame_ids else _first_step(known)
-    atoms, ended = _md(job, folder, known, gp, rng, learned, learned_step, progress)
+    atoms, ended = _md(job, folder, known, gp, rng, learned, learned_step, began, progress)
 
     number = state.leg + 1 if state else 1
     learnings = count_learnings(known, learned)
@@ -205,6 +206,7 @@ def _md(
     rng: np.random.Generator,
     learned: Learned,
     learned_step: int,
+    began: float,
     progress: Progress,
 ) -> tuple[Atoms, LegRun]:
     """Run the MD of this leg; return the atoms as it left them and what it gave."""
@@ -233,7 +235,17 @@ def _md(
         ended = run_lammps_leg(atoms, energies_ev, job.settings, rng, job.lammps, folder, **where)
     else:
         same_forces = state is not None and state.gp_hash == gp.content_hash
-        ended = run_leg(atoms, SparseGPCalculator(gp), job.settings, rng, cell=cell, same_forces=same_forces, **where)
+        ended = run_leg(
+            atoms,
+            SparseGPCalculator(gp),
+            job.settings,
+            rng,
+            cell=cell,
+            same_forces=same_forces,
+            # A job that learns for an hour has an hour less for MD before its walltime.
+            began=began,
+            **where,
+        )
     progress(f"{ended.step - ended.first_step} MD steps in {time.perf_counter() - begin:.1f} s")
     return atoms, ended
 

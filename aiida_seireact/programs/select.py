@@ -38,7 +38,7 @@ EXAMPLE = """
 def run(job: SelectJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Choose frames of a model's own runs to label: uncertain, unknown or screened, unlike each other, apart in time.
 
-    Each run is cut into time blocks with gaps between them, and of some consecutive blocks the last is held out. The
+    Each run is cut into time blocks with gaps between them, and of some consecutive blocks the middle is held out. The
     uncertainty of a frame is the largest of its atoms'. Of Gaussian processes the smallest that any of them gives for
     an atom counts, and one that lacks a species of its environment does not know it (1); of a committee it is how far
     its members' forces lie apart. Writes selected.npz (the frames) and selection.npz (a row for every frame seen).
@@ -157,7 +157,7 @@ def _outputs(job: SelectJob, gps: dict[str, SparseGP], runs: list[Run]) -> dict[
         "reasons": job.shares,
         "block_rule": (
             f"Each run is cut into {job.n_blocks} time blocks, fewer if it is too short, with {job.gap_frames} frames "
-            f"between them that are not taken; of every {job.held_out_every} blocks the last is held out."
+            f"between them that are not taken; of every {job.held_out_every} blocks the middle one is held out."
         ),
         "n_blocks": job.n_blocks,
         "gap_frames": job.gap_frames,

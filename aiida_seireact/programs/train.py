@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_json
-from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, unpack_checkpoint
+from aiida_seireact.formats.checkpoint import LAST, CheckpointError, Curve, read_origin, unpack_checkpoint
 from aiida_seireact.formats.frames import Frames, FramesError
-from aiida_seireact.formats.jobs.base import CheckpointLost, InvalidInput
+from aiida_seireact.formats.jobs.base import CheckpointLost, Diverged, InvalidInput
 from aiida_seireact.formats.jobs.train import TrainJob
-from aiida_seireact.formats.model import ModelFileError, PackageCard, read_package_card
+from aiida_seireact.formats.model import ModelFileError, PackageCard, package_hash, read_package_card
 from aiida_seireact.formats.nequip_config import build_config, to_yaml
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs._training import PREVIOUS_FOLDER, Training, errors_of_package, require_machine
@@ -51,13 +52,14 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     """Train a network on labelled frames, package its best epoch and test that; with a parent, test that one before.
 
     Writes model.nequip.zip, checkpoint.zip (to go on from), curve.json (errors by epoch, since the training began),
-    predictions.npz and parent_predictions.npz (for the test frames), config.yaml and nequip.log.
+    predictions.npz and parent_predictions.npz (for the test frames), config.yaml and nequip.log. Where it diverges, the
+    outputs of what was best before are in rescued.json.
 
     :raises InvalidInput: frames without labels, species that don't fit, or no GPU where one is asked for.
     :raises MissingPackage: nequip, or what `acceleration` needs, is not installed.
     :raises CheckpointLost: the checkpoint to go on from can't be read.
     :raises Diverged: the loss is no number any more.
-    :raises OutOfMemory: of the GPU, or killed for it.
+    :raises OutOfMemory: of the GPU, or of the machine by the words of torch or the kernel.
     :raises ProgramFailed: killed, out of time before the first epoch, or nequip's own error.
     """
     settings = job.settings
@@ -69,7 +71,8 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
     )
     species = _species(job, folder, sets)
     work = _prepared(job, folder, sets)
-    before = _checkpoint(job, folder, work)
+    origin = _origin(job, folder, species, sets)
+    before = _checkpoint(job, folder, work, origin)
     try:
         config = build_config(
             settings,
@@ -77,6 +80,7 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
             train="train.extxyz",
             val="val.extxyz",
             shifts=job.shifts,
+            learned=sets.train.species,
             parent=None if job.parent is None else files.PARENT_PACKAGE,
             checkpoint=None if before is None else f"{PREVIOUS_FOLDER}/{LAST}",
             overrides=job.overrides,
@@ -93,19 +97,36 @@ def run(job: TrainJob, folder: Path, progress: Progress) -> dict[str, Any]:
         errors_before = errors_of_package(
             folder / job.parent, sets.tests, folder / files.PARENT_PREDICTIONS, settings, job.num_threads
         )
+    before_it = {"errors_before": errors_before}
     total = int(config["trainer"]["max_epochs"])
-    training = Training(job, work, folder, total, progress, before)
-    done = training.run()
+    training = Training(job, work, folder, total, progress, before, origin)
+    try:
+        done = training.run()
+    except Diverged:
+        if (folder / files.PACKAGE).is_file():
+            # A model like any other, if nothing better follows.
+            card = read_package_card(folder / files.PACKAGE)
+            rescued = _finished(job, folder, progress, training.curve, sets)
+            write_json(
+                folder / files.RESCUED, _outputs(job, False, training.curve, card, {**rescued, **before_it}, sets)
+            )
+        raise
     progress("packaging the best epoch")
     card = training.package()
-    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in training.curve.items()})
-    errors = None
-    if sets.tests:
-        progress("testing it")
-        errors = errors_of_package(
-            folder / files.PACKAGE, sets.tests, folder / files.PREDICTIONS, settings, job.num_threads
-        )
-    return _outputs(job, done, training.curve, card, {"errors": errors, "errors_before": errors_before}, sets)
+    found = _finished(job, folder, progress, training.curve, sets)
+    return _outputs(job, done, training.curve, card, {**found, **before_it}, sets)
+
+
+def _finished(
+    job: TrainJob, folder: Path, progress: Progress, curve: Curve, sets: Sets
+) -> dict[str, dict[str, dict[str, float]] | None]:
+    """Write the curve, test the package, and return its ``errors``."""
+    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in curve.items()})
+    if not sets.tests:
+        return {"errors": None}
+    progress("testing it")
+    package, target = folder / files.PACKAGE, folder / files.PREDICTIONS
+    return {"errors": errors_of_package(package, sets.tests, target, job.settings, job.num_threads)}
 
 
 # ---------------------------------------------------------------- input
@@ -160,7 +181,8 @@ def _prepared(job: TrainJob, folder: Path, sets: Sets) -> Path:
     work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)  # nequip appends to what it finds
     work.mkdir()
-    for name in (files.PACKAGE, files.CHECKPOINT, files.CURVE, files.PREDICTIONS, files.PARENT_PREDICTIONS):
+    left = (files.PACKAGE, files.CHECKPOINT, files.CURVE, files.RESCUED, files.PREDICTIONS, files.PARENT_PREDICTIONS)
+    for name in left:
         (folder / name).unlink(missing_ok=True)
     _write_stripped(sets.train, work / "train.extxyz")
     _write_stripped(sets.val, work / "val.extxyz")
@@ -170,16 +192,46 @@ def _prepared(job: TrainJob, folder: Path, sets: Sets) -> Path:
     return work
 
 
-def _checkpoint(job: TrainJob, folder: Path, work: Path) -> Curve | None:
-    """Unpack the checkpoint to go on from and return the curve up to it; None where the training begins."""
+def _origin(job: TrainJob, folder: Path, species: list[str], sets: Sets) -> dict[str, Any]:
+    """Return what makes a training this one, as its checkpoints tell it: whatever a checkpoint would bring along."""
+    ids = {"train": sets.train.frame_ids, "val": sets.val.frame_ids}
+    return {
+        **job.settings.kept_by_a_checkpoint,
+        "overrides": job.overrides.get("training_module", {}),
+        "species": species,
+        "shifts": job.shifts,
+        "parent": None if job.parent is None else package_hash(folder / job.parent),
+        **{
+            f"{name} frames": hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:12]
+            for name, found in ids.items()
+        },
+    }
+
+
+def _checkpoint(job: TrainJob, folder: Path, work: Path, origin: dict[str, Any]) -> Curve | None:
+    """Unpack the checkpoint to go on from and return the curve up to it; None where the training begins.
+
+    :param origin: of this training; what else the checkpoint tells of it is added.
+    """
     if job.checkpoint is None:
         return None
     previous = work / PREVIOUS_FOLDER
     previous.mkdir()
     try:
-        return unpack_checkpoint(folder / job.checkpoint, previous)
+        curve = unpack_checkpoint(folder / job.checkpoint, previous)
+        before = read_origin(folder / job.checkpoint)
     except CheckpointError as error:
         raise CheckpointLost(str(error)) from error
+    # Through JSON, as the checkpoint's.
+    now = json.loads(json.dumps(origin))
+    others = [f"{name} was {before.get(name)} and is {now[name]}" for name in now if before.get(name) != now[name]]
+    if others:
+        raise InvalidInput(
+            f"The checkpoint is of another training ({'; '.join(others)}) and would keep its own: leave it out, or "
+            "start from its package (`parent`)."
+        )
+    origin.update(before)  # also that it stopped early
+    return curve
 
 
 def _write_stripped(frames: Frames, path: Path) -> None:

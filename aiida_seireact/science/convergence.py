@@ -33,8 +33,8 @@ N_QUANTILES = 4
 class ConvergenceLimits:
     """Limits of the verdict.
 
-    :param quiet_steps: MD steps without a call, before the last one or since, that are a quiet run.
-    :param quiet_share: where a condition is short: that share of its steps.
+    :param quiet_share: share of the steps of the condition without a call, before the last one or since, that is quiet.
+    :param quiet_ratio: where intervals do not grow: so many times the median interval is quiet at the least.
     :param canary_ratio_max: largest force error on the last new labels, of the rms force in them.
     :param rank_correlation_min: least rank correlation of uncertainty and force error of an atom.
     :param window: how many of the last calls and labels are compared with as many of the first.
@@ -44,8 +44,8 @@ class ConvergenceLimits:
     :raises ValueError: a limit that can't be one.
     """
 
-    quiet_steps: int = 2000
     quiet_share: float = 0.3
+    quiet_ratio: float = 5.0
     canary_ratio_max: float = 0.3
     rank_correlation_min: float = 0.2
     window: int = 4
@@ -54,7 +54,7 @@ class ConvergenceLimits:
     fall_max: float = 0.9
 
     def __post_init__(self) -> None:
-        positive = ("quiet_steps", "quiet_share", "canary_ratio_max", "window", "growth_min", "fall_max")
+        positive = ("quiet_share", "quiet_ratio", "canary_ratio_max", "window", "growth_min", "fall_max")
         if wrong := [name for name in positive if getattr(self, name) <= 0]:
             raise ValueError(f"{', '.join(wrong)} must be above 0")
         if self.restless_steps < 0:
@@ -132,8 +132,10 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict on one condition, with sentences, numbers and limits.
 
-    *Converged*: MD has been quiet, the canary is low, and uncertainty tells of errors. *Hopeless*: it calls all the
-    time, intervals do not grow and the canary does not fall, so further labels would be burnt. Else it needs more.
+    *Converged*: MD has been quiet, the canary is low, and uncertainty tells of errors. At a constant rate of calls a
+    long interval comes by chance, so quiet is a large share of the run and, unless intervals grow, long beside the
+    others. *Hopeless*: it calls all the time, intervals do not grow and the canary does not fall, so further labels
+    would be burnt. Else it needs more.
 
     :param call_steps: MD steps at which the threshold called for a label, ascending.
     :param step: MD step reached.
@@ -149,12 +151,17 @@ def judge(
     if errors.shape != sizes.shape:
         raise ValueError(f"There are {len(errors)} errors for {len(sizes)} forces.")
     # A leg that has just ended by a call has the quiet stretch before it behind it.
-    quiet = max([step - (call_steps[-1] if len(call_steps) else 0), *gaps[-1:]])
-    needed = max(1, min(limits.quiet_steps, round(limits.quiet_share * steps)))
+    since = step - (call_steps[-1] if len(call_steps) else 0)
+    quiet = max([since, *gaps[-1:]])
+    usual = _median(gaps if quiet == since and since else gaps[:-1])
     first, last = (_median(part) for part in (gaps[:window], gaps[-window:]))
     if len(gaps) < 2 * window:
         # Windows that overlap would hide how intervals grew.
         first, last = (_median(part) for part in (gaps[:1], gaps[-1:]))
+    needed = max(1, round(limits.quiet_share * steps))
+    grew = len(gaps) >= 2 * window and first is not None and last is not None and last >= limits.growth_min * first
+    if usual is not None and not grew:
+        needed = max(needed, round(limits.quiet_ratio * usual))
     canary_first, canary_last = (_rms(part) for part in (errors[:window], errors[-window:]))
     size_last = _rms(sizes[-window:])
     ratio = canary_last / size_last if canary_last is not None and size_last else None
@@ -164,6 +171,7 @@ def judge(
         "intervals": gaps,
         "quiet_steps": int(quiet),
         "quiet_steps_needed": needed,
+        "interval_usual": usual,
         "interval_first": first,
         "interval_last": last,
         "n_labels_measured": len(errors),

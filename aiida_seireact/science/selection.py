@@ -165,8 +165,11 @@ def blocks_by_number(n_frames: int, n_blocks: int, gap_frames: int) -> NDArray[n
 
 
 def is_held_out(block: int, every: int) -> bool:
-    """Tell whether a time block, counted from 0, is held out: of each ``every`` consecutive ones the last is."""
-    return block % every == every - 1
+    """Tell whether a time block, counted from 0, is held out: of each ``every`` consecutive ones the middle is.
+
+    So the end of a run, where it goes wrong, is learned.
+    """
+    return block % every == every // 2
 
 
 def share_quotas(asked: Mapping[str, int], capacity: Mapping[str, int], order: Sequence[str]) -> dict[str, int]:

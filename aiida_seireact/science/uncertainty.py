@@ -52,7 +52,7 @@ def committee_deviation(forces: ArrayLike) -> NDArray[np.float64]:
 
     The root mean square over the members of the length of their forces' deviation from the mean force, with the number
     of members in the denominator: the "force deviation" of DP-GEN (Zhang et al., Comput. Phys. Commun. 253, 107206
-    (2020), eq. 5). Its largest value in a frame is what selection goes by, ``committee_deviation(forces).max()``.
+    (2020)). Its largest value in a frame is what selection goes by, ``committee_deviation(forces).max()``.
 
     :param forces: ``(n_members, n_atoms, 3)``, of one frame or of many in one row, eV/Å.
     :raises ValueError: fewer than two members, or another shape.

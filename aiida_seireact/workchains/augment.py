@@ -32,7 +32,7 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
     """Rounds of run → choose → label → learn, each from the model of the one before.
 
     It ends when a verdict says *production*, or with its budget of rounds, labels or hours. A round that fails ends it
-    too, with the reason; the rounds before are in the cache.
+    too, with the reason; outputs are then those of the round before.
     """
 
     PROTOCOL_FILE: ClassVar[str] = "augment.yaml"
@@ -155,6 +155,9 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
         number = len(self.ctx.rounds)
         last = self.ctx.rounds[-1]
         if failure := self.failure(f"round {number}", last):
+            self.ctx.rounds.pop()
+            if self.ctx.rounds:
+                self.results()  # what the rounds before have learned is not lost
             return failure
         held_out = last.outputs.augmentation["held_out"]
         before, after = (held_out[when]["all"]["force_rmse_ev_per_ang"] for when in ("before", "after"))
@@ -188,8 +191,12 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
 
 
 def validation_inputs(protocol: str | None, changes: Mapping[str, Any]) -> dict[str, orm.Dict]:
-    """Return the inputs ``validate`` of a round: a protocol of `seireact.validate` with changes to it."""
-    inputs = ValidateWorkChain.get_protocol_inputs(protocol, changes)
+    """Return the inputs ``validate`` of a round: a protocol of `seireact.validate` with changes to it.
+
+    :param protocol: used unless ``changes["protocol"]`` names another.
+    """
+    changes = dict(changes)
+    inputs = ValidateWorkChain.get_protocol_inputs(changes.pop("protocol", protocol), changes)
     return {name: orm.Dict(inputs[name]) for name in OF_VALIDATION if name in inputs}
 
 

@@ -26,6 +26,7 @@ from aiida_seireact.formats.jobs.augment import ExtendSettings
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
 from aiida_seireact.workchains.validate import ValidateWorkChain
+from aiida_seireact.workchains.validate_checks import scorecard_complaint
 
 PROGRAMS = ("lmp", "select", "label", "train", "compile")
 # What a scorecard needs beside model, dataset, codes and labeller, which a round has anyway.
@@ -162,6 +163,8 @@ def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
             return f"cells.{name}: {message}"
     if "scorecard" in inputs.get("validate", {}) and "validate" not in inputs["codes"]:
         return "codes.validate is missing: a scorecard is judged by seireact-validate."
+    if message := scorecard_complaint(inputs.get("validate", {}), inputs["potential"].species):
+        return message
     if MODEL in inputs.get("committee", {}):
         return f"committee: {MODEL!r} is the model itself; give the other members other names."
     if inputs["potential"].model_hash != inputs["compiled"].model_hash:

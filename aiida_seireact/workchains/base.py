@@ -18,7 +18,8 @@ from aiida.orm import CalcJobNode
 
 from aiida_seireact.calculations.base import UNPARSED, ProgramCalculation, missing_outputs
 
-OUTPUT_UNREADABLE, NO_RESULT, PROGRAM_FAILED = 310, 410, 420
+OUTPUT_UNREADABLE, NO_RESULT, PROGRAM_FAILED, TOO_LITTLE_MEMORY = 310, 410, 420, 426
+OUT_OF_WALLTIME, NODE_FAILED = 120, 140  # aiida-core's own, by the word of the scheduler
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, **inputs: Any) -> tuple[Any, str]:
@@ -38,6 +39,8 @@ class ProgramWorkChain(BaseRestartWorkChain):
     """Runs one of our programs to a good end: a killed one starts again from the same inputs, seeded, so alike."""
 
     _process_class: ClassVar[type[CalcJob]] = ProgramCalculation
+    # What ended the job from outside: it starts again, as often as `max_iterations` allows.
+    KILLED: ClassVar[tuple[int, ...]] = (NO_RESULT, OUT_OF_WALLTIME, NODE_FAILED)
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -66,21 +69,24 @@ class ProgramWorkChain(BaseRestartWorkChain):
 
     @process_handler(priority=600)
     def restart_without_result(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
-        """The job left no result (killed, node failure): start it again."""
-        if calculation.exit_status != NO_RESULT:
+        """The job was ended from outside (killed, out of walltime, its node failed): start it again."""
+        if calculation.exit_status not in self.KILLED:
             return None
         if self.ctx.iteration >= self.inputs.max_iterations.value:
             return ProcessHandlerReport(do_break=True, exit_code=self.unrecoverable(calculation))
-        self.report(f"{calculation.process_label} <{calculation.pk}> left no result; it starts again")
+        self.report(
+            f"{calculation.process_label} <{calculation.pk}> left no result, exit status {calculation.exit_status}; "
+            "it starts again"
+        )
         return ProcessHandlerReport(do_break=True)
 
     @process_handler(priority=500)
     def restart_failed_once(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:
-        """The program failed while it ran, or its output is torn: try once more, the machine may have been the reason.
+        """The program failed, its output is torn, or memory was short: try once more, the machine may be the reason.
 
         A worker that is killed while it removes the retrieved files parses again what is left of them.
         """
-        if calculation.exit_status not in (OUTPUT_UNREADABLE, PROGRAM_FAILED):
+        if calculation.exit_status not in (OUTPUT_UNREADABLE, PROGRAM_FAILED, TOO_LITTLE_MEMORY):
             return None
         # In a row: of a chain of many jobs one or the other may fail.
         if len(self.ctx.children) > 1 and self.ctx.children[-2].exit_status == calculation.exit_status:

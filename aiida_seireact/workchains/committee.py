@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
 from aiida_seireact.calculations.functions.training import reference_energies_from_fit
-from aiida_seireact.calculations.functions.trainings import committee_against_error, with_seed
+from aiida_seireact.calculations.functions.trainings import committee_against_error, label_of, with_seeds
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.base import attempt
@@ -114,14 +114,16 @@ class CommitteeWorkChain(ProtocolMixin, WorkChain):
 
     def train_members(self) -> ToContext:
         """Start a training for each seed."""
+        # All inputs are stored nodes: a step that a crash repeats leaves no second set of them.
+        parameters = with_seeds(
+            self.inputs.parameters, self.inputs.seeds, metadata={"call_link_label": "parameters_of_members"}
+        )
         members = {}
-        for number, seed in enumerate(self.inputs.seeds.get_list(), start=1):
+        for number in range(1, len(self.inputs.seeds.get_list()) + 1):
             label = label_of(number)
             inputs = self.exposed_inputs(TrainWorkChain)
             inputs.reference_energies = self.ctx.reference_energies
-            inputs.parameters = with_seed(
-                self.inputs.parameters, orm.Int(seed), metadata={"call_link_label": f"parameters_{label}"}
-            )
+            inputs.parameters = parameters[label]
             if number > 1:
                 inputs.pop("compile_code", None)
                 inputs.pop("compile", None)
@@ -161,11 +163,6 @@ class CommitteeWorkChain(ProtocolMixin, WorkChain):
         judged = committee_against_error(**predictions, metadata={"call_link_label": "judge"})
         self.out("calibration", judged["calibration"])
         self.out("spread", judged["spread"])
-
-
-def label_of(number: int) -> str:
-    """Return how a member is called, from 1 on."""
-    return f"member_{number:02d}"
 
 
 def validate_seeds(seeds: orm.List, _: Any) -> str | None:

@@ -8,7 +8,7 @@ from aiida.engine import CalcJob, ProcessHandlerReport, process_handler
 from aiida.orm import CalcJobNode
 
 from aiida_seireact.calculations.ase import AseCalculation
-from aiida_seireact.workchains.base import ProgramWorkChain
+from aiida_seireact.workchains.base import NO_RESULT, NODE_FAILED, ProgramWorkChain
 
 
 class AseLabelWorkChain(ProgramWorkChain):
@@ -18,6 +18,8 @@ class AseLabelWorkChain(ProgramWorkChain):
     """
 
     _process_class: ClassVar[type[CalcJob]] = AseCalculation
+    # Out of walltime goes on as long as it brings labels, see `go_on_after_walltime`.
+    KILLED: ClassVar[tuple[int, ...]] = (NO_RESULT, NODE_FAILED)
 
     @process_handler(priority=650)
     def keep_what_is_finished(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:

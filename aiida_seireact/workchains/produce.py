@@ -32,6 +32,7 @@ from aiida_seireact.workchains.produce_chain import (
     builder_to_extend,
     define_previous,
     define_verdict,
+    is_a_look,
     validate_previous,
     validate_verdict,
     whole_run,
@@ -134,7 +135,8 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
 
         :param code: seireact-lmp, or a LAMMPS of its own; default: on this machine, by the number of ranks.
         :param companion: of a LAMMPS of its own; default: the newest seireact-lmp on its computer.
-        :param verdict: on the model, of `seireact.validate`; ``long`` asks for it, the short runs are looks at a model.
+        :param verdict: on the model, of `seireact.validate`. ``long`` asks for it, and so does any run beyond 100 ps; a
+            shorter one by the other protocols is a look at a model.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
@@ -144,7 +146,7 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
         if not is_embedded(builder.code):
             builder.companion = companion or find_code("lmp", builder.code.computer.label)
         builder.parameters = orm.Dict(inputs["parameters"])
-        builder.unjudged = verdict is None and inputs["unjudged"]
+        builder.unjudged = verdict is None and inputs["unjudged"] and is_a_look(builder.parameters)
         if verdict is not None:
             builder.verdict = verdict
         if inputs["start"] is not None:

@@ -16,6 +16,8 @@ from aiida_seireact.formats.halt import SOUND
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.verdict import PRODUCTION, VerdictError, read_verdict
 
+# So long a run is a look at a model, and needs no verdict.
+LOOK_PS = 100.0
 # Links of one process cost as their square (stack/aiida.md).
 AT_ONCE = 100
 OPTIONAL = ("ledger", "seams")
@@ -58,6 +60,12 @@ def define_verdict(spec: ProcessSpec) -> None:
     spec.input(
         "accept_rejected", valid_type=orm.Bool, required=False, help="Run a model that was rejected all the same."
     )
+
+
+def is_a_look(parameters: orm.Dict) -> bool:
+    """Tell whether a run is so short that it only looks at a model."""
+    md = SegmentSettings.model_validate(parameters.get_dict()).md
+    return md.steps * md.timestep_fs / 1000 <= LOOK_PS
 
 
 def validate_verdict(inputs: Mapping[str, Any]) -> str | None:
@@ -201,8 +209,6 @@ def builder_to_extend(
     for name in KEPT:
         if name in run.inputs:
             setattr(builder, name, run.inputs[name])
-    # What was allowed to begin may go on.
-    builder.unjudged = "verdict" not in run.inputs
     parameters = run.inputs.parameters.get_dict()
     md = SegmentSettings.model_validate(parameters).md
     changes: dict[str, Any] = {"steps": steps}
@@ -214,6 +220,7 @@ def builder_to_extend(
             )
         changes |= {"temperature_k": md.temperature_end_k, "temperature_end_k": None}
     builder.parameters = orm.Dict({**parameters, "md": {**parameters["md"], **changes}})
+    builder.unjudged = "verdict" not in run.inputs and is_a_look(builder.parameters)
     for name in ("trajectory", "restart", *OPTIONAL):
         if name in run.outputs:
             setattr(builder.previous, name, run.outputs[name])

@@ -32,6 +32,7 @@ from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
 from aiida_seireact.workchains.react_start import first_set_complaint, species_of_study
 from aiida_seireact.workchains.sample import SampleWorkChain
 from aiida_seireact.workchains.validate import ValidateWorkChain
+from aiida_seireact.workchains.validate_checks import scorecard_complaint
 
 Check = Callable[[Any, Any], str | None]
 # What the cells that are built hold; one's own may hold other types.
@@ -199,6 +200,8 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
             "`structures.references`, or take it out of `references.phases`."
         )
     if message := first_set_complaint(inputs, context):
+        return message
+    if message := scorecard_complaint(inputs.get("validate", {}), species_of_study(inputs)):
         return message
     types = set(inputs["training"].frames.config_type.tolist()) if "training" in inputs else BUILT_TYPES
     for name in inputs.get("labeller_md", {}):

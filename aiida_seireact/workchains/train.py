@@ -24,7 +24,7 @@ from aiida_seireact.calculations.functions.training import reference_energies_fr
 from aiida_seireact.calculations.functions.trainings import gentler_steps, smaller_batches
 from aiida_seireact.data.checkpoint import CheckpointData
 from aiida_seireact.data.dataset import DatasetData
-from aiida_seireact.workchains.base import ProgramWorkChain, attempt
+from aiida_seireact.workchains.base import OUTPUT_UNREADABLE, PROGRAM_FAILED, ProgramWorkChain, attempt
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
 
@@ -119,7 +119,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
 
     def setup(self) -> None:
         super().setup()
-        self.ctx.changes, self.ctx.bad_checkpoints, self.ctx.lost_jobs = [], [], 0
+        self.ctx.changes, self.ctx.bad_checkpoints, self.ctx.lost_jobs, self.ctx.failures = [], [], 0, 0
 
     def choose_reference_energies(self) -> ExitCode | None:
         """Take the energies given, else fit them to the data."""
@@ -144,7 +144,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             return None
         checkpoint = calculation.outputs.checkpoint
         self.ctx.inputs.checkpoint = checkpoint
-        self.ctx.lost_jobs = 0
+        self.ctx.lost_jobs = self.ctx.failures = 0
         if self.ctx.iteration >= self.inputs.max_iterations.value:
             self.ctx.is_finished = True
             self.results()
@@ -163,13 +163,18 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
         refusal = self._change(gentler_steps, "lr", calculation)
         if refusal:
             return ProcessHandlerReport(True, self.unrecoverable(calculation, refusal))
+        trained = [job for job in self.ctx.children if "potential" in job.outputs]
+        if not trained and "checkpoint" in self.inputs:
+            reason = "the training that was to go on diverged at once, and nothing of it is left to start from"
+            return ProcessHandlerReport(True, self.unrecoverable(calculation, reason))
         # A checkpoint, also an older one, would bring its own learning rate back.
         self.ctx.bad_checkpoints += [one.uuid for one in self._checkpoints()]
         self.ctx.inputs.pop("checkpoint", None)
-        trained = [job for job in self.ctx.children if "potential" in job.outputs]
+        start = "anew"
         if trained:
-            self.ctx.inputs.parent = trained[-1].outputs.potential
-        start = f"from the best epoch of <{trained[-1].pk}>" if trained else "anew"
+            best = self._best_job(trained[-1])
+            self.ctx.inputs.parent = best.outputs.potential
+            start = f"from the best epoch of <{best.pk}>"
         self.report(f"{calculation.process_label} <{calculation.pk}> diverged; half the learning rate, {start}")
         return ProcessHandlerReport(do_break=True)
 
@@ -187,13 +192,24 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
 
     @process_handler(priority=680)
     def step_back(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
-        """The checkpoint can't be read: the job begins at the one before, or anew where there is none."""
+        """The checkpoint can't be read: the job begins at the one before, or anew where there is none; once in a row.
+
+        Never in place of a checkpoint that was given: who gave it does not want a training from the beginning.
+        """
         if calculation.exit_status != CHECKPOINT_LOST:
             return None
+        if len(self.ctx.children) > 1 and self.ctx.children[-2].exit_status == CHECKPOINT_LOST:
+            reason = f"two checkpoints in a row can't be read, so it is not they: {calculation.exit_message}"
+            return ProcessHandlerReport(True, self.unrecoverable(calculation, reason))
         self.ctx.bad_checkpoints.append(self.ctx.inputs.checkpoint.uuid)
         del self.ctx.inputs["checkpoint"]
         sound = [one for one in self._checkpoints() if one.uuid not in self.ctx.bad_checkpoints]
         start = "anew"
+        if not sound and "checkpoint" in self.inputs and self.inputs.checkpoint.uuid == self.ctx.bad_checkpoints[-1]:
+            reason = (
+                f"the checkpoint that was given can't be read, leave it out to begin anew: {calculation.exit_message}"
+            )
+            return ProcessHandlerReport(True, self.unrecoverable(calculation, reason))
         if sound:
             self.ctx.inputs.checkpoint = sound[-1]
             start = f"from epoch {sound[-1].epoch}"
@@ -218,6 +234,51 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             f"{calculation.process_label} <{calculation.pk}> left no result; the next goes on from what is kept"
         )
         return ProcessHandlerReport(do_break=True)
+
+    @process_handler(priority=500)
+    def restart_failed_once(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """The program failed, or its output is torn: go on from what it kept, and where it came no further, once."""
+        if calculation.exit_status not in (OUTPUT_UNREADABLE, PROGRAM_FAILED):
+            return None
+        self.ctx.failures = 0 if self._take_checkpoint(calculation) else self.ctx.failures + 1
+        if self.ctx.failures > 1:
+            return ProcessHandlerReport(True, self.unrecoverable(calculation))
+        self.report(f"{calculation.process_label} <{calculation.pk}> failed; one more try: {calculation.exit_message}")
+        return ProcessHandlerReport(do_break=True)
+
+    # ------------------------------------------------------------ what it gives out
+    def inspect_process(self) -> ExitCode | None:
+        """Let the handlers decide; where they end it, give out what it has come to."""
+        code = super().inspect_process()
+        if code is not None and code.status:
+            trained = [job for job in self.ctx.children if "potential" in job.outputs]
+            checkpoints = self._checkpoints()
+            if trained and "potential" not in self.outputs:
+                self.out("potential", self._best_job(trained[-1]).outputs.potential)
+            if checkpoints and "checkpoint" not in self.outputs:
+                self.out("checkpoint", checkpoints[-1])
+        return code
+
+    def results(self) -> ExitCode | None:
+        """Attach what the best of the jobs has made, and the newest checkpoint."""
+        last = self.ctx.children[-1]
+        best = self._best_job(last)
+        if best.pk != last.pk:
+            self.report(f"<{best.pk}>, before the loss was not a number, was better on the validation frames")
+        self._attach_outputs(best)
+        if "checkpoint" not in self.outputs:
+            self.out("checkpoint", last.outputs.checkpoint)
+        return None
+
+    def _best_job(self, last: orm.CalcJobNode) -> orm.CalcJobNode:
+        """Return the job with the smallest validation error of its best epoch, of equals the last.
+
+        Jobs of one chain can't become worse; those that begin again from a package may.
+        """
+        found = [job for job in self.ctx.children if "potential" in job.outputs and "metrics" in job.outputs]
+        if last not in found:
+            return last
+        return min(reversed(found), key=lambda job: float(job.outputs.metrics["validation"]["val_total"]))
 
     def _checkpoints(self) -> list[CheckpointData]:
         """Return the checkpoints there are, the oldest first."""
@@ -259,7 +320,7 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
         self.ctx.compile_tries += 1
         inputs: dict[str, Any] = {
             "code": self.inputs.compile_code,
-            "package": self.ctx.children[-1].outputs.potential,
+            "package": self.outputs["potential"],
             "metadata": {
                 "options": dict(self.inputs.options),
                 "call_link_label": f"compile_{self.ctx.compile_tries:02d}",
@@ -276,7 +337,8 @@ class TrainWorkChain(ProtocolMixin, ProgramWorkChain):
             self.ctx.compiled = True
             self.out("compiled", job.outputs.compiled)
             return None
-        if job.is_finished and job.exit_status >= 400 and self.ctx.compile_tries < MAX_COMPILE_TRIES:
+        again = job.is_finished and (job.exit_status >= 400 or job.exit_status in KILLED)
+        if again and self.ctx.compile_tries < MAX_COMPILE_TRIES:
             self.report(f"{job.process_label} <{job.pk}> failed; one more try: {job.exit_message}")
             return None
         return self.exit_codes.ERROR_COMPILE_FAILED.format(pk=job.pk, message=job.exit_message or job.process_state)

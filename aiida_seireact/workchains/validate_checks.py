@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida import orm
@@ -39,9 +39,30 @@ def phases_given(inputs: Mapping[str, Any]) -> Phases:
     """
     if "phases" in inputs:
         return cells_of(inputs["phases"])
-    species = inputs["potential"].species
+    return _library_cells(inputs["potential"].species)
+
+
+def _library_cells(species: list[str]) -> Phases:
     cells = phase_cells(within(species)) if in_library(species) else []
     return {str(atoms.info["config_type"]): atoms for atoms in cells}
+
+
+def scorecard_complaint(inputs: Mapping[str, Any], species: Iterable[str]) -> str | None:
+    """Return what speaks against a scorecard of a model that is yet to be trained, None if nothing.
+
+    :param inputs: of the namespace ``validate``.
+    :param species: that the model will know.
+    """
+    if "scorecard" not in inputs:
+        return None
+    card = read_scorecard(inputs["scorecard"].get_dict())
+    try:
+        phases = cells_of(inputs["phases"]) if "phases" in inputs else _library_cells(sorted(species))
+        card.static(phases)
+        card.runs(phases)
+    except ValueError as error:
+        return f"validate: {error} Leave the line out (`validate.scorecard.lines.<name>: null`), or give `phases`."
+    return None
 
 
 def validate_lines(inputs: Mapping[str, Any], context: Any) -> str | None:

@@ -90,12 +90,14 @@ def test_a_file_for_ml_iap_is_a_potential_of_its_own_kind(compiler) -> None:
         CompileCalculation,
         code=compiler("2.13.0", "mliap"),
         package=package(),
-        parameters=orm.Dict({"target": "mliap"}),
+        parameters=orm.Dict({"target": "mliap", "tf32": True, "modifiers": ["b", "a"]}),
     )
     assert node.is_finished_ok, node.exit_message
     assert outputs["compiled"].kind == "nequip-mliap"
     assert outputs["compiled"].filename == "model.nequip.lmp.pt"
     assert outputs["compiled"].model_hash == "m" * 64
+    told = outputs["compiled"].card
+    assert (told["tf32"], told["modifiers"], told["cuda_capability"]) == (True, ["a", "b"], "")
 
 
 def test_what_can_t_be_compiled_is_told(aiida_profile: Any) -> None:

@@ -186,7 +186,7 @@ def selection() -> tuple[orm.ArrayData, dict[str, Any]]:
     columns |= {name: [] for name in ("block", "part", "too_close", "chosen")}
     choice: dict[str, Any] = {"runs": {}, "gps": {"interface_300": {}}, "n_chosen": 0}
     choice["criterion"] = "largest uncertainty of an atom; unlike each other"
-    choice["block_rule"] = "Of every 3 blocks the last is held out."
+    choice["block_rule"] = "Of every 3 blocks the middle one is held out."
     for name, (n_frames, n_atoms) in RUNS.items():
         blocks, counts = [], {"learned": 0, "held_out": 0}
         for index in range(n_frames):

@@ -6,8 +6,10 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
@@ -15,6 +17,7 @@ from aiida.manage import get_manager
 from click.testing import CliRunner, Result
 
 from aiida_seireact.cli.main import cli
+from aiida_seireact.cli.train import scheduler_lines
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
@@ -74,6 +77,39 @@ def test_options_and_overrides_reach_the_settings(call, dataset, tmp_path) -> No
     assert "3 epochs at most in batches of 3, learning rate 0.5, on 1 GPU" in told.output
     assert "in jobs of 2 h of training, as many as it takes; compiled for nobody" in told.output
     assert "cost: on a GPU not known" in told.output
+
+
+def test_gpus_are_asked_for_and_compiled_for(call, dataset, tmp_path) -> None:
+    """The example of the help, but for its pk."""
+    told = call(dataset.pk, "--protocol", "paper", "--gpus", 1, "--walltime", 24, "--queue", "gpu", "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert "compiled for pair_allegro on a GPU" in told.output
+    # Who trains on a GPU may run MD on another machine.
+    (tmp_path / "own.yaml").write_text("compile: {device: cpu}")
+    told = call(dataset.pk, "--gpus", 1, "--overrides", tmp_path / "own.yaml", "--dry-run")
+    assert "compiled for pair_allegro\n" in told.output
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "gpus", "lines", "asked"),
+    [
+        ("core.direct", 2, (), ()),
+        ("core.slurm", None, (), ()),
+        ("core.slurm", 2, (), ("#SBATCH --gpus=2",)),
+        ("core.slurm", 2, ("#SBATCH --mem=0",), ("#SBATCH --gpus=2", "#SBATCH --mem=0")),
+        ("core.slurm", 1, ("#SBATCH --gpus=h100:1",), ("#SBATCH --gpus=h100:1",)),
+        ("core.pbspro", 1, ("#PBS -l ngpus=1",), ("#PBS -l ngpus=1",)),
+    ],
+)
+def test_each_scheduler_is_asked_in_its_words(scheduler, gpus, lines, asked) -> None:
+    code: Any = SimpleNamespace(computer=SimpleNamespace(scheduler_type=scheduler))
+    assert scheduler_lines(code, gpus, lines) == asked
+
+
+def test_a_scheduler_of_unknown_words_is_not_left_without_them() -> None:
+    code: Any = SimpleNamespace(computer=SimpleNamespace(scheduler_type="core.pbspro"))
+    with pytest.raises(click.UsageError, match=r"core\.pbspro is asked for 1 GPUs is not known here"):
+        scheduler_lines(code, 1, ())
 
 
 def test_a_network_of_unknown_cost_is_said_to_be_one(call, dataset, tmp_path) -> None:

@@ -16,7 +16,7 @@ def test_two_files_of_one_state_are_one_checkpoint_to_the_cache(tmp_path, aiida_
     nodes = []
     for where, weights in (("/scratch/1", b"w"), ("/scratch/2", b"w"), ("/scratch/1", b"other")):
         ckpt = lightning_checkpoint(tmp_path / "last.ckpt", 1, weights, where)
-        write_checkpoint(tmp_path / "checkpoint.zip", ckpt, ckpt, curve(2.0, 1.0))
+        write_checkpoint(tmp_path / "checkpoint.zip", ckpt, ckpt, curve(2.0, 1.0), {})
         nodes.append(CheckpointData.of_file(tmp_path / "checkpoint.zip").store())
     one, two, other = (node.base.caching.get_hash() for node in nodes)
     assert one == two != other

@@ -39,3 +39,14 @@ def test_an_incomplete_card_is_refused(tmp_path, aiida_profile_clean):
 def test_a_compiled_model_names_its_torch(tmp_path, aiida_profile_clean):
     with pytest.raises(ValidationError, match="needs `torch_version`"):
         potential(tmp_path, b"pt2", kind="allegro-compiled", target="pair_allegro").store()
+
+
+def test_a_file_whose_numbers_are_others_is_another_to_the_cache(tmp_path, aiida_profile_clean):
+    compiled = {"kind": "allegro-compiled", "target": "pair_allegro", "device": "cuda", "torch_version": "2.9"}
+    plain = potential(tmp_path, b"pt2", **compiled).store().base.caching.get_hash()
+    told = {"tf32": False, "modifiers": [], "cuda_capability": ""}
+    assert potential(tmp_path, b"pt2", **compiled, **told).store().base.caching.get_hash() == plain
+    hashes = {plain}
+    for changes in ({"tf32": True}, {"modifiers": ["enable_TritonContracter"]}, {"cuda_capability": "9.0"}):
+        hashes.add(potential(tmp_path, b"pt2", **compiled, **{**told, **changes}).store().base.caching.get_hash())
+    assert len(hashes) == 4

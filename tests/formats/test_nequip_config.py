@@ -125,6 +125,14 @@ def test_warm_start_loads_the_package_and_may_shift_it() -> None:
     assert shifted["model"] == plain
 
 
+def test_a_parent_keeps_the_energies_of_species_that_no_frame_holds() -> None:
+    given = {"parent": "p.nequip.zip", "learned": ["P", "Li"]}
+    (shift,) = config(shifts={"Li": -1, "P": -2, "S": -3}, **given)["training_module"]["model"]["modifiers"]
+    assert shift["shifts"] == {"Li": -1.0, "P": -2.0}
+    with pytest.raises(ValueError, match="no energy shift for P:"):
+        config(shifts={"Li": -1}, **given)
+
+
 def test_overrides_reach_any_depth() -> None:
     found = config(
         overrides={"trainer": {"devices": 4, "max_epochs": None}, "training_module": {"model": {"l_max": 3}}}
@@ -150,6 +158,13 @@ def test_yaml_has_no_anchors_and_reads_back() -> None:
 
 def test_no_pair_potential_without_zbl() -> None:
     assert "pair_potential" not in config(TrainSettings(zbl=False))["training_module"]["model"]
+
+
+def test_a_cosine_keeps_its_number_of_epochs_and_a_plateau_does_not() -> None:
+    assert TrainSettings(max_epochs=7).kept_by_a_checkpoint["max_epochs"] == 7
+    assert "max_epochs" not in TrainSettings(scheduler="plateau").kept_by_a_checkpoint
+    # lightning brings the patience of the checkpoint back.
+    assert TrainSettings(early_stopping_patience=5).kept_by_a_checkpoint["early_stopping_patience"] == 5
 
 
 def test_misspelt_setting_is_refused() -> None:

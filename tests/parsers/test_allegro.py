@@ -133,6 +133,24 @@ def test_what_was_best_before_a_training_ran_away_is_kept(finished_job, labelled
     assert "metrics" not in outputs
 
 
+def test_and_told_of_like_any_other_model(finished_job, labelled, trained, tmp_path):
+    (tmp_path / files.PACKAGE).write_bytes(trained.package.read_bytes())
+    (tmp_path / files.CURVE).write_text(json.dumps({"epoch": [0], "val_total": [0.5], "lr": [None]}))
+    rescued = {**OUTPUTS, "errors": None, "errors_before": None, "validation": {"val_total": 0.5}, "done": False}
+    (tmp_path / files.RESCUED).write_text(json.dumps(rescued))
+    dataset = DatasetData([labelled(3)], [["train", "train", "val"]])
+    told = result(status="failed", error={"kind": "diverged", "message": "so it was."})
+    energies = orm.Dict({"energies_ev": {}, "source": "test"})
+    node = finished_job("seireact.allegro", {files.RESULT: told}, {"dataset": dataset, "reference_energies": energies})
+    outputs, process = AllegroParser.parse_from_node(
+        node, store_provenance=False, retrieved_temporary_folder=str(tmp_path)
+    )
+    assert process.exit_status == 421
+    assert outputs["metrics"]["validation"] == {"val_total": 0.5}
+    assert outputs["potential"].model_hash == OUTPUTS["model_hash"]
+    assert "checkpoint" not in outputs
+
+
 @pytest.mark.parametrize(("kind", "status"), [("diverged", 421), ("out_of_memory", 422), ("checkpoint_lost", 423)])
 def test_failures_that_a_handler_knows_have_a_status_each(finished_job, labelled, kind, status):
     dataset = DatasetData([labelled(3)], [["train", "train", "val"]])

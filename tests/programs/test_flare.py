@@ -8,6 +8,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,19 @@ class TestAlone:
         outputs = leg(tmp_path, {**job, "gp": "sgp.npz", "state": "state.npz"})
         assert (outputs["status"], outputs["first_step"], outputs["step"]) == ("done", 5, 10)
         monkeypatch.undo()
+
+
+def test_learning_counts_among_the_seconds_of_a_leg(tmp_path, monkeypatch) -> None:
+    clock, past, learn = time.monotonic, [0.0], flare.learn
+
+    def slow(*given: Any) -> Any:
+        past[0] += 3000.0
+        return learn(*given)
+
+    monkeypatch.setattr(flare, "learn", slow)
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + past[0])
+    outputs = leg(tmp_path, prepared(tmp_path, seconds_max=3000.0))
+    assert (outputs["status"], outputs["step"]) == ("paused", 1)
 
 
 class TestMemory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,12 @@ class TestPause:
         _, run = begin(Springs(crystal()), settings(seconds_max=1e-9))
         assert (run.status, run.step) == ("paused", 1)
         assert run.message == "Paused at MD step 1: 0 s are over, of the 1e-09 s of a leg."
+
+    def test_seconds_count_from_the_beginning_of_the_job(self) -> None:
+        hour = settings(seconds_max=3600.0)
+        assert begin(Springs(crystal()), hour)[1].status == "done"
+        _, run = begin(Springs(crystal()), hour, began=time.monotonic() - 3600)
+        assert (run.status, run.step) == ("paused", 1)
 
     def test_unsure_stopped_and_done_come_first(self) -> None:
         calculator = Springs(crystal(), lambda count: 0.2 if count == 7 else 0.1)

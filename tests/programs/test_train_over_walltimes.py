@@ -10,8 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_seireact.formats.checkpoint import read_checkpoint_card
-from aiida_seireact.formats.jobs.base import CheckpointLost, Diverged, MissingPackage, OutOfMemory, ProgramFailed
+from aiida_seireact.formats.checkpoint import read_checkpoint_card, read_origin
+from aiida_seireact.formats.jobs.base import (
+    CheckpointLost,
+    Diverged,
+    InvalidInput,
+    MissingPackage,
+    OutOfMemory,
+    ProgramFailed,
+)
 from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.programs import _training, train
 
@@ -113,8 +120,12 @@ def test_a_training_at_its_end_is_only_packaged_again_and_one_with_more_epochs_g
     folder, outputs = leg("again", trained.folder)
     assert outputs["done"]
     assert outputs["model_hash"] == trained.outputs["model_hash"]
-    _, outputs = leg("more", folder, settings={"max_epochs": 4})
-    assert outputs["n_epochs"] == 4
+    # A cosine would climb again.
+    with pytest.raises(InvalidInput, match="max_epochs was 3 and is 4"):
+        leg("climbing", folder, settings={"max_epochs": 4})
+    plateau, _ = leg("plateau", settings={"max_epochs": 1, "scheduler": "plateau"})
+    _, outputs = leg("more", plateau, settings={"max_epochs": 2, "scheduler": "plateau"})
+    assert outputs["n_epochs"] == 2
 
 
 @pytest.mark.slow
@@ -178,7 +189,8 @@ def fake_nequip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> N
             OutOfMemory,
             "memory of the GPU is too small for batches of 3 frames",
         ),
-        ("kill -9 $$", OutOfMemory, "memory of the machine is too small for batches of 3 frames: .* SIGKILL"),
+        # Whoever killed it: the kernel did not, by its own count.
+        ("kill -9 $$", ProgramFailed, "nequip-train was killed by SIGKILL"),
         ('echo "RuntimeError: DefaultCPUAllocator: can\'t allocate memory"; exit 1', OutOfMemory, "of the machine"),
         ("echo 'assert num_contributing_types > 0'; exit 1", Diverged, "not a number from epoch 0 on"),
         ("echo 'ValueError: no such loss'; exit 1", ProgramFailed, "no such loss"),
@@ -191,6 +203,14 @@ def test_failures_are_told_apart(
     with pytest.raises(kind, match=sentence) as caught:
         leg("failing")
     assert type(caught.value) is kind
+
+
+def test_a_kill_that_the_kernel_counts_is_for_memory(leg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counts = iter((4, 5))
+    monkeypatch.setattr(_training, "memory_kills", lambda: next(counts))
+    fake_nequip(monkeypatch, tmp_path, "kill -9 $$")
+    with pytest.raises(OutOfMemory, match="memory of the machine is too small for batches of 3 frames: .* SIGKILL"):
+        leg("failing")
 
 
 def prepared_run(trained: Trained, tmp_path: Path, *, last_epoch_is_nan: bool) -> Path:
@@ -216,8 +236,29 @@ def test_a_job_that_is_killed_has_kept_a_checkpoint_meanwhile(
     fake_nequip(monkeypatch, tmp_path, f"cp -r {left}/. .; sleep 2; echo 'ValueError: the node failed'; exit 1")
     with pytest.raises(ProgramFailed, match="the node failed"):
         leg("killed", settings={"max_epochs": 9})
-    kept = read_checkpoint_card(tmp_path / "killed" / "checkpoint.zip")
-    assert kept == read_checkpoint_card(trained.folder / "checkpoint.zip")
+    kept, whole = (read_checkpoint_card(place / "checkpoint.zip") for place in (tmp_path / "killed", trained.folder))
+    assert (kept.epoch, kept.best_epoch, kept.best_total) == (whole.epoch, whole.best_epoch, whole.best_total)
+
+
+def test_a_killed_one_keeps_its_last_epoch_too_and_one_that_lost_patience_is_remembered(
+    trained: Trained, leg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    left = prepared_run(trained, tmp_path, last_epoch_is_nan=False)
+    fake_nequip(monkeypatch, tmp_path, f"cp -r {left}/. .; kill -9 $$")
+    with pytest.raises(ProgramFailed, match="SIGKILL"):
+        leg("killed", settings={"max_epochs": 9})
+    assert read_checkpoint_card(tmp_path / "killed" / "checkpoint.zip").epoch == 2
+    assert "stopped_early" not in read_origin(tmp_path / "killed" / "checkpoint.zip")
+
+    build = f'if [ "$1" = build ]; then cp {trained.package} "$3"; exit; fi'
+    fake_nequip(monkeypatch, tmp_path, f"{build}\ncp -r {left}/. .")
+    patient, outputs = leg("patient", settings={"max_epochs": 9})
+    assert (outputs["n_epochs"], outputs["done"]) == (3, True)
+    # What would train on fails here.
+    fake_nequip(monkeypatch, tmp_path, f"{build}\nexit 1")
+    again, outputs = leg("again", patient, settings={"max_epochs": 9})
+    assert (outputs["n_epochs"], outputs["done"]) == (3, True)
+    assert read_checkpoint_card(again / "checkpoint.zip") == read_checkpoint_card(patient / "checkpoint.zip")
 
 
 def test_a_training_that_ran_away_leaves_its_best_package_and_no_checkpoint(
@@ -233,6 +274,27 @@ def test_a_training_that_ran_away_leaves_its_best_package_and_no_checkpoint(
         leg("away", settings={"max_epochs": 9})
     assert (tmp_path / "away" / "model.nequip.zip").is_file()
     assert not (tmp_path / "away" / "checkpoint.zip").exists()
+    rescued = json.loads((tmp_path / "away" / "rescued.json").read_text())
+    assert (rescued["n_epochs"], rescued["done"], rescued["model_hash"]) == (2, False, trained.outputs["model_hash"])
+    assert rescued["validation"]["val_total"] > 0
+    assert json.loads((tmp_path / "away" / "curve.json").read_text())["epoch"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"settings": {"lr": 0.001}}, r"lr was 0\.02 and is 0\.001"),
+        ({"settings": {"seed": 7}}, "seed was 1 and is 7"),
+        ({"overrides": {"training_module": {"optimizer": {"amsgrad": True}}}}, "overrides was {} and is"),
+        ({"val": "train.extxyz", "train": "val.extxyz"}, "train frames was"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(
+    trained: Trained, leg, changes: dict[str, Any], sentence: str
+) -> None:
+    """What is in a checkpoint would silently win over what was asked for."""
+    with pytest.raises(InvalidInput, match=f"is of another training .*{sentence}"):
+        leg("after", trained.folder, **changes)
 
 
 def test_a_torn_checkpoint_is_lost(trained: Trained, leg, tmp_path: Path) -> None:
@@ -244,9 +306,16 @@ def test_a_torn_checkpoint_is_lost(trained: Trained, leg, tmp_path: Path) -> Non
 
 
 def test_a_checkpoint_that_nequip_does_not_understand_is_lost(trained: Trained, leg, monkeypatch, tmp_path) -> None:
+    left = prepared_run(trained, tmp_path, last_epoch_is_nan=False)
+    settings = {"max_epochs": 5}
+    fake_nequip(monkeypatch, tmp_path, f"cp -r {left}/. .; exit 1")
+    with pytest.raises(ProgramFailed):
+        leg("before", settings=settings)
     fake_nequip(monkeypatch, tmp_path, "echo \"KeyError: 'run_stage'\"; exit 1")
     with pytest.raises(CheckpointLost, match="can't go on from the checkpoint"):
-        leg("after", trained.folder, settings={"max_epochs": 5})
+        leg("after", tmp_path / "before", settings=settings)
+    # It is not handed on as if it were new.
+    assert not (tmp_path / "after" / "checkpoint.zip").exists()
 
 
 def test_missing_kernels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

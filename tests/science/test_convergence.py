@@ -30,22 +30,23 @@ def verdict(call_steps: list[int], step: int, errors: list[float], **given: Any)
 
 # ------------------------------------------------------------------ calls, canary, trust
 def test_a_quiet_run_with_a_low_canary_and_an_honest_uncertainty_has_converged():
-    told = verdict([10, 60, 400, 2000], 4500, [0.9, 0.5, 0.3, 0.2, 0.2, 0.1, 0.1])
+    told = verdict([10, 60, 400, 2000], 5500, [0.9, 0.5, 0.3, 0.2, 0.2, 0.1, 0.1])
     assert told["verdict"] == "converged"
     assert told["numbers"]["intervals"] == [10, 50, 340, 1600]
-    assert told["numbers"]["quiet_steps"] == 2500
-    assert told["sentences"][0].startswith("4 calls, 10 steps apart at first and 1600 at last; quiet for 2500 MD steps")
+    assert told["numbers"]["quiet_steps"] == 3500
+    assert told["numbers"]["quiet_steps_needed"] == 3000
+    assert told["sentences"][0].startswith("4 calls, 10 steps apart at first and 1600 at last; quiet for 3500 MD steps")
 
 
 def test_the_stretch_before_the_last_call_is_quiet_too():
-    assert verdict([10, 60, 400, 2500], 2500, [0.2] * 4)["verdict"] == "converged"
-    assert verdict([10, 60, 400, 2500, 2510], 2510, [0.2] * 4)["verdict"] == "needs more"
+    assert verdict([10, 60, 400, 3500], 3500, [0.2] * 4)["verdict"] == "converged"
+    assert verdict([10, 60, 400, 3500, 3510], 3510, [0.2] * 4)["verdict"] == "needs more"
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"step": 3000}, "quiet for 1600 MD steps at the end, 2000 are asked for"),
+        ({"step": 3000}, "quiet for 1600 MD steps at the end, 3000 are asked for"),
         ({"errors": [0.9, 0.8, 0.7, 0.6, 0.6, 0.5, 0.5]}, "% of the rms force; 30% is asked for"),
         ({"errors": []}, "its error is not known"),
         ({"calibration": BLIND}, "a quiet run proves nothing"),
@@ -53,7 +54,7 @@ def test_the_stretch_before_the_last_call_is_quiet_too():
     ],
 )
 def test_without_one_of_the_three_it_needs_more(changes, words):
-    given = {"call_steps": [10, 60, 400, 2000], "step": 4500, "errors": [0.9, 0.5, 0.3, 0.2, 0.2, 0.1, 0.1], **changes}
+    given = {"call_steps": [10, 60, 400, 2000], "step": 5500, "errors": [0.9, 0.5, 0.3, 0.2, 0.2, 0.1, 0.1], **changes}
     told = verdict(**given)
     assert told["verdict"] == "needs more"
     assert any(words in sentence for sentence in told["sentences"])
@@ -61,8 +62,47 @@ def test_without_one_of_the_three_it_needs_more(changes, words):
 
 def test_a_short_condition_is_quiet_for_a_share_of_its_steps():
     told = verdict([10, 60], 100, [0.2] * 4, steps=100)
-    assert told["numbers"]["quiet_steps_needed"] == 30
+    assert told["numbers"]["quiet_steps_needed"] == 50  # five times the first interval
+    assert verdict([50], 50, [0.2] * 4, steps=100)["numbers"]["quiet_steps_needed"] == 30
     assert told["verdict"] == "converged"
+
+
+def test_quiet_is_long_beside_the_usual_interval_unless_intervals_grow():
+    rare = [700, 1400, 2100, 2800]
+    told = verdict(rare, 5900, [0.2] * 4)
+    assert told["numbers"]["quiet_steps_needed"] == 3500
+    assert told["verdict"] == "needs more"
+    assert verdict(rare, 6300, [0.2] * 4)["verdict"] == "converged"
+    growing = [500, 1000, 1500, 2000, 2700, 3400, 4100, 4800]
+    assert verdict(growing, 7800, [0.2] * 4)["verdict"] == "converged"
+
+
+def sooner_or_later(rng: np.random.Generator, rate: float, *, fading: float = 1.0, steps: int = 1_000_000) -> bool:
+    """Return whether a run of the paper is ever taken for converged: judged at each of up to 100 calls and at its end.
+
+    :param rate: calls a run expected at first, at random; ``fading``: by how much each call lowers it.
+    """
+    calls: list[int] = []
+    while len(calls) < 100:
+        step = (calls[-1] if calls else 0) + max(1, round(rng.exponential(steps / rate)))
+        calls += [step] if step < steps else []
+        if verdict(calls, min(step, steps), [0.25] * len(calls), steps=steps)["verdict"] == "converged":
+            return True
+        if step >= steps:
+            break
+        rate /= fading
+    return False
+
+
+@pytest.mark.parametrize("rate", [30, 300])
+def test_calls_at_a_constant_rate_are_not_converged_however_low_the_canary(rate):
+    taken = sum(sooner_or_later(np.random.default_rng(seed), rate) for seed in range(200))
+    assert taken < 0.05 * 200
+
+
+def test_calls_that_become_rare_are():
+    taken = sum(sooner_or_later(np.random.default_rng(seed), 3000, fading=1.5) for seed in range(50))
+    assert taken > 0.7 * 50
 
 
 def test_a_run_that_never_called_is_not_trusted_for_that():

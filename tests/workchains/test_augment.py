@@ -80,7 +80,8 @@ def complaint(aiida_localhost):
                 reference_energies=orm.Dict({"energies_ev": {"Al": 0.0, "Cu": 0.0}, "source": "none"}),
                 cells={"production": cell, "training": cell},
                 codes=codes,
-                overrides=overrides,
+                # No labeller of this test has the phases of a scorecard.
+                overrides={"validate": None, **(overrides or {})},
             )
         except ValueError as error:
             return str(error)
@@ -109,6 +110,8 @@ def test_the_protocol_itself_passes(complaint):
         ({"engine": "seireact.label.abacus"}, "no labelling engine"),
         ({"label": {"task": "dance"}}, "dance"),
         ({"batch_size": 0}, "batch_size"),
+        ({"rounds": {"min_rounds": 3, "max_rounds": 2}}, "max_rounds 2 is below min_rounds 3"),
+        ({"validate": {}}, "codes.validate is missing"),
     ],
 )
 def test_each_mistake_is_told_by_name(overrides, words, complaint):

@@ -46,6 +46,11 @@ def test_the_protocol_itself_passes(localhost):
         ({"train": {"settings": {"max_epoch": 3}}}, "max_epoch"),
         ({"produce": {"md": {"temperature": 300}}}, "temperature"),
         ({"classify": {"maxk": 1}}, "maxk"),
+        ({"validate": {"scorecard": {"lines": {"forces": {"test": "forces"}}}}}, "forces"),
+        (
+            {"validate": {"scorecard": {"lines": {"products": {"phases": ["Li2O"]}}}}},
+            "Leave the line out (`validate.scorecard.lines.<name>: null`)",
+        ),
         ({"sampling": {"li2so4": {"count": 3}}}, "li2so4"),
         ({"dataset": {"fractions": [0.9, 0.1, 0.0]}}, "fractions"),
         ({"dataset": {"fractions": [0.9, 0.2, 0.2]}}, "sum to 1.3"),

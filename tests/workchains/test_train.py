@@ -100,7 +100,10 @@ def test_a_committee_differs_by_its_seeds_and_tells_what_its_disagreement_is_wor
     assert spread["force_rmse_of_mean_ev_per_ang"] == pytest.approx(0.1 / np.sqrt(3), rel=0.3)
     for child in node.called_descendants:
         if child.process_label == "TrainWorkChain":
-            assert child.inputs.parameters.creator.process_label == "with_seed"
+            maker = child.inputs.parameters.creator
+            assert maker.process_label == "with_seeds"
+            # Nothing that a step made by itself, which a crash would make twice.
+            assert maker.inputs.seeds.uuid == node.inputs.seeds.uuid
             assert child.inputs.dataset.uuid == node.inputs.dataset.uuid
 
 

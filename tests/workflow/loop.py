@@ -8,6 +8,7 @@ FEW = {"count": 4}
 SMALL_LEG = {"steps": 60, "label_every": 5, "gap_steps": 5, "gp": {"n_max": 3, "l_max": 1, "cutoff_ang": 4.0}}
 
 SMALL: dict[str, Any] = {
+    "accept_rejected": True,
     "structures": {
         # One unit of 58 atoms also in production; the reference crystals just fill a sphere of the descriptor.
         "production": {"li_layers": 8, "electrolyte_cells": 1, "repeat": [1, 1]},

@@ -58,15 +58,18 @@ def extend_dataset(dataset: DatasetData, labelled: FramesData, choice: orm.Dict,
 
 
 def parts_of_blocks(runs: dict[str, Any], val_blocks: int) -> dict[str, str]:
-    """Return group -> train, val or test; of each run the last ``val_blocks`` learned blocks that gave frames are val.
+    """Return group -> train, val or test; of each run ``val_blocks`` of the learned blocks that gave frames are val.
 
-    A run keeps at least one learned block to train on.
+    They are those before the last, which is learned: there the run went where the model did not know. A run keeps at
+    least one block to train on.
     """
     part_of: dict[str, str] = {}
     for run in runs.values():
         learned = [block["group"] for block in run["blocks"] if block["part"] == LEARNED and block["n_chosen"]]
-        first_val = max(1, len(learned) - val_blocks)
-        part_of |= {group: "val" if number >= first_val else "train" for number, group in enumerate(learned)}
+        last = len(learned) - 1
+        part_of |= {
+            group: "val" if last - val_blocks <= number < last else "train" for number, group in enumerate(learned)
+        }
         part_of |= {block["group"]: "test" for block in run["blocks"] if block["part"] == HELD_OUT}
     return part_of
 
@@ -211,11 +214,13 @@ def summarise_rounds(parameters: orm.Dict, **told: orm.Dict) -> orm.Dict:
             }
         )
     used = sum(row["cost"]["n_labels"] for row in rows)
+    last = told[f"augmentation_{rows[-1]['round']:02d}"]
+    asked = sum(sum(run["asked"].values()) for run in last["runs"].values())
     if rows[-1]["decision"] == "production":
         ended_by = "the scorecard holds"
     elif len(rows) >= settings.max_rounds:
         ended_by = f"all {settings.max_rounds} rounds are used"
-    elif not settings.has_room(len(rows), used, rows[-1]["cost"]["n_labels"]):
+    elif not settings.has_room(len(rows), used, asked):
         ended_by = f"{used} of {settings.max_labels} labels are used, and a further round could ask for more"
     else:
         ended_by = "its hours are over"

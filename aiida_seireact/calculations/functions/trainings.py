@@ -51,11 +51,19 @@ def _changed(parameters: orm.Dict, changes: dict[str, Any], why: str) -> dict[st
 
 
 @calcfunction
-def with_seed(parameters: orm.Dict, seed: orm.Int) -> orm.Dict:
-    """Return the parameters of a member of a committee: other first weights, another order of the same frames."""
+def with_seeds(parameters: orm.Dict, seeds: orm.List) -> dict[str, orm.Dict]:
+    """Return by ``member_01`` … the parameters of a committee: other first weights and order of the same frames."""
     content = parameters.get_dict()
-    content["settings"] = {**content.get("settings", {}), "seed": int(seed.value)}
-    return orm.Dict(content)
+    settings = content.get("settings", {})
+    return {
+        label_of(number): orm.Dict({**content, "settings": {**settings, "seed": seed}})
+        for number, seed in enumerate(seeds.get_list(), start=1)
+    }
+
+
+def label_of(number: int) -> str:
+    """Return how a member of a committee is called, from 1 on."""
+    return f"member_{number:02d}"
 
 
 @calcfunction

@@ -12,7 +12,9 @@ class ExtendSettings(Job):
 
     force_limit_ev_per_ang: float = Field(gt=0, description="frames with a larger force stay out, eV/Å")
     val_blocks: int = Field(
-        0, ge=0, description="of each run so many of its learned blocks, the last, choose the epoch instead"
+        0,
+        ge=0,
+        description="of each run so many of its learned blocks, those before the last, choose the epoch instead",
     )
     min_learned: int = Field(16, ge=1, description="fewer frames to learn from are refused")
     min_held_out: int = Field(8, ge=1, description="fewer frames held out are refused")

@@ -22,11 +22,16 @@ OF_LIMITS = ConvergenceLimits()
 class ConvergenceSettings(Job):
     """Fields of :class:`aiida_seireact.science.convergence.ConvergenceLimits`; all are ours, no paper has any."""
 
-    quiet_steps: int = Field(
-        OF_LIMITS.quiet_steps, gt=0, description="MD steps since the last call that are a quiet run"
-    )
     quiet_share: float = Field(
-        OF_LIMITS.quiet_share, gt=0, le=1, description="where a condition is short: that share of its steps"
+        OF_LIMITS.quiet_share,
+        gt=0,
+        le=1,
+        description="share of the steps of the condition without a call that is quiet",
+    )
+    quiet_ratio: float = Field(
+        OF_LIMITS.quiet_ratio,
+        gt=0,
+        description="where intervals do not grow: so many times the median interval is quiet at the least",
     )
     canary_ratio_max: float = Field(
         OF_LIMITS.canary_ratio_max, gt=0, description="largest force error on the last new labels, of their rms force"

@@ -79,7 +79,10 @@ class LegSettings(Job):
         None, ge=1, description="steps after which a leg pauses, the next goes on from there; null: no such limit"
     )
     seconds_max: float | None = Field(
-        None, gt=0, description="seconds of MD after which a leg pauses, between two steps; null: no such limit"
+        None,
+        gt=0,
+        description="seconds from the start of the program, learning included, after which a leg pauses, between two "
+        "steps; null: no such limit",
     )
     jitter_ang: float = Field(0.01, ge=0, description="standard deviation of the first displacements, Å")
     seed: int = Field(0, ge=0, description="of displacements, velocities, thermostat and first environments")

@@ -53,7 +53,7 @@ class SelectJob(Job):
     screened_frames: int = Field(5, ge=1, description="so many frames before a stop rule ended a run count as screened")
     n_blocks: int = Field(6, ge=2, description="time blocks of a run")
     gap_frames: int = Field(2, ge=0, description="frames between two blocks that are not taken")
-    held_out_every: int = Field(3, ge=2, description="of so many consecutive blocks the last is held out")
+    held_out_every: int = Field(3, ge=2, description="of so many consecutive blocks the middle one is held out")
     shortlist: float = Field(
         2.0, ge=1, description="the most uncertain frames of a block, as a multiple of those taken, are compared"
     )
@@ -80,7 +80,7 @@ class SelectJob(Job):
 
     @model_validator(mode="after")
     def _a_block_is_held_out(self) -> SelectJob:
-        if self.n_blocks < self.held_out_every:
+        if self.n_blocks <= self.held_out_every // 2:
             raise ValueError(
                 f"of {self.n_blocks} blocks none is held out where held_out_every is {self.held_out_every}: "
                 "take more blocks or a smaller number"

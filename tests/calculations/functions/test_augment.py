@@ -41,7 +41,7 @@ def new(labelled_atoms) -> Callable[..., Frames]:
 
 
 def choice(n_chosen: int = 12) -> orm.Dict:
-    """Return what seireact-select tells of these frames: of every three blocks the last is held out."""
+    """Return what seireact-select tells of these frames: here of every three blocks the last is held out."""
     blocks = [
         {"group": f"augment-training/run/block-{number}", "part": PARTS[number % 3], "n_chosen": 2}
         for number in range(6)
@@ -68,8 +68,8 @@ def test_old_frames_keep_their_part_and_new_blocks_get_theirs(dataset, new):
     before, after = split_of(dataset), split_of(extended)
     assert {name: after[name] for name in before} == before
     parts = [after[frame_id] for frame_id in shard.frames.frame_ids]
-    # blocks 0, 1, 3, 4 are learned, and of these the last chooses the epoch; 2 and 5 are held out
-    assert parts == ["train"] * 4 + ["test"] * 2 + ["train"] * 2 + ["val"] * 2 + ["test"] * 2
+    # blocks 0, 1, 3, 4 are learned, and of these the one before the last chooses the epoch; 2 and 5 are held out
+    assert parts == ["train"] * 4 + ["test"] * 2 + ["val"] * 2 + ["train"] * 2 + ["test"] * 2
     assert len(extended) == len(dataset) + 12
     assert extended.content_hash != dataset.content_hash
     assert len(extended.frames("train")) == Counter(before.values())["train"] + 6
@@ -81,7 +81,8 @@ def test_learned_blocks_are_all_trained_on_where_none_is_to_choose_the_epoch():
     assert list(parts_of_blocks(runs, 9).values()).count("train") == 1
     runs["training"]["blocks"][4]["n_chosen"] = 0
     parts = parts_of_blocks(runs, 1)
-    assert parts["augment-training/run/block-3"] == "val"
+    assert parts["augment-training/run/block-1"] == "val"
+    assert parts["augment-training/run/block-3"] == "train"
 
 
 def test_frames_beyond_the_force_limit_stay_out_and_too_few_are_refused_with_numbers(dataset, new):

@@ -110,7 +110,7 @@ def test_a_leg_that_would_break_the_budget_is_not_labelled(aiida_profile):
     assert (ended["status"], ended["n_labels"], ended["n_asked"]) == ("unsure", 2, 4)
 
 
-QUIET = {"quiet_steps": 20, "canary_ratio_max": 0.3}
+QUIET = {"quiet_share": 0.2, "canary_ratio_max": 0.3}
 
 
 def test_a_campaign_ends_when_learning_has_converged(aiida_profile):
