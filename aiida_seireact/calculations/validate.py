@@ -114,7 +114,10 @@ def validate_dataset(dataset: DatasetData | None, _: Any) -> str | None:
     """Refuse a dataset that holds nothing out."""
     if dataset is None or dataset.frame_ids("test"):
         return None
-    return "This dataset has no test frames, so nothing is held out: split it again, or leave out the lines on errors."
+    return (
+        "This dataset has no test frames, so nothing is held out: split it again and train again, or leave out the "
+        "lines on errors."
+    )
 
 
 def validate_evidence(inputs: Mapping[str, Any], _: Any) -> str | None:

@@ -93,7 +93,7 @@ def row_of(potential: PotentialData) -> list[str]:
 
 
 def newest_verdict(potential: PotentialData) -> Verdict | None:
-    """Return the newest verdict on a model, None if nobody has judged it."""
+    """Return the verdict on a model that decides (`verdict_on`), None if nobody has judged it."""
     from aiida_seireact.cli.verdicts import verdict_on
     from aiida_seireact.formats.verdict import read_verdict
 

@@ -41,6 +41,17 @@ def parent_of(potential: PotentialData) -> PotentialData | None:
     return parent
 
 
+def learned_from(potential: PotentialData) -> list[DatasetData]:
+    """Return the datasets that a model and its parents have learned from, those that are in this profile."""
+    found: dict[str, DatasetData] = {}
+    model: PotentialData | None = potential
+    while model is not None:
+        if (dataset := dataset_of(model)) is not None:
+            found[dataset.content_hash] = dataset
+        model = parent_of(model)
+    return list(found.values())
+
+
 def _newest(kind: type, filters: dict[str, str]):  # type: ignore[no-untyped-def]
     query = orm.QueryBuilder()
     query.append(kind, filters=filters, project="*", tag="node")

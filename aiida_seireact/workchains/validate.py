@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aiida import orm
@@ -118,7 +118,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         spec.exit_code(
             251,
             "ERROR_OTHER_LEVEL",
-            message="The labels of <{pk}> are of level {own}, the dataset is of {other}: give the settings of the "
+            message="The labels of <{pk}> are of level {own}, the {others} of {other}: give the settings of the "
             "labeller of the dataset, by the same versions.",
         )
 
@@ -167,11 +167,7 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         own: dict[str, Any] = {name: changes.pop(name) for name in LABELLER if name in changes}
         inputs = super().get_protocol_inputs(protocol, changes)
         labels = LabelWorkChain.get_protocol_inputs(inputs.pop("level"))
-        level: dict[str, Any] = {
-            "engine": labels["engine"],
-            "label": labels["parameters"],
-            "batch_size": labels["batch_size"],
-        }
+        level = {"engine": labels["engine"], "label": labels["parameters"], "batch_size": labels["batch_size"]}
         md = merge(ProduceWorkChain.get_protocol_inputs("fast")["parameters"], inputs["md"])
         if changes.get("scorecard") and "name" not in changes["scorecard"]:
             # The verdict bears the name: nobody shall take it for that of the protocol.
@@ -219,13 +215,24 @@ class ValidateWorkChain(ProtocolMixin, StagedWorkChain):
         for name in sorted([*labels, *(name for name in self.ctx if name.startswith(RUN))]):
             if failure := self.failure(name, self.ctx[name], whole=name in labels):
                 return failure
-        level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
-        for name in labels:
-            own = self.ctx[name].outputs.frames.base.attributes.get("settings_hash")
-            if level is not None and own != level:
-                return self.exit_codes.ERROR_OTHER_LEVEL.format(pk=self.ctx[name].pk, own=own[:12], other=level[:12])
+        if failure := self.other_level(labels):
+            return failure
         if LABEL in labels:
             self.out("frames", self.ctx[LABEL].outputs.frames)
+        return None
+
+    def other_level(self, labels: Sequence[str]) -> ExitCode | None:
+        """Refuse labels of another level of theory than the dataset's, or without one, than each other's."""
+        level = self.inputs.dataset.settings_hash if "dataset" in self.inputs else None
+        others = "other labels are" if level is None else "dataset is"
+        pairs = [(self.ctx[name], self.ctx[name].outputs.frames) for name in labels]
+        pairs += [(run, run) for run in self.inputs.get("runs", {}).values() if isinstance(run, FramesData)]
+        for node, frames in pairs:
+            own = str(frames.base.attributes.get("settings_hash", "") or "unknown")
+            level = level or own
+            if own != level:
+                told = {"pk": node.pk, "own": own[:12], "others": others, "other": level[:12]}
+                return self.exit_codes.ERROR_OTHER_LEVEL.format(**told)
         return None
 
     # ------------------------------------------------------------------ and what came of it

@@ -8,15 +8,14 @@ from typing import Any
 from aiida import orm
 
 from aiida_seireact.calculations.functions.validate import cells_of, runs_asked
-from aiida_seireact.calculations.run_facts import model_of, settings_of
 from aiida_seireact.calculations.validate import lacks_species, not_evaluable
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.scorecard import Scorecard, ScorecardError, read_scorecard
 from aiida_seireact.science.structures.library import entry, names, within
 from aiida_seireact.science.structures.phase_cells import phase_cells
 from aiida_seireact.science.validation.lines import Phases
 from aiida_seireact.workchains.label import complaint
+from aiida_seireact.workchains.validate_given import foreign_runs, not_held_out
 
 
 def validate_scorecard(scorecard: orm.Dict | None, _: Any) -> str | None:
@@ -79,7 +78,7 @@ def validate_lines(inputs: Mapping[str, Any], context: Any) -> str | None:
             _dataset_missing(card, inputs)
             or _labels_missing(card, phases, inputs, context)
             or _runs_missing(card, phases, inputs)
-            or _foreign_runs(inputs)
+            or foreign_runs(runs_asked(card, phases), inputs)
         )
     except ValueError as error:
         return str(error)
@@ -89,7 +88,8 @@ def _dataset_missing(card: Scorecard, inputs: Mapping[str, Any]) -> str | None:
     lines = card.needs_held_out
     if "dataset" not in inputs:
         return f"Line {lines[0]} looks at held-out frames: give `dataset`, or leave out the line." if lines else None
-    return lacks_species(inputs["potential"], inputs["dataset"].species, "The dataset holds")
+    message = lacks_species(inputs["potential"], inputs["dataset"].species, "The dataset holds")
+    return message or (not_held_out(inputs["potential"], inputs["dataset"]) if lines else None)
 
 
 def _labels_missing(card: Scorecard, phases: Phases, inputs: Mapping[str, Any], context: Any) -> str | None:
@@ -133,19 +133,4 @@ def _runs_missing(card: Scorecard, phases: Phases, inputs: Mapping[str, Any]) ->
     compiled: PotentialData | None = inputs.get("compiled")
     if compiled is not None and compiled.model_hash != inputs["potential"].model_hash:
         return "`compiled` was not made of `potential`: its runs would be those of another model."
-    return None
-
-
-def _foreign_runs(inputs: Mapping[str, Any]) -> str | None:
-    own = inputs["potential"].model_hash
-    for name, run in inputs.get("runs", {}).items():
-        if not isinstance(run, TrajectoryData):
-            continue
-        try:
-            model = model_of(run)
-            settings_of(run)
-        except ValueError as error:
-            return f"runs.{name}: {error}"
-        if model != own:
-            return f"runs.{name} is a run of model {model[:12]}, not of {own[:12]}: hand in one of this model."
     return None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from aiida import orm
+from ase.build import bulk
 
 from aiida_seireact.formats.scorecard import read_scorecard
 from aiida_seireact.formats.verdict import read_verdict
@@ -47,13 +48,15 @@ def test_its_python_runs(
 
 
 def test_its_overrides_are_taken() -> None:
-    mine, of_interface = [
+    mine, of_interface, of_run = [
         ValidateWorkChain.get_protocol_inputs("fast", yaml.safe_load(block.text))["scorecard"]
         for block in blocks(PAGE)
         if block.info == "yaml"
     ]
     assert read_scorecard(of_interface).name == "fast, changed"
-    assert [run.name for run in read_scorecard(of_interface).lines["interface"].runs({})] == ["interface"]
+    (run,) = read_scorecard(of_interface).lines["interface"].runs({"my interface": bulk("Li")})
+    assert (run.subject, run.steps, run.atoms is None) == ("my interface", 5000, False)
+    assert [run.name for run in read_scorecard(of_run).lines["what it did"].runs({})] == ["long"]
     card = read_scorecard(mine)
     assert card.name == "mine"
     assert card.lines["forces"].target.max == 0.3

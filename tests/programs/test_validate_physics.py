@@ -145,7 +145,8 @@ def test_a_run_of_seireact_lmp_is_screened_by_its_frames_and_its_table(tmp_path:
     write_dump(tmp_path / "traj.dump", frames)
     # The names that LAMMPS heads its tables with; hot from step 300 on.
     steps = np.arange(0.0, 501, 10)
-    save_thermo(tmp_path / "thermo.npz", {"Step": steps, "Temp": np.where(steps < 300, 300.0, 900.0)})
+    table = {"Step": steps, "Temp": np.where(steps < 300, 300.0, 900.0), "Econserve": 0 * steps}
+    save_thermo(tmp_path / "thermo.npz", table)
     save_gp(tmp_path / "sgp.npz", copper)
     phase = CU.copy()
     phase.info["config_type"] = "Cu"

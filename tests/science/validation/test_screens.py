@@ -8,7 +8,8 @@ from ase.build import bulk
 
 from aiida_seireact.science.order import peaks_of
 from aiida_seireact.science.validation.lines import Evidence, Run
-from aiida_seireact.science.validation.stability import Stability, StabilityLimits, like_neighbours, screens_of
+from aiida_seireact.science.validation.screens import StabilityLimits, like_neighbours, screens_of
+from aiida_seireact.science.validation.stability import Stability
 
 LIMITS = StabilityLimits()
 
