@@ -132,7 +132,8 @@ def dead_processes(*, daemon_stopped: bool) -> list[ProcessNode]:
         else:
             # Who submitted it was killed before the first checkpoint was stored.
             is_dead = daemon_stopped and node.checkpoint is None
-        if is_dead:
+        # It may have ended, and its caller gone on, between the two looks.
+        if is_dead and not node.is_sealed:
             found.append(node)
     return found
 
