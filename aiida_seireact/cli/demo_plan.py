@@ -15,10 +15,10 @@ EXPECTED_SECONDS: dict[str, dict[str, float]] = {
     "fast": {
         "sample": 45,
         "label": 40,
-        "explore": 155,
+        "explore": 185,
         "dataset": 2,
-        "train": 160,
-        "augment": 240,
+        "train": 130,
+        "augment": 356,
         "produce": 62,
         "classify": 16,
         "analyse": 5,

@@ -78,7 +78,7 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
-        """Return a builder of a study of Li | Li6PS5Cl | Li: ``fast`` ends in about twelve minutes on two cores,
+        """Return a builder of a study of Li | Li6PS5Cl | Li: ``fast`` ends in about fourteen minutes on two cores,
         ``careful`` has a safe start before its production run.
 
         :param codes: programs by name; default: those of `aiida-seireact setup` on localhost.
