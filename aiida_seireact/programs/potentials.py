@@ -5,7 +5,8 @@ For single points on some thousand atoms: scorecards, committees, reference runs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,32 @@ def load_nequip(path: Path, *, compiled: bool, device: str = "cpu") -> Calculato
         raise _lacking(error) from error
     # nequip 0.19 has no public name for loading a package into a calculator.
     load = NequIPCalculator.from_compiled_model if compiled else NequIPCalculator._from_saved_model
-    calculator: Calculator = load(str(path), device=device, chemical_species_to_atom_type_map=True)
+    with _double_precision():
+        calculator: Calculator = load(str(path), device=device, chemical_species_to_atom_type_map=True)
+    compute: Any = calculator.calculate
+
+    def calculate(*arguments: Any, **keywords: Any) -> None:
+        with _double_precision():
+            compute(*arguments, **keywords)
+
+    calculator.calculate = calculate  # type: ignore[method-assign]
     return calculator
+
+
+@contextmanager
+def _double_precision() -> Iterator[None]:
+    """Let torch make double precision by default, as nequip wants it, and then again what it made before.
+
+    nequip sets that for the whole process, where other models, CHGNet for one, then fail for want of single precision.
+    """
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _lacking(error: ImportError) -> MissingPackage:

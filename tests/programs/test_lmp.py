@@ -24,6 +24,7 @@ from aiida_seireact.formats.lammps_settings import MdSettings
 from aiida_seireact.formats.manifest import read_manifest, verify
 from aiida_seireact.formats.thermo import read_thermo
 from aiida_seireact.programs import lmp
+from aiida_seireact.programs.potentials import calculator_of
 
 from .conftest import SPECIES, Trained, crystal, read_result
 
@@ -77,12 +78,8 @@ def triclinic(repeat: tuple[int, int, int] = (2, 2, 2)) -> Atoms:
 
 def in_ase(trained: Trained, atoms: Atoms) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Energy, forces and stress of the package, eager, by nequip's own calculator and neighbour list."""
-    from nequip.integrations.ase import NequIPCalculator
-
     copy = atoms.copy()
-    copy.calc = NequIPCalculator._from_saved_model(
-        str(trained.package), device="cpu", chemical_species_to_atom_type_map=True
-    )
+    copy.calc = calculator_of(trained.package, "allegro-package")
     return copy.get_potential_energy(), copy.get_forces(), copy.get_stress()
 
 

@@ -16,6 +16,7 @@ from aiida_seireact.formats.jobs.train import TrainJob
 from aiida_seireact.formats.model import package_hash, read_package_card
 from aiida_seireact.programs import train
 from aiida_seireact.programs._nequip import last_error, run_script
+from aiida_seireact.programs.potentials import calculator_of
 
 from .conftest import SPECIES, TRAIN_JOB, Trained
 
@@ -67,12 +68,8 @@ def test_predictions_follow_the_order_of_the_test_frames(trained: Trained) -> No
 
 
 def test_predictions_are_those_of_the_package(trained: Trained) -> None:
-    from nequip.integrations.ase import NequIPCalculator
-
     atoms = Frames.load(trained.folder / "b.npz").to_atoms(0)
-    atoms.calc = NequIPCalculator._from_saved_model(
-        str(trained.package), device="cpu", chemical_species_to_atom_type_map=True
-    )
+    atoms.calc = calculator_of(trained.package, "allegro-package")
     with np.load(trained.folder / "predictions.npz") as found:
         # float32 network; the file has 8 decimals
         np.testing.assert_allclose(found["forces"][32:], atoms.get_forces(), atol=1e-5)

@@ -20,16 +20,21 @@ def settings_of(protocol: str) -> TrainSettings:
 
 def built(protocol: str) -> Any:
     """Return the network that nequip builds of a protocol, with made-up statistics of the data."""
+    import torch
     from hydra.utils import instantiate
     from nequip.utils.global_state import set_global_state
 
+    before = torch.get_default_dtype()
     set_global_state()
     config = build_config(
         settings_of(protocol), species=SPECIES, train="t", val="v", shifts=dict.fromkeys(SPECIES, 0.0)
     )
     described = config["training_module"]["model"]
     statistics = {"avg_num_neighbors": 42.0, "per_type_energy_scales": dict.fromkeys(SPECIES, 1.0)}
-    return instantiate({**described, **statistics}, _recursive_=False, _convert_="all")
+    try:
+        return instantiate({**described, **statistics}, _recursive_=False, _convert_="all")
+    finally:
+        torch.set_default_dtype(before)  # other models of this session want single precision
 
 
 @pytest.mark.parametrize("protocol", ["fast", "balanced", "paper"])
