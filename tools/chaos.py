@@ -270,6 +270,10 @@ def _program(demo: Demo, event: Kill, victim: int) -> Watch:
         rows = {row[0]: row for row in demo.jobs(event.target)}
         if job not in rows or rows[job][3] != "finished":
             return False
+        if rows[job][4] == 0:
+            # Its result was written before it was killed: nothing is to be made good.
+            event.noticed = f"AiiDA: job {job} had its result already"
+            return True
         event.noticed = f"AiiDA: job {job} ended with {rows[job][4]}; its WorkChain starts another"
         return any(pk > job and row[2] == rows[job][2] for pk, row in rows.items())
 

@@ -48,7 +48,8 @@ class PotentialData(orm.SinglefileData):
         :param card: at least the keys of ``CARD``; ``metrics`` are errors and never part of a hash.
         :raises ValueError: an incomplete card.
         """
-        super().__init__(file=file, **kwargs)
+        # SinglefileData refuses a path that hangs on where it is read from.
+        super().__init__(file=Path(file).resolve() if isinstance(file, str | Path) else file, **kwargs)
         card = {"units": {"energy": "eV", "length": "angstrom"}, "target": "", **(card or {})}
         missing = [key for key in CARD if key not in card]
         if missing:
