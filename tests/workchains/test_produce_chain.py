@@ -131,8 +131,8 @@ def test_a_killed_segment_is_one_segment(battered):
 
 
 def test_a_torn_restart_file_is_passed_over_for_the_one_before(battered):
-    resumed = [node for node in battered.called if "resume" in node.inputs][-1]
-    assert "is torn" in told_by(resumed)
+    # On a busy machine a further try may follow.
+    resumed = next(node for node in battered.called if "resume" in node.inputs and "is torn" in told_by(node))
     assert resumed.outputs.trajectory.base.attributes.get("steps") in range(1, 101)
 
 
@@ -155,8 +155,10 @@ def test_a_battered_run_is_replayed_without_a_program(battered, produce):
     for job in battered.called_descendants:
         if isinstance(job, orm.CalcJobNode):
             shutil.rmtree(job.get_remote_workdir())
+    builder = battered.get_builder_restart()
+    builder.unjudged = True  # no node, so no builder brings it back
     with enable_caching():
-        again = run_get_node(battered.get_builder_restart()).node
+        again = run_get_node(builder).node
     assert again.is_finished_ok, again.exit_message
     assert all(node.base.caching.is_created_from_cache for node in again.called_descendants)
     assert again.outputs.trajectory.content_hash == battered.outputs.trajectory.content_hash

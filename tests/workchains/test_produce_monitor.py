@@ -101,6 +101,7 @@ def test_protocols_say_who_is_monitored(ended):
 
 def test_limits_that_can_not_be_are_refused_on_submission(ended):
     builder = ended.get_builder_restart()
+    builder.unjudged = True  # no node, so no builder brings it back
     builder.monitors["health"] = orm.Dict({"entry_point": "seireact.health", "kwargs": {"temperature_ratio_max": -1.0}})
     with pytest.raises(ValueError, match="temperature_ratio_max must be a positive number"):
         run_get_node(builder)
