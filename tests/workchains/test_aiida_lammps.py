@@ -159,6 +159,7 @@ def test_our_own_job_runs_the_same_potential(
     }
     builder = ProduceWorkChain.get_builder()
     builder.code, builder.companion = lmp, companion
+    builder.unjudged = True
     builder.structure = FramesData.from_ase([atoms])
     builder.potential = PotentialData.of_pair_style(path, "lammps-file", species=["Ni", "Al", "H"])
     builder.parameters = orm.Dict({"md": md, "segment_steps": 30})

@@ -218,7 +218,7 @@ def run(codes: dict[str, Any]) -> dict[str, Any]:
     model = PotentialData(io.BytesIO(b"model"), card=compiled_card(SPECIES)).store()
     parameters = orm.Dict({"md": {"steps": 10, "temperature_k": 300.0}, **NEAR})
     cell = FramesData.from_ase([training_cell()]).store()
-    return {"code": codes["lmp"], "structure": cell, "potential": model, "parameters": parameters}
+    return {"code": codes["lmp"], "structure": cell, "potential": model, "parameters": parameters, "unjudged": True}
 
 
 def test_a_child_refused_at_submission_ends_its_stage_with_the_sentence(
