@@ -35,6 +35,22 @@ OF_VALIDATION = ("scorecard", "phases", "md", "evaluate")
 MODEL = "model"
 
 
+def expose_scorecard(spec: ProcessSpec, text: str) -> None:
+    """Define the namespace ``validate`` of a process that judges models; left out, nobody does."""
+    spec.expose_inputs(
+        ValidateWorkChain,
+        namespace="validate",
+        include=OF_VALIDATION,
+        namespace_options={
+            "required": False,
+            "populate_defaults": False,
+            # It looks at model and labeller too, which are not in this namespace.
+            "validator": None,
+            "help": f"{text} Left out: nobody judges.",
+        },
+    )
+
+
 def define_inputs(spec: ProcessSpec) -> None:
     """Define the inputs of a round."""
     spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
@@ -86,18 +102,7 @@ def define_inputs(spec: ProcessSpec) -> None:
             "help": "A classifier that tells which environments of the runs are unknown (`select.reasons.unknown`).",
         },
     )
-    spec.expose_inputs(
-        ValidateWorkChain,
-        namespace="validate",
-        include=OF_VALIDATION,
-        namespace_options={
-            "required": False,
-            "populate_defaults": False,
-            # It looks at model and labeller too, which are not in this namespace.
-            "validator": None,
-            "help": "The scorecard that the model must hold after the round, and what belongs to it; left out: none.",
-        },
-    )
+    expose_scorecard(spec, "The scorecard that the model must hold after the round, and what belongs to it.")
     spec.input(
         "codes.validate",
         valid_type=orm.AbstractCode,

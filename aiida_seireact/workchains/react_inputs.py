@@ -24,14 +24,13 @@ from aiida_seireact.workchains.aimd import md_engine
 from aiida_seireact.workchains.aimd import validate_engine as validate_md_engine
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
-from aiida_seireact.workchains.augment_inputs import OF_VALIDATION
+from aiida_seireact.workchains.augment_inputs import expose_scorecard
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
 from aiida_seireact.workchains.produce import ProduceWorkChain, validate_start
 from aiida_seireact.workchains.react_start import first_set_complaint, species_of_study
 from aiida_seireact.workchains.sample import SampleWorkChain
-from aiida_seireact.workchains.validate import ValidateWorkChain
 from aiida_seireact.workchains.validate_checks import scorecard_complaint
 
 Check = Callable[[Any, Any], str | None]
@@ -125,17 +124,7 @@ def define_inputs(spec: ProcessSpec) -> None:
         validator=ExploreWorkChain.spec().inputs["conditions"].validator,
         help="Conditions under which a GP learns on the fly (see `seireact.explore`); none: no exploration.",
     )
-    spec.expose_inputs(
-        ValidateWorkChain,
-        namespace="validate",
-        include=OF_VALIDATION,
-        namespace_options={
-            "required": False,
-            "populate_defaults": False,
-            "validator": None,
-            "help": "The scorecard by which each model is judged, and what belongs to it; left out: nobody judges.",
-        },
-    )
+    expose_scorecard(spec, "The scorecard by which each model is judged, and what belongs to it.")
     spec.input(
         "accept_rejected",
         valid_type=orm.Bool,

@@ -223,7 +223,8 @@ def summarise_rounds(parameters: orm.Dict, **told: orm.Dict) -> orm.Dict:
     elif not settings.has_room(len(rows), used, asked):
         ended_by = f"{used} of {settings.max_labels} labels are used, and a further round could ask for more"
     else:
-        ended_by = "its hours are over"
+        # A round that failed gives nothing, and hours are no content: which it was the process itself says.
+        ended_by = "no further round was begun within its hours, or came to its end"
     return orm.Dict({"ended_by": ended_by, "n_rounds": len(rows), "n_labels": used, "rounds": rows})
 
 

@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiida_seireact.cli.render.outputs import FIRST, Outputs
-from aiida_seireact.cli.render.words import number
-from aiida_seireact.formats.verdict import PRODUCTION
+from aiida_seireact.cli.render.verdicts import number_of, paired
+from aiida_seireact.formats.verdict import PRODUCTION, Verdict
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The verdicts on the models of a process; empty: nobody judged that model."""
+    """The verdicts on the models of a process; None: nobody judged that model."""
 
-    last: dict[str, Any] = field(default_factory=dict)
-    first: dict[str, Any] = field(default_factory=dict)
+    last: Verdict | None = None
+    first: Verdict | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.last or self.first)
+        return self.verdict is not None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """On the last model that was judged."""
+        return self.last or self.first
 
     def words(self) -> str:
         """Return the decisions, in the order of the models."""
-        return ", then ".join(verdict["decision"] for verdict in (self.first, self.last) if verdict)
+        return ", then ".join(verdict.decision for verdict in (self.first, self.last) if verdict)
 
     def sentence(self) -> str:
-        """Return the decision on the last model judged and what it failed first."""
-        verdict = self.last or self.first
-        failed = [line for line in verdict["lines"] if not line["passed"]]
-        if verdict["decision"] == PRODUCTION:
-            return f"{PRODUCTION}: all {len(verdict['lines'])} numbers of the scorecard {verdict['scorecard']} hold"
-        return f"{verdict['decision']}: {len(failed)} of {len(verdict['lines'])} numbers fail; {failed[0]['message']}"
+        """Return the decision on the last model judged, and what it failed first; empty if nobody judged."""
+        verdict = self.verdict
+        if verdict is None:
+            return ""
+        if verdict.decision == PRODUCTION:
+            return f"{PRODUCTION}: all {len(verdict.lines)} numbers of the scorecard {verdict.scorecard} hold"
+        failed = verdict.failed
+        return f"{verdict.decision}: {len(failed)} of {len(verdict.lines)} numbers fail; {failed[0].message}"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each number of the scorecard: of the first model, of the last, and its target."""
-        table: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for model, verdict in (("first", self.first), ("last", self.last)):
-            for line in verdict.get("lines", []):
-                key = (line["name"], line["subject"], line["quantity"])
-                row = table.setdefault(key, {**line, "first": None, "last": None})
-                row[model] = {"passed": line["passed"], "value": value_of(line)}
-        return list(table.values())
-
-
-def value_of(line: dict[str, Any]) -> str:
-    """Return the number of a line with its error and unit."""
-    if line["value"] is None:
-        return "no number"
-    error = f" ± {number(line['error'])}" if line.get("error") is not None else ""
-    return f"{number(line['value'])}{error} {line['unit']}".strip()
+        rows = []
+        for (name, subject, quantity), lines in paired((self.first, self.last)).items():
+            targets = [line.target for line in lines if line]
+            told = [{"passed": line.passed, "value": number_of(line)} if line else None for line in lines]
+            row = {"name": name, "subject": subject, "quantity": quantity, "target": targets[-1]}
+            rows.append({**row, "first": told[0], "last": told[1]})
+        return rows
 
 
 def read_judged(outputs: Outputs) -> Judged:
     """Read the verdicts of a process, or of its children while it runs."""
     last = outputs.find("verdict", quietly=True)
     first = outputs.find("verdict", FIRST, quietly=True) if outputs.has_first else None
-    return Judged(*({} if node is None else node.get_dict() for node in (last, first)))
+    return Judged(*(None if node is None else Verdict.model_validate(node.get_dict()) for node in (last, first)))

@@ -68,15 +68,22 @@ def side_by_side(names: tuple[str, str], verdicts: tuple[Verdict | None, Verdict
         table.add_column(name, overflow="fold")
     for name in names:
         table.add_column(name, justify="right")
-    rows: dict[tuple[str, str, str], list[VerdictLine | None]] = {}
-    for place, verdict in enumerate(verdicts):
-        for line in [] if verdict is None else verdict.lines:
-            rows.setdefault((line.name, line.subject, line.quantity), [None, None])[place] = line
-    for (name, subject, quantity), lines in rows.items():
+    for (name, subject, quantity), lines in paired(verdicts).items():
         cells = ["" if line is None else number_of(line) + ("" if line.passed else "  MISSED") for line in lines]
         missed = any(line is not None and not line.passed for line in lines)
         table.add_row(name, subject, quantity, *cells, style="red" if missed else None)
     return table
+
+
+def paired(
+    verdicts: tuple[Verdict | None, Verdict | None],
+) -> dict[tuple[str, str, str], list[VerdictLine | None]]:
+    """Return by name, subject and quantity the lines of two verdicts, None where one has not looked at it."""
+    rows: dict[tuple[str, str, str], list[VerdictLine | None]] = {}
+    for place, verdict in enumerate(verdicts):
+        for line in [] if verdict is None else verdict.lines:
+            rows.setdefault((line.name, line.subject, line.quantity), [None, None])[place] = line
+    return rows
 
 
 def error_rows(metrics: Mapping[str, Any] | None) -> dict[str, str]:
