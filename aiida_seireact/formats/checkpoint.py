@@ -73,7 +73,7 @@ def write_checkpoint(
     kept = curve["epoch"] <= epoch
     if not kept.any() or int(curve["epoch"][kept][-1]) != epoch:
         raise CheckpointError(f"The curve does not reach epoch {epoch}, where {last.name} was written.")
-    columns = {name: [_number(value) for value in values[kept]] for name, values in curve.items()}
+    columns = columns_of({name: values[kept] for name, values in curve.items()})
     with write_atomically(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in (
             *contents.items(),
@@ -151,18 +151,15 @@ def complaint_of_origin(before: Mapping[str, Any], now: Mapping[str, Any]) -> st
     )
 
 
+def columns_of(curve: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float | None]]:
+    """Return a curve as plain types. JSON knows no NaN: an unknown learning rate is null."""
+    return {name: [float(value) if np.isfinite(value) else None for value in values] for name, values in curve.items()}
+
+
 def joined(before: Mapping[str, NDArray[np.float64]], after: Mapping[str, NDArray[np.float64]]) -> Curve:
     """Return two curves of one training as one, each epoch once; where both have it, the later run's."""
     kept = ~np.isin(before["epoch"], after["epoch"])
     return {name: np.concatenate([before[name][kept], after[name]]) for name in after}
-
-
-def epoch_of(path: Path) -> int:
-    """Return the epoch after which one of lightning's checkpoints was written.
-
-    :raises CheckpointError: missing or torn.
-    """
-    return _epoch(_content(path), path.name)
 
 
 def _content(path: Path) -> bytes:
@@ -227,8 +224,3 @@ def _curve(content: bytes, path: str | Path) -> Curve:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"The curve in {path} is not readable: {error!r}.") from error
     return columns
-
-
-def _number(value: float) -> float | None:
-    """JSON knows no NaN: an unknown learning rate is null."""
-    return float(value) if np.isfinite(value) else None

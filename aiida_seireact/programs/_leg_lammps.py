@@ -88,12 +88,12 @@ def run_lammps_leg(
     last_step = settings.steps
     if settings.leg_steps is not None:
         last_step = min(last_step, first_step + settings.leg_steps)
-    # No step left to make: LAMMPS still computes the first one.
     seed = int(rng.integers(1, LARGEST_SEED))
     for name in (DUMP, LOG):
         (folder / name).unlink(missing_ok=True)
     write_data(folder / DATA, atoms, species)
     (folder / INPUT).write_text(
+        # No step left to make: LAMMPS still computes the first one.
         leg_input(settings, species, first_step=first_step, last_step=max(last_step, first_step), seed=seed),
         encoding="utf-8",
     )

@@ -37,7 +37,8 @@ STOPPED_EARLY = "stopped_early"
 
 # torch of a GPU, of the CPU, and Python.
 _NO_MEMORY = re.compile(
-    r"CUDA out of memory|OutOfMemoryError|can't allocate memory|CUDA error: out of memory|^MemoryError", re.MULTILINE
+    r"(?P<gpu>CUDA out of memory|OutOfMemoryError|CUDA error: out of memory)|can't allocate memory|^MemoryError",
+    re.MULTILINE,
 )
 # nequip 0.19 leaves NaN out of its errors by species and then divides by no species at all.
 _NOT_A_NUMBER = "num_contributing_types"
@@ -183,8 +184,10 @@ class Training:
         if len(self.curve["epoch"]) > before and np.isfinite(self.curve["val_total"]).all():
             with suppress(CheckpointError, OSError):
                 self._keep()
-        if _NO_MEMORY.search(text) or ("SIGKILL" in str(error) and killed_for_memory):
-            where = "The memory of the GPU" if "CUDA" in text else "The memory of the machine"
+        told = _NO_MEMORY.search(text)
+        if told or ("SIGKILL" in str(error) and killed_for_memory):
+            # A log names CUDA also where the memory of the machine was short.
+            where = "The memory of the GPU" if told and told["gpu"] else "The memory of the machine"
             return OutOfMemory(f"{where} is too small for batches of {self._job.settings.batch_size} frames: {error}")
         if _NOT_A_NUMBER in text:
             return self._diverged(len(self.curve["epoch"]))

@@ -20,6 +20,7 @@ from aiida_seireact.formats.checkpoint import (
     LAST,
     CheckpointError,
     Curve,
+    columns_of,
     complaint_of_origin,
     frames_mark,
     read_origin,
@@ -128,7 +129,7 @@ def _finished(
     job: TrainJob, folder: Path, progress: Progress, curve: Curve, sets: Sets
 ) -> dict[str, dict[str, dict[str, float]] | None]:
     """Write the curve, test the package, and return its ``errors``."""
-    write_json(folder / files.CURVE, {name: _numbers(values) for name, values in curve.items()})
+    write_json(folder / files.CURVE, columns_of(curve))
     if not sets.tests:
         return {"errors": None}
     progress("testing it")
@@ -275,11 +276,6 @@ def _outputs(
         },
         "settings": json.loads(job.settings.model_dump_json()),
     }
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    """JSON knows no NaN: an unknown learning rate is null."""
-    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 main = program(

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
+from aiida_seireact.science.metrics import rmse
+
 FloatArray = NDArray[np.float64]
 Verdict = Literal["converged", "needs more", "hopeless"]
 
@@ -97,17 +99,26 @@ def calibrate(std: ArrayLike, error: ArrayLike) -> Calibration:
         raise ValueError(f"There are {len(x)} uncertainties for {len(y)} errors.")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("Uncertainties and errors must be numbers.")
-    if len(x) < FEWEST_ATOMS or np.ptp(x) == 0 or np.ptp(y) == 0:
+    found = rank_correlation(x, y, fewest=FEWEST_ATOMS)
+    if found is None:
         return Calibration(len(x))
     quarters = np.array_split(np.argsort(x, kind="stable"), N_QUANTILES)
     errors = [float(y[part].mean()) for part in quarters]
     return Calibration(
         n_atoms=len(x),
-        rank_correlation=float(spearmanr(x, y).statistic),
+        rank_correlation=found,
         quantile_std=tuple(float(x[part].mean()) for part in quarters),
         quantile_error=tuple(errors),
         error_ratio=errors[-1] / errors[0] if errors[0] > 0 else None,
     )
+
+
+def rank_correlation(x: ArrayLike, y: ArrayLike, *, fewest: int) -> float | None:
+    """Return Spearman's coefficient of two series ``(n,)``; None of less than ``fewest``, or where one is all alike."""
+    one, other = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if len(one) < fewest or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(spearmanr(one, other).statistic)
 
 
 def intervals(call_steps: Sequence[int]) -> list[int]:
@@ -285,7 +296,7 @@ def _median(values: Sequence[int]) -> float | None:
 
 
 def _rms(values: FloatArray) -> float | None:
-    return float(np.sqrt(np.mean(np.square(values)))) if len(values) else None
+    return rmse(values) if len(values) else None
 
 
 def _lists(calibration: Calibration) -> dict[str, list[float]]:

@@ -24,7 +24,7 @@ from aiida_seireact.formats.train_settings import TrainSettings
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
-from aiida_seireact.workchains.train_handlers import KILLED, TrainHandlers
+from aiida_seireact.workchains.train_handlers import TrainHandlers
 
 MAX_COMPILE_TRIES = 3
 MAX_JOBS = 50
@@ -174,7 +174,7 @@ class TrainWorkChain(ProtocolMixin, TrainHandlers):
             self.ctx.compiled = True
             self.out("compiled", job.outputs.compiled)
             return None
-        again = job.is_finished and (job.exit_status >= 400 or job.exit_status in KILLED)
+        again = job.is_finished and (job.exit_status >= 400 or job.exit_status in self.KILLED)
         if again and self.ctx.compile_tries < MAX_COMPILE_TRIES:
             self.report(f"{job.process_label} <{job.pk}> failed; one more try: {job.exit_message}")
             return None

@@ -17,7 +17,6 @@ MAX_CHANGES = 2
 MAX_LOST = 4
 
 OUT_OF_MEMORY = (422, 110)  # the program's own words, the scheduler's
-KILLED = (410, 120, 140)  # no result, out of walltime, a node failed
 DIVERGED, CHECKPOINT_LOST = 421, 423
 
 
@@ -113,7 +112,7 @@ class TrainHandlers(ProgramWorkChain):
     @process_handler(priority=600)
     def restart_without_result(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport | None:
         """The job was killed, by its walltime or a node: go on from what it kept meanwhile, or from where it began."""
-        if calculation.exit_status not in KILLED:
+        if calculation.exit_status not in self.KILLED:
             return None
         self.ctx.lost_jobs = 0 if self._take_checkpoint(calculation) else self.ctx.lost_jobs + 1
         if self.ctx.lost_jobs > MAX_LOST:

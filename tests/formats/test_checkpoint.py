@@ -11,7 +11,6 @@ import pytest
 
 from aiida_seireact.formats.checkpoint import (
     CheckpointError,
-    epoch_of,
     joined,
     read_checkpoint_card,
     read_origin,
@@ -36,7 +35,10 @@ def checkpoint(tmp_path: Path):
 
 @pytest.mark.parametrize("epoch", [0, 1, 255, 256, 70000])
 def test_the_epoch_is_read_without_unpickling(tmp_path: Path, epoch: int) -> None:
-    assert epoch_of(lightning_checkpoint(tmp_path / "last.ckpt", epoch)) == epoch
+    last = lightning_checkpoint(tmp_path / "last.ckpt", epoch)
+    one = {"epoch": np.array([float(epoch)]), "val_total": np.ones(1)}
+    write_checkpoint(tmp_path / "checkpoint.zip", last, last, one, {})
+    assert read_checkpoint_card(tmp_path / "checkpoint.zip").epoch == epoch
 
 
 def test_a_checkpoint_tells_its_epoch_and_the_best_one(checkpoint) -> None:
@@ -123,4 +125,4 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="it lacks last.ckpt, best.ckpt, curve.json, origin.json"):
         read_checkpoint_card(tmp_path / "other.zip")
     with pytest.raises(CheckpointError, match="not a checkpoint of lightning"):
-        epoch_of(tmp_path / "other.zip")
+        write_checkpoint(tmp_path / "c.zip", tmp_path / "other.zip", tmp_path / "other.zip", curve(1.0), {})

@@ -192,6 +192,12 @@ def fake_nequip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> N
         # Whoever killed it: the kernel did not, by its own count.
         ("kill -9 $$", ProgramFailed, "nequip-train was killed by SIGKILL"),
         ('echo "RuntimeError: DefaultCPUAllocator: can\'t allocate memory"; exit 1', OutOfMemory, "of the machine"),
+        # On a machine with a GPU the log names CUDA anyway.
+        (
+            'echo "CUDA_VISIBLE_DEVICES: [0]"; echo "DefaultCPUAllocator: can\'t allocate memory"; exit 1',
+            OutOfMemory,
+            "of the machine",
+        ),
         ("echo 'assert num_contributing_types > 0'; exit 1", Diverged, "not a number from epoch 0 on"),
         ("echo 'ValueError: no such loss'; exit 1", ProgramFailed, "no such loss"),
     ],

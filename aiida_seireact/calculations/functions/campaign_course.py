@@ -220,7 +220,8 @@ def summarise_campaign(campaign: orm.Dict, parameters: orm.Dict, **parts: orm.Da
             "ensemble": settings.ensemble,
             "temperature_k": settings.temperature_k,
             "n_legs": len(legs),
-            "n_detours": sum(leg["given_up"] for leg in legs),
+            # Of the pieces of a leg that was given up, one ended by a call; the others only paused.
+            "n_detours": sum(leg["given_up"] and leg["status"] != PAUSED for leg in legs),
             "steps": last.get("step", 0),
             "label_steps": call_steps(legs),
             "n_asked": sum(leg["n_asked"] for leg in legs),

@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_seireact.calculations.functions.campaign_legs import over_atoms
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.explore import ConditionSettings, SeedSettings
@@ -201,14 +202,14 @@ def gather_campaigns(**parts: orm.Dict) -> orm.Dict:
         }
     atoms = np.array([campaign["canary_atoms"] for campaign in conditions.values()], dtype=float)
     errors = np.array([campaign["canary_force_rmse_ev_per_ang"] or 0.0 for campaign in conditions.values()])
-    known = atoms.sum() > 0
+    measured = atoms > 0
     return orm.Dict(
         {
             "n_legs": sum(campaign["n_legs"] for campaign in conditions.values()),
             "n_labels": sum(campaign["n_labels"] for campaign in conditions.values()),
             "failed": [name for name, campaign in conditions.items() if campaign["status"] == "failed"],
             "locked": [name for name, campaign in conditions.items() if campaign["status"] == LOCKED],
-            "canary_force_rmse_ev_per_ang": float(np.sqrt(atoms @ errors**2 / atoms.sum())) if known else None,
+            "canary_force_rmse_ev_per_ang": over_atoms(errors[measured], atoms[measured]),
             "convergence": pool({name: campaign["convergence"] for name, campaign in conditions.items()}),
             "conditions": conditions,
         }

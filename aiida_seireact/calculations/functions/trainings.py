@@ -8,10 +8,14 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from aiida_seireact.formats.train_settings import TrainSettings
+from aiida_seireact.science.convergence import rank_correlation
+from aiida_seireact.science.metrics import rmse
 from aiida_seireact.science.uncertainty import committee_deviation
+
+# Atoms, or frames, of which a rank correlation is told.
+FEWEST = 3
 
 
 @calcfunction
@@ -98,22 +102,16 @@ def _spread(
     n_atoms: NDArray[np.int64],
 ) -> dict[str, Any]:
     starts = np.concatenate([[0], np.cumsum(n_atoms)[:-1]])
-    alone = np.sqrt(np.mean(np.square(forces - reference), axis=(1, 2)))
     return {
         "n_members": len(forces),
         "n_frames": len(n_atoms),
         "n_atoms": len(std),
-        "force_rmse_of_members_ev_per_ang": [float(value) for value in alone],
-        "force_rmse_of_mean_ev_per_ang": float(np.sqrt(np.mean(np.square(forces.mean(axis=0) - reference)))),
+        "force_rmse_of_members_ev_per_ang": [rmse(member - reference) for member in forces],
+        "force_rmse_of_mean_ev_per_ang": rmse(forces.mean(axis=0) - reference),
         "mean_std_ev_per_ang": float(std.mean()),
         "mean_error_ev_per_ang": float(error.mean()),
-        "spearman_by_atom": _rank_correlation(std, error),
-        "spearman_by_frame": _rank_correlation(np.maximum.reduceat(std, starts), np.maximum.reduceat(error, starts)),
+        "spearman_by_atom": rank_correlation(std, error, fewest=FEWEST),
+        "spearman_by_frame": rank_correlation(
+            np.maximum.reduceat(std, starts), np.maximum.reduceat(error, starts), fewest=FEWEST
+        ),
     }
-
-
-def _rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
-    """Spearman's coefficient; None of fewer than three numbers, or where all are alike."""
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return None
-    return float(spearmanr(one, other).statistic)

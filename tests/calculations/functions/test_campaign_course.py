@@ -247,6 +247,20 @@ def test_a_leg_given_up_is_told_but_is_no_part_of_the_run(aiida_profile):
     assert campaign["ended_by"] == "all 2 legs are used, and at step 50 of 100 it still asked for a label"
 
 
+def test_a_leg_given_up_in_pieces_is_one_detour(aiida_profile):
+    parts = {
+        "leg_001": leg("paused", 0, 10),
+        "leg_002": leg("unsure", 10, 20),
+        "leg_003": leg("done", 0, 100, detour=1),
+        **{f"canary_{number:03d}": canary() for number in (1, 2, 3)},
+        "failures_002": lost(3),
+        "failures_003": lost(),
+    }
+    campaign = told(**parts)
+    assert [one["given_up"] for one in campaign["legs"]] == [True, True, False]
+    assert campaign["n_detours"] == 1
+
+
 def test_without_a_way_left_the_reason_is_that_of_the_label(aiida_profile):
     parts = {"leg_001": leg("unsure", 0, 20), "canary_001": canary(), "failures_001": lost(1)}
     assert told(**parts)["ended_by"] == (
