@@ -55,7 +55,7 @@ def cut_out(
     centre: int,
     *,
     core_ang: float = 6.0,
-    edge_ang: float = 14.0,
+    edge_ang: float = 15.0,
     limits: ContactLimits | None = None,
 ) -> Cutout:
     """Cut a periodic cell around an atom, of the shape of the frame's, along the directions in which that is longer.
@@ -68,20 +68,23 @@ def cut_out(
     :param positions: ``(n_atoms, 3)`` Å, wrapped or not; ``numbers``: ``(n_atoms,)`` atomic numbers.
     :param cell: ``(3, 3)`` Å, rows are lattice vectors; ``pbc``: ``(3,)``. Directions that are not periodic are kept.
     :param core_ang: up to here around the centre nothing changes: take the reach of the model or of the descriptors.
-    :param edge_ang: largest height of the cell along a direction that is cut, at least twice ``core_ang``.
+    :param edge_ang: largest height of the cell along a direction that is cut: twice ``core_ang`` and room for a seam.
     :param limits: pairs nearer than these don't stay.
-    :raises CutoutError: an edge below twice the core, or no such atom.
+    :raises CutoutError: an edge without room for the core and a seam, or no such atom.
     """
     atoms, lattice, periodic = checked(positions, cell, pbc)
     kinds = np.asarray(numbers, dtype=int)
-    if edge_ang < 2 * core_ang:
+    table = (limits or ContactLimits()).table()
+    elements = np.unique(kinds)
+    # So far from the core two of its atoms can't meet across a seam.
+    half = core_ang + float(table[np.ix_(elements, elements)].max()) / 2
+    if edge_ang < 2 * half:
         raise CutoutError(
-            f"A cell of {edge_ang:g} Å has no room for {core_ang:g} Å around its centre on both sides: edge_ang must "
-            "be at least twice core_ang."
+            f"A cell of {edge_ang:g} Å has no room for {core_ang:g} Å around its centre on both sides and a seam: "
+            f"edge_ang must be at least {2 * half:.2f}."
         )
     if not 0 <= centre < len(atoms):
         raise CutoutError(f"There is no atom {centre} in a frame of {len(atoms)} atoms.")
-    table = (limits or ContactLimits()).table()
     heights = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
     fractions = atoms @ np.linalg.inv(lattice)
     # Relative to the centre, the nearest image of each atom: in (-1/2, 1/2].
@@ -92,10 +95,10 @@ def cut_out(
     lower, upper = np.full(3, -0.5), np.full(3, 0.5)
     # The largest span first, without a look at seams: what lies beyond it never belongs to the cell.
     for axis in np.flatnonzero(cut):
-        reach = (edge_ang - core_ang) / heights[axis]
+        reach = (edge_ang - half) / heights[axis]
         kept = kept[(fractions[kept, axis] > -reach) & (fractions[kept, axis] <= reach)]
     for axis in np.flatnonzero(cut):
-        lower[axis], upper[axis] = _faces(fractions[kept], kinds[kept], lattice, axis, core_ang, edge_ang, table)
+        lower[axis], upper[axis] = _faces(fractions[kept], kinds[kept], lattice, axis, half, edge_ang, table)
         kept = kept[(fractions[kept, axis] > lower[axis]) & (fractions[kept, axis] <= upper[axis])]
     size = upper - lower
     new_cell = lattice * size[:, None]
@@ -135,19 +138,22 @@ def _faces(
     kinds: NDArray[np.int64],
     lattice: FloatArray,
     axis: int,
-    core_ang: float,
+    half: float,
     edge_ang: float,
     table: FloatArray,
 ) -> tuple[float, float]:
-    """Return the fractions of the two faces across one direction: fewest pairs that meet, then the most atoms."""
+    """Return the fractions of the two faces across one direction: fewest pairs that meet, then the most atoms.
+
+    :param half: least distance of a face from the centre, Å.
+    """
     height = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)[axis]
-    spare = max(0.0, edge_ang - 2 * core_ang)
+    spare = edge_ang - 2 * half
     moves = np.arange(0.0, spare + 1e-9, STEP_ANG)
     best: tuple[int, int, float] | None = None
-    faces = (-core_ang / height, core_ang / height)
+    faces = (-half / height, half / height)
     for below in moves:
         for above in moves[moves <= spare - below + 1e-9]:
-            lower, upper = -(core_ang + below) / height, (core_ang + above) / height
+            lower, upper = -(half + below) / height, (half + above) / height
             inside = np.flatnonzero((fractions[:, axis] > lower) & (fractions[:, axis] <= upper))
             n_meet = _n_meeting(fractions[inside], kinds[inside], lattice, axis, upper - lower, table)
             rank = (n_meet, -len(inside), float(below + above))
@@ -202,7 +208,7 @@ def _apart(
     stays = np.ones(len(places), dtype=bool)
     while len(left := meeting[stays[meeting].all(axis=1)]):
         counts = np.bincount(left.ravel(), minlength=len(places))
-        # Both faces are farther from the centre than the core, so one of each pair is outside of it.
+        # One of each pair is outside of the core: its atoms can't meet.
         counts[core] = 0
         stays[int(np.argmax(counts))] = False
     return stays

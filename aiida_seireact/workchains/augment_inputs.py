@@ -17,7 +17,7 @@ from aiida_seireact.calculations.lammps import (
     validate_species,
     validate_structure,
 )
-from aiida_seireact.calculations.select import SelectSettings, validate_processes
+from aiida_seireact.calculations.select import FILLED, SelectSettings, validate_processes
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
@@ -112,7 +112,7 @@ def define_inputs(spec: ProcessSpec) -> None:
     spec.input(
         "select",
         valid_type=orm.Dict,
-        validator=job_validator(SelectSettings, gps={}, committee={}),
+        validator=job_validator(SelectSettings, **FILLED),
         help="Settings of `seireact-select`: `runs`, by the name of the cell, and the rule of the blocks.",
     )
     spec.input("engine", valid_type=orm.Str, validator=validate_engine, help="Labelling engine.")

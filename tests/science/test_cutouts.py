@@ -41,7 +41,7 @@ def test_the_environment_of_the_centre_is_that_of_the_frame(shear: float) -> Non
     cell[2, 0] += shear
     frame.set_cell(cell, scale_atoms=True)
     centre = 77
-    found = cut(frame, centre, core_ang=6.0, edge_ang=14.0)
+    found = cut(frame, centre, core_ang=6.0, edge_ang=14.5)
     small = as_atoms(frame, found)
     assert found.cut.all()
     assert found.atoms[found.centre] == centre
@@ -63,27 +63,27 @@ def test_no_atoms_come_too_near_across_the_seam() -> None:
 def test_a_crystal_is_cut_to_whole_cells() -> None:
     # 10.24 Å are two cells: a cut there has no seam at all, and nothing is taken out.
     frame = crystal((6, 6, 6), rattle=0.0)
-    found = cut(frame, 0, core_ang=4.9, edge_ang=10.3)
+    found = cut(frame, 0, core_ang=4.0, edge_ang=10.3)
     assert found.n_removed == 0
     small = as_atoms(frame, found)
     for atom in (0, 5):
         np.testing.assert_allclose(
-            environment(small, atom, 4.9), environment(frame, int(found.atoms[atom]), 4.9), rtol=0.1, atol=0.01
+            environment(small, atom, 4.0), environment(frame, int(found.atoms[atom]), 4.0), rtol=0.1, atol=0.01
         )
 
 
 def test_a_direction_that_is_short_keeps_its_period() -> None:
     frame = crystal((2, 2, 9))
-    found = cut(frame, 10, core_ang=6.0, edge_ang=13.0)
+    found = cut(frame, 10, core_ang=6.0, edge_ang=14.0)
     assert found.cut.tolist() == [False, False, True]
     np.testing.assert_array_equal(found.cell[:2], frame.cell.array[:2])
-    assert found.cell[2, 2] < 13.01
+    assert found.cell[2, 2] < 14.01
     assert found.core.sum() > 30
 
 
 def test_a_small_frame_stays_whole() -> None:
     frame = crystal((2, 2, 2))
-    found = cut(frame, 3, core_ang=6.0, edge_ang=14.0)
+    found = cut(frame, 3, core_ang=6.0, edge_ang=14.5)
     assert not found.cut.any()
     assert len(found.atoms) == len(frame)
     assert found.n_removed == 0
@@ -107,8 +107,8 @@ def test_wrapping_and_order_of_atoms_change_nothing() -> None:
 
 
 def test_an_edge_without_room_for_the_core_is_refused() -> None:
-    with pytest.raises(CutoutError, match="at least twice core_ang"):
-        cut(crystal((4, 4, 4)), 0, core_ang=6.0, edge_ang=11.0)
+    with pytest.raises(CutoutError, match="edge_ang must be at least 13.7"):
+        cut(crystal((4, 4, 4)), 0, core_ang=6.0, edge_ang=12.5)
     with pytest.raises(CutoutError, match="no atom 9999"):
         cut(crystal((4, 4, 4)), 9999)
 
