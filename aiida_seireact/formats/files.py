@@ -34,6 +34,10 @@ COMPUTED = "computed.npz"
 
 PHASES = "phases.npz"
 LABELS = "labels.npz"
+LABELS_MANIFEST = "labels.json"
+DRAWN = "drawn.npz"
+LANDMARK_PLACES = "landmark_places.npz"
+DENDROGRAM = "dendrogram.npz"
 ANALYSIS = "analysis.npz"
 
 SGP = "sgp.npz"
