@@ -35,6 +35,8 @@ COMPUTED = "computed.npz"
 PHASES = "phases.npz"
 LABELS = "labels.npz"
 ANALYSIS = "analysis.npz"
+DISCOVERY = "discovery.npz"
+EXAMPLES = "examples.npz"
 
 SGP = "sgp.npz"
 LAST_SGP = "last_sgp.npz"
