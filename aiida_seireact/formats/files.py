@@ -39,6 +39,8 @@ DRAWN = "drawn.npz"
 LANDMARK_PLACES = "landmark_places.npz"
 DENDROGRAM = "dendrogram.npz"
 ANALYSIS = "analysis.npz"
+DISCOVERY = "discovery.npz"
+EXAMPLES = "examples.npz"
 
 SGP = "sgp.npz"
 LAST_SGP = "last_sgp.npz"
