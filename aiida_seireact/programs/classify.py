@@ -24,7 +24,7 @@ from aiida_seireact.formats.phases import Labels, PhasesError, load_classifier, 
 from aiida_seireact.programs._program import program
 from aiida_seireact.science.analysis import height_along_z, profile_along_z, z_fractions
 from aiida_seireact.science.density_peaks import DensityPeaksError, MissingDadapyError, density_peaks
-from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, describe
 from aiida_seireact.science.labelling import (
     Assignment,
     Classifier,
@@ -110,7 +110,7 @@ def _stream(files: FrameFiles, folder: Path, *, one_run: bool) -> FrameStream:
 
 def _describe(frame: Snapshot, spec: DescriptorSpec, what: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     try:
-        return b2_descriptors(frame.positions, frame.numbers, frame.cell, frame.pbc, spec)
+        return describe(frame.positions, frame.numbers, frame.cell, frame.pbc, spec)
     except DescriptorError as error:
         raise InvalidInput(f"{what}, step {frame.step}: {error}") from error
 
