@@ -54,7 +54,7 @@ def load_classifier(path: str | Path) -> tuple[Classifier, DescriptorSpec]:
     """
     arrays = load_arrays(path, "phases", [*PLAIN, *OTHERS])
     settings = json.loads(str(arrays["spec"]))
-    spec = DescriptorSpec(**{**settings, "species": tuple(settings["species"])})
+    spec = DescriptorSpec(**settings)
     if spec.content_hash != str(arrays["spec_hash"]):
         raise PhasesError(f"{path} was made with another form of descriptor than this version has: classify anew.")
     offsets, vectors = arrays["reference_offsets"], arrays["reduction_vectors"]

@@ -24,6 +24,14 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
+    source: str = DescriptorSpec.source
+    radial: str | None = DescriptorSpec.radial
+    cutoffs_ang: tuple[float, ...] = DescriptorSpec.cutoffs_ang
+    b1: bool = DescriptorSpec.b1
+    b3_n_max: int = DescriptorSpec.b3_n_max
+    b3_l_max: int = DescriptorSpec.b3_l_max
+    sigma_ang: float = DescriptorSpec.sigma_ang
+    source_version: str | None = DescriptorSpec.source_version
 
     @model_validator(mode="after")
     def _is_possible(self) -> SpecSettings:
