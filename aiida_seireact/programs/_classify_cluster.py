@@ -26,9 +26,10 @@ from aiida_seireact.science.labelling import (
     build_classifier,
     fit_reduction,
     follow,
-    name_clusters,
     reference,
 )
+
+from aiida_seireact.science.labelling.naming import name_clusters
 
 
 @dataclass(frozen=True, eq=False)

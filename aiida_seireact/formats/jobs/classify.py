@@ -49,6 +49,7 @@ class GateSettings(Job):
     accept: float = Field(Gates.accept, gt=0)
     majority: float = Field(Gates.majority, ge=0, le=1)
     point: float | None = Field(Gates.point, gt=0)
+    second_pass: float | None = Field(Gates.second_pass, gt=0)
 
     def gates(self) -> Gates:
         """Return the gates themselves."""
