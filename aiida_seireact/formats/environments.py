@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,15 +150,52 @@ class Course:
         return cls(**load_arrays(path, "labels", [item.name for item in fields(cls)]))
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Any]) -> Course:
-        """Take it out of arrays by name, as a node holds them.
+    def read(cls, path: str | Path) -> Course:
+        """Read the course of a labels file, or count it where an older version has written only the labels.
 
-        :raises PhasesError: one is missing.
+        :raises PhasesError: missing, truncated or foreign file.
         """
-        missing = [item.name for item in fields(cls) if item.name not in arrays]
-        if missing:
-            raise PhasesError(f"These labels lack {', '.join(missing)}: classify the run again.")
-        return cls(**{item.name: arrays[item.name] for item in fields(cls)})
+        return cls.of_arrays(load_arrays(path, "labels"))
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> Course:
+        """Take it out of arrays by name, as a node holds them; count it where there are labels only.
+
+        :raises PhasesError: neither is there.
+        """
+        names = [item.name for item in fields(cls)]
+        if all(name in arrays for name in names):
+            return cls(**{name: arrays[name] for name in names})
+        return course_of(Labels.of_arrays(arrays))
+
+
+def course_of(labels: Labels) -> Course:
+    """Count what labels show in each frame.
+
+    Without a stage (in files of older versions) cores and the rest of clusters are told apart alone.
+    """
+    n_labels, n_bins = labels.profile.shape
+    stages = np.where(labels.core, 1, 2) * (labels.labels > 0) if labels.stage is None else labels.stage
+    each = range(len(labels.steps))
+    slabs = np.minimum((labels.z_fraction * n_bins).astype(np.int64), n_bins - 1)
+    names = [name for name in ("labels", "clusters", "core", "ratio", "stage", "landmark") if name in labels.arrays()]
+    return Course(
+        steps=labels.steps,
+        heights_ang=labels.heights_ang,
+        label_names=labels.label_names,
+        counts=np.stack([counted(labels.labels[frame], stages[frame], n_labels, len(STAGES)) for frame in each]),
+        cores=np.stack([np.bincount(labels.labels[n][labels.core[n]], minlength=n_labels) for n in each]),
+        slabs=np.stack([counted(labels.labels[n], slabs[n], n_labels, n_bins) for n in each]).astype(np.int32),
+        digests=np.stack(
+            [digest_of(labels.steps[n], **{name: getattr(labels, name)[n] for name in names}) for n in each]
+        ),
+    )
+
+
+def counted(labels: NDArray[Any], classes: NDArray[Any], n_labels: int, n_classes: int) -> Counts:
+    """Count environments by label and by another class, ``(n_labels, n_classes)``."""
+    cells = labels.astype(np.int64) * n_classes + classes
+    return np.bincount(cells, minlength=n_labels * n_classes).reshape(n_labels, n_classes)
 
 
 _BY_FRAME = [item.name for item in fields(Course) if item.name != "label_names"]
@@ -169,7 +207,7 @@ def joined(parts: Sequence[Course]) -> Course:
     :raises PhasesError: unlike labels or slabs, or parts out of order.
     """
     first = parts[0]
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         if not np.array_equal(first.label_names, after.label_names) or first.slabs.shape[2] != after.slabs.shape[2]:
             raise PhasesError("Parts of a run have unlike labels or slabs: they were not made by one classifier.")
         if before.steps[-1] >= after.steps[0]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot
-from aiida_seireact.formats.environments import STAGES, Course, Labels, digest_of
+from aiida_seireact.formats.environments import Course, Labels, course_of
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.label_chunks import LabelsWriter
 from aiida_seireact.programs._classify_cluster import Landmarks
@@ -34,12 +34,9 @@ def assign_frames(
     :returns: course and chunks.
     """
     n_frames = len(run.stream)
-    n_labels = len(classifier.names)
     n_bins = max(1, round(run.height_ang / job.bin_width_ang))
     late = n_frames - tenth_of(n_frames)
-    writer = LabelsWriter(
-        folder, run.n_environments, most_in_one=job.most_in_one_file, chunk=job.chunk_environments
-    )
+    writer = LabelsWriter(folder, run.n_environments, most_in_one=job.most_in_one_file, chunk=job.chunk_environments)
     places = run.places(job.share)
     for place, frame in zip(places, run.stream.at(places), strict=True):
         centres = run.centres_of(frame)
@@ -47,35 +44,22 @@ def assign_frames(
         z = z_fractions(frame.positions[centres], frame.cell, frame.origin).astype(np.float32)
         # Rounding to float32 may reach 1.
         z = np.where(z >= 1.0, np.float32(0.0), z)
-        slabs = profile_along_z(z, found.labels, n_labels, n_bins)
-        each = {
-            "labels": found.labels,
-            "clusters": found.clusters.astype(np.int16),
-            "core": found.core,
-            "ratio": found.ratio,
-            "stage": found.stage,
-            "landmark": found.landmark,
-        }
-        whole: dict[str, Any] = {
-            "steps": np.array([frame.step], dtype=np.int64),
-            "heights_ang": np.array([height_along_z(frame.cell)]),
-            "label_names": np.array(classifier.names),
-        }
+        slabs = profile_along_z(z, found.labels, len(classifier.names), n_bins)
         labels = Labels(
-            **whole,
-            **{name: values[None] for name, values in each.items()},
+            steps=np.array([frame.step], dtype=np.int64),
             atom_ids=run.centre_ids,
+            labels=found.labels[None],
+            clusters=found.clusters.astype(np.int16)[None],
+            core=found.core[None],
+            ratio=found.ratio[None],
             z_fraction=z[None],
+            heights_ang=np.array([height_along_z(frame.cell)]),
+            label_names=np.array(classifier.names),
             profile=slabs if place >= late else np.zeros_like(slabs),
+            stage=found.stage[None],
+            landmark=found.landmark[None],
         )
-        course = Course(
-            **whole,
-            counts=counts_of(found.labels, found.stage, n_labels)[None],
-            cores=np.bincount(found.labels[found.core], minlength=n_labels)[None],
-            slabs=slabs.astype(np.int32)[None],
-            digests=digest_of(frame.step, **each)[None],
-        )
-        writer.add(labels, course)
+        writer.add(labels, course_of(labels))
         progress(f"labels: frame {place + 1} of {n_frames}, step {frame.step}")
     return writer.finish()
 
@@ -83,12 +67,6 @@ def assign_frames(
 def tenth_of(n_frames: int) -> int:
     """Return how many frames the first and the last tenth are."""
     return max(1, round(n_frames / 10))
-
-
-def counts_of(labels: NDArray[Any], stage: NDArray[Any], n_labels: int) -> NDArray[np.int64]:
-    """Count by label and stage, ``(n_labels, 4)``."""
-    cells = labels.astype(np.int64) * len(STAGES) + stage
-    return np.bincount(cells, minlength=n_labels * len(STAGES)).reshape(n_labels, len(STAGES))
 
 
 def _assign(
@@ -111,9 +89,7 @@ def _assign(
 def joined_assignment(parts: list[tuple[NDArray[np.int64], Assignment]], n_points: int) -> Assignment:
     """Put assignments of some rows together."""
     first = parts[0][1]
-    whole = {
-        name: np.empty(n_points, dtype=getattr(first, name).dtype) for name in first.__dataclass_fields__
-    }
+    whole = {name: np.empty(n_points, dtype=getattr(first, name).dtype) for name in first.__dataclass_fields__}
     for rows, part in parts:
         for name, values in whole.items():
             values[rows] = getattr(part, name)

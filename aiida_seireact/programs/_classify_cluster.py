@@ -28,7 +28,6 @@ from aiida_seireact.science.labelling import (
     follow,
     reference,
 )
-
 from aiida_seireact.science.labelling.naming import name_clusters
 
 
@@ -115,9 +114,7 @@ def cluster(drawn: Drawn, job: ClassifyJob, progress: Progress) -> Classifier:
         f"{peaks.n_clusters} clusters, {peaks.core.mean():.0%} core, "
         f"intrinsic dimension {peaks.intrinsic_dimension:.1f}"
     )
-    return build_classifier(
-        reduction, landmarks, peaks, gates=job.gates.gates(), maxk=job.maxk, alpha=job.alpha
-    )
+    return build_classifier(reduction, landmarks, peaks, gates=job.gates.gates(), maxk=job.maxk, alpha=job.alpha)
 
 
 def sensitivity(classifier: Classifier, job: ClassifyJob, progress: Progress) -> list[dict[str, Any]]:
@@ -192,4 +189,3 @@ def facts_of(classifier: Classifier) -> dict[str, Any]:
 
 def _finite(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,9 @@ class Drawn:
         return cls(**{**held, "n_environments": int(held["n_environments"]), "spec_hash": str(held["spec_hash"])})
 
 
-def draw(run: Run, share: tuple[int, int], *, n_landmarks: int, slab_ang: float | None, seed: int, progress: Progress) -> Drawn:
+def draw(
+    run: Run, share: tuple[int, int], *, n_landmarks: int, slab_ang: float | None, seed: int, progress: Progress
+) -> Drawn:
     """Draw the landmarks of a share of the frames; those of all shares are the same however many there are.
 
     :param n_landmarks: of the whole run.
@@ -85,7 +88,7 @@ def gathered(parts: Sequence[Drawn]) -> Drawn:
 
     :raises PhasesError: of unlike runs or descriptors, or out of order.
     """
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         if (before.n_environments, before.spec_hash) != (after.n_environments, after.spec_hash):
             raise PhasesError("The landmarks come from unlike runs or descriptors: draw them anew by one job.")
         if len(before.frames) and len(after.frames) and before.frames[-1] >= after.frames[0]:

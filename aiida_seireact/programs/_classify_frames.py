@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot
@@ -58,8 +58,9 @@ class Run:
         ids = first.ids[first.numbers == atomic_numbers[spec.centre]]
         if not len(ids):
             raise InvalidInput(
-                f"trajectory, step {first.step}: there is no {spec.centre}, whose environments are asked for: name "
-                "another centre in spec."
+                f"trajectory, step {first.step}: there is no {spec.centre}, whose environments are asked for, but "
+                f"{', '.join(sorted({chemical_symbols[number] for number in first.numbers}))}: name another centre in "
+                "spec."
             )
         return cls(stream, spec, ids, first.numbers, height_along_z(first.cell))
 

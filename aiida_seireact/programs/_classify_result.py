@@ -55,9 +55,7 @@ def facts_of_course(
             "core_fractions": _periods(course, names, inside, core=True),
         },
         "stages": {
-            name: {
-                stage: int(count) for stage, count in zip(STAGES, course.counts[:, number].sum(axis=0), strict=True)
-            }
+            name: {stage: int(count) for stage, count in zip(STAGES, course.counts[:, number].sum(axis=0), strict=True)}
             for number, name in enumerate(names)
         },
         "profile_last_tenth": {
