@@ -77,17 +77,7 @@ def classify_all(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
         "files": {"phases": files.PHASES, "labels": files.LABELS},
     }
     if job.discover is not None and (classifier.cluster_labels == 0).any():
-        outputs["discovery"] = discover(
-            run.stream,
-            LabelsOf(folder, progress),
-            names=classifier.names,
-            cluster_labels=classifier.cluster_labels.tolist(),
-            centre=spec.centre,
-            settings=job.discover.model_copy(update={"metal": job.metal, "electrolyte": job.electrolyte}),
-            folder=folder,
-            progress=progress,
-            references={name: stream_of(chosen, folder, one_run=False) for name, chosen in job.references.items()},
-        )
+        outputs["discovery"] = _discover(job, run, classifier, folder, progress)
     return outputs
 
 
@@ -114,19 +104,21 @@ def gather_shares(job: ClassifyJob, folder: Path, progress: Progress) -> dict[st
 
 
 def cluster_drawn(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Cluster the landmarks of all shares and name the clusters."""
+    """Cluster the landmarks of all shares, or take a classifier that is there, and name the clusters."""
     spec = job.spec.spec()
     described = describe_references(job, folder, spec, progress)
-    drawn = gathered([Drawn.load(folder / name) for name in job.drawn])
-    unnamed = cluster(drawn, job, progress)
+    outputs: dict[str, Any] = {"files": {"phases": files.PHASES}, "notes": []}
+    if job.classifier is None:
+        drawn = gathered([Drawn.load(folder / name) for name in job.drawn])
+        unnamed = cluster(drawn, job, progress)
+        Landmarks(drawn.frames, drawn.rows).save(folder / files.LANDMARK_PLACES)
+        outputs["files"]["landmark_places"] = files.LANDMARK_PLACES
+        outputs["notes"] = _notes(job, drawn.n_environments)
+    else:
+        unnamed = _known(job, folder, spec)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
     save_classifier(folder / files.PHASES, classifier, spec)
-    Landmarks(drawn.frames, drawn.rows).save(folder / files.LANDMARK_PLACES)
-    return {
-        **_facts(job, classifier, spec, progress),
-        "files": {"phases": files.PHASES, "landmark_places": files.LANDMARK_PLACES},
-        "notes": _notes(job, drawn.n_environments),
-    }
+    return {**_facts(job, classifier, spec, progress), **outputs}
 
 
 def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -145,12 +137,23 @@ def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
     }
 
 
+def discover_unknown(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Look at the unknown clusters of a run whose labels lie in the folder."""
+    spec = job.spec.spec()
+    assert job.trajectory is not None
+    run, classifier = Run.open(job.trajectory, folder, spec), _known(job, folder, spec)
+    if not (classifier.cluster_labels == 0).any():
+        return {}
+    return {"discovery": _discover(job, run, classifier, folder, progress)}
+
+
 PARTS: dict[str, Callable[[ClassifyJob, Path, Progress], dict[str, Any]]] = {
     "all": classify_all,
     "draw": draw_share,
     "gather": gather_shares,
     "cluster": cluster_drawn,
     "assign": assign_share,
+    "discover": discover_unknown,
 }
 
 
@@ -187,6 +190,21 @@ def _draw(run: Run, job: ClassifyJob, progress: Progress) -> Drawn:
         slab_ang=job.landmark_slab_ang,
         seed=job.seed,
         progress=progress,
+    )
+
+
+def _discover(job: ClassifyJob, run: Run, classifier: Classifier, folder: Path, progress: Progress) -> dict[str, Any]:
+    assert job.discover is not None
+    return discover(
+        run.stream,
+        LabelsOf(folder, progress),
+        names=classifier.names,
+        cluster_labels=classifier.cluster_labels.tolist(),
+        centre=run.spec.centre,
+        settings=job.discover.model_copy(update={"metal": job.metal, "electrolyte": job.electrolyte}),
+        folder=folder,
+        progress=progress,
+        references={name: stream_of(chosen, folder, one_run=False) for name, chosen in job.references.items()},
     )
 
 

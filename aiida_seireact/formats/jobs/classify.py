@@ -12,7 +12,7 @@ from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Gates
 
-Part = Literal["all", "draw", "gather", "cluster", "assign"]
+Part = Literal["all", "draw", "gather", "cluster", "assign", "discover"]
 Normalisation = Literal["none", "standard", "row"]
 
 
@@ -62,7 +62,8 @@ class ClassifyJob(Job):
     part: Part = Field(
         "all",
         description="of the work: all, or one job of many side by side: draw (landmarks of a share of the frames), "
-        "gather (draws become one), cluster (draws become a classifier), assign (labels of a share of the frames)",
+        "gather (draws become one), cluster (draws become a classifier), assign (labels of a share of the frames), "
+        "discover (what unknown clusters are, from labels that lie in the working folder)",
     )
     share: tuple[int, int] = Field(
         (0, 1), description="which share of the frames, of how many: [0, 4] is the first of four"
@@ -122,8 +123,9 @@ class ClassifyJob(Job):
             "all": ("trajectory",),
             "draw": ("trajectory",),
             "gather": ("drawn",),
-            "cluster": ("drawn",),
+            "cluster": () if self.classifier else ("drawn",),
             "assign": ("trajectory", "classifier"),
+            "discover": ("trajectory", "classifier", "discover"),
         }[self.part]
         missing = [name for name in needs if not getattr(self, name)]
         if missing:
