@@ -24,7 +24,7 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
-    source: str = DescriptorSpec.source
+    source: Literal["ace", "soap", "pyace"] = "ace"
     radial: str | None = DescriptorSpec.radial
     cutoffs_ang: tuple[float, ...] = DescriptorSpec.cutoffs_ang
     b1: bool = DescriptorSpec.b1
