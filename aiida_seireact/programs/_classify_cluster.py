@@ -113,9 +113,7 @@ def cluster(drawn: Drawn, job: ClassifyJob, progress: Progress) -> tuple[Classif
     return build_classifier(reduction, landmarks, peaks, gates=gates, maxk=job.maxk, alpha=job.alpha), made
 
 
-def sensitivity(
-    classifier: Classifier, made: PeaksInput, job: ClassifyJob, progress: Progress
-) -> list[dict[str, Any]]:
+def sensitivity(classifier: Classifier, made: PeaksInput, job: ClassifyJob, progress: Progress) -> list[dict[str, Any]]:
     """Tell what another z would have changed: clusters, cores, agreement, and the names of the landmarks.
 
     Fractions are of the landmarks, each labelled as :func:`aiida_seireact.science.labelling.assign` would.
@@ -129,7 +127,9 @@ def sensitivity(
         except DensityPeaksError as error:
             rows.append({"z": z, "refused": str(error)})
             continue
-        naming = name_clusters(peaks, classifier.references, classifier.placements, classifier.gates)
+        naming = name_clusters(
+            classifier.landmarks, peaks, classifier.references, classifier.placements, classifier.gates
+        )
         other = replace(classifier, peaks=peaks, naming=naming)
         labels = follow(own, classifier, other).labels
         counts = np.bincount(labels, minlength=len(other.names)) / len(labels)
@@ -143,7 +143,8 @@ def sensitivity(
                 "fractions": dict(zip(other.names, counts.tolist(), strict=True)),
             }
         )
-    progress(f"sensitivity: z {', '.join(f'{row['z']:g}: {row.get('n_clusters', '-')} clusters' for row in rows)}")
+    told = [f"{row['z']:g}: {row.get('n_clusters', 'refused')}" for row in rows]
+    progress(f"sensitivity: clusters for each z, {', '.join(told)}")
     return rows
 
 

@@ -217,7 +217,9 @@ def _known(job: ClassifyJob, folder: Path, spec: DescriptorSpec) -> Classifier:
     return classifier
 
 
-def _facts(job: ClassifyJob, classifier: Classifier, made: PeaksInput | None, spec: DescriptorSpec, progress: Progress) -> dict[str, Any]:
+def _facts(
+    job: ClassifyJob, classifier: Classifier, made: PeaksInput | None, spec: DescriptorSpec, progress: Progress
+) -> dict[str, Any]:
     return {
         **facts_of(classifier),
         "clustered_anew": made is not None,
