@@ -72,7 +72,8 @@ class Surroundings:
             ``(n_centres, n, 3)`` Å, NaN where there is none.
         """
         rows = np.asarray(centres, dtype=np.int64)
-        wanted = [element for element in elements if element in cutoffs_ang]
+        present = set(np.unique(self.numbers).tolist())
+        wanted = [element for element in elements if element in cutoffs_ang and element in present]
         image = np.flatnonzero(np.isin(self.numbers[self._owner], wanted))
         owners = np.full((len(rows), n), -1, dtype=np.int64)
         vectors = np.full((len(rows), n, 3), np.nan)

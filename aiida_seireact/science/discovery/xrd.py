@@ -27,7 +27,8 @@ class Reflections:
     """What a powder scatters, by length of the scattering vector.
 
     :param q: ``(n,)`` |q| = 4π sin θ / λ, 1/Å, ascending.
-    :param intensity: ``(n,)`` |F|² summed over the reciprocal vectors of that length, for each atom of weight 1.
+    :param intensity: ``(n,)`` |F|² summed over the reciprocal vectors of that length, over the square of the
+        weight of all atoms: the same for a cell and its supercells.
     """
 
     q: FloatArray
@@ -95,7 +96,7 @@ def reflections(
         density = _spread(fractions[mine], share[mine], shape)
         amplitude += factor * np.fft.rfftn(density)[inside]
         alone += factor**2 * float((share[mine] ** 2).sum())
-    values = (np.abs(amplitude / spread) ** 2 - (alone if ordered_only else 0.0)) * multiplicity / total
+    values = (np.abs(amplitude / spread) ** 2 - (alone if ordered_only else 0.0)) * multiplicity / total**2
     bins = (lengths / bin_per_ang).astype(np.int64)
     n_bins = int(q_max / bin_per_ang) + 1
     strength = np.bincount(bins, weights=values, minlength=n_bins)
