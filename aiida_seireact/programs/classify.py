@@ -23,7 +23,7 @@ from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.phases import Labels, PhasesError, load_classifier, save_classifier
 from aiida_seireact.programs._program import program
 from aiida_seireact.science.analysis import height_along_z, profile_along_z, z_fractions
-from aiida_seireact.science.density_peaks import DensityPeaksError, MissingDadapyError, density_peaks
+from aiida_seireact.science.density_peaks import DensityPeaksError, MissingPackageError, density_peaks
 from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, b2_descriptors
 from aiida_seireact.science.labelling import (
     Assignment,
@@ -53,7 +53,7 @@ def run(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
     Writes phases.npz (the classifier, which labels new points without clustering again) and labels.npz (one
     label for each environment of each frame).
     """
-    _require("matscipy", *([] if job.classifier else ["dadapy"]))
+    _require("matscipy", *([] if job.classifier else ["numba"]))
     with _as_invalid_input():
         spec = job.spec.spec()
         stream = _stream(job.trajectory, folder, one_run=True)
@@ -92,7 +92,7 @@ def _require(*packages: str) -> None:
 def _as_invalid_input() -> Iterator[None]:
     try:
         yield
-    except MissingDadapyError as error:
+    except MissingPackageError as error:
         raise MissingPackage(str(error)) from error
     except (DensityPeaksError, DescriptorError, DumpError, FramesError, LabellingError, PhasesError) as error:
         raise InvalidInput(str(error)) from error
@@ -324,6 +324,6 @@ main = program(
     "seireact-classify",
     ClassifyJob,
     run,
-    packages=("ase", "dadapy", "matscipy", "numpy", "scipy"),
+    packages=("ase", "faiss-cpu", "matscipy", "numba", "numpy", "scipy"),
     example=EXAMPLE,
 )
