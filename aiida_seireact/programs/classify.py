@@ -29,11 +29,11 @@ from aiida_seireact.science.labelling import (
     Assignment,
     Classifier,
     LabellingError,
-    add_references,
     assign,
     build_classifier,
     fit_reduction,
     reference,
+    relabel,
     same_neighbours_expectation,
 )
 
@@ -74,7 +74,7 @@ def run(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
             reference(name, classifier.reduction.apply(points), most=job.n_references, seed=job.seed)
             for name, points in described.items()
         ]
-        classifier = add_references(classifier, references)
+        classifier = relabel(classifier, add=references)
         save_classifier(folder / files.PHASES, classifier, spec)
         labels = _label(stream, spec, classifier, kept, job.bin_width_ang, progress)
         labels.save(folder / files.LABELS)
@@ -159,7 +159,9 @@ def _cluster(drawn: _Drawn, job: ClassifyJob, progress: Progress) -> tuple[Class
         f"{peaks.n_clusters} clusters, {peaks.core.mean():.0%} core, "
         f"intrinsic dimension {peaks.intrinsic_dimension:.1f}"
     )
-    return build_classifier(reduction, landmarks, peaks, [], job.gates.gates()), peaks.n_plain
+    return build_classifier(
+        reduction, landmarks, peaks, gates=job.gates.gates(), maxk=job.maxk, alpha=job.alpha
+    ), peaks.n_plain
 
 
 def _describe_references(
@@ -284,9 +286,9 @@ def _outputs(
             for cluster in range(classifier.n_clusters)
         ],
         "core_fraction": float(classifier.core.mean()),
-        "intrinsic_dimension": classifier.intrinsic_dimension,
+        "intrinsic_dimension": classifier.peaks.intrinsic_dimension,
         "n_plain_density": n_plain,
-        "z": classifier.z,
+        "z": classifier.peaks.z,
         "clustered_anew": job.classifier is None,
         "kept_variance": classifier.reduction.kept_variance,
         "n_features": int(classifier.landmarks.shape[1]),

@@ -33,8 +33,11 @@ class GateSettings(Job):
     """Fields of :class:`aiida_seireact.science.labelling.Gates`."""
 
     accept: float = Field(Gates.accept, gt=0)
+    support: float = Field(Gates.support, ge=0, le=1)
     majority: float = Field(Gates.majority, ge=0, le=1)
     point: float | None = Field(Gates.point, gt=0)
+    reach: float | None = Field(Gates.reach, gt=0)
+    second_pass: float | None = Field(Gates.second_pass, gt=0)
 
     def gates(self) -> Gates:
         """Return the gates themselves."""
