@@ -43,6 +43,8 @@ def soap_rows(
         sparse=False,
     )
     atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+    # dscribe takes images of the cell, not of each atom: one outside the cell would miss neighbours (2.1.2).
+    atoms.wrap()
     found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
     for start in range(0, len(found), chunk):
         some = structure.centres[start : start + chunk]
