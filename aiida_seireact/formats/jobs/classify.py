@@ -9,6 +9,10 @@ from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Gates
 
+# Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
+# seireact-classify-, as those of the usual one do.
+PYACE_CODE = "classify-pyace"
+
 
 class SpecSettings(Job):
     """Fields of :class:`aiida_seireact.science.descriptors.DescriptorSpec`."""

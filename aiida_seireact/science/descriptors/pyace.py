@@ -40,7 +40,7 @@ def pyace_rows(
         raise MissingSourceError(ABSENT) from None
     check_version(spec)
     neighbours = find_neighbours(structure, spec.cutoff_ang)
-    basis, _, calculator = _tools(spec)
+    basis, _, calculator = tools(spec)
     kinds = np.array([basis.elements_to_index_map[symbol] for symbol in spec.species])[structure.channels]
     found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
     for start in range(0, len(found), chunk):
@@ -65,7 +65,7 @@ def pyace_rows(
 
 
 @lru_cache(maxsize=4)
-def _tools(spec: DescriptorSpec) -> tuple[Any, Any, Any]:
+def tools(spec: DescriptorSpec) -> tuple[Any, Any, Any]:
     """Return basis, evaluator and calculator; kept, since a large basis takes seconds.
 
     A calculator does not keep its evaluator alive: alone, it reads freed memory (python-ace 0.4.0rc1).
