@@ -103,7 +103,9 @@ def read_manifest(path: str | Path) -> list[dict[str, Any]]:
             raise PhasesError(f"{path} has the schema {content['schema']}, this version reads {SCHEMA}.")
         return list(content["chunks"])
     except FileNotFoundError:
-        raise PhasesError(f"There is no manifest of labels {path}: the run that writes it last has not ended.") from None
+        raise PhasesError(
+            f"There is no manifest of labels {path}: the run that writes it last has not ended."
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise PhasesError(f"{path} is not a whole manifest of labels ({error}).") from error
 
