@@ -15,7 +15,7 @@ from aiida_seireact.science import analysis
 class ThicknessObserver(Series[ThicknessSettings]):
     """``n_intact_ps4``, ``ps4_lower_ang``, ``ps4_upper_ang``, ``thickness_lower_ang``, ``thickness_upper_ang``."""
 
-    def measure(self, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any]:
+    def measure(self, number: int, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any]:
         settings = self.settings
         positions = frame.positions - frame.origin
         intact = analysis.intact_ps4(
