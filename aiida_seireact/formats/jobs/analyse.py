@@ -152,6 +152,27 @@ class LayerSettings(Job):
         return self
 
 
+class XrdSettings(Job):
+    """Powder diffraction, Cu Kα."""
+
+    label: str | None = Field(
+        None, description="only environments of this label, and of the atoms around them their share; null: all atoms"
+    )
+    neighbour_ang: float = Field(3.2, gt=0, description="which atoms are around an environment's centre")
+    from_deg: float = Field(10.0, gt=0, description="first angle 2θ")
+    to_deg: float = Field(70.0, lt=170, description="last angle 2θ")
+    step_deg: float = Field(0.05, gt=0)
+    fwhm_deg: float = Field(0.6, gt=0, description="width of a peak at half its height")
+    last_fraction: float = Field(0.5, gt=0, le=1, description="part of the frames, at the end, that is averaged")
+    every: int = Field(1, ge=1, description="frames between two of them")
+
+    @model_validator(mode="after")
+    def _ends_in_order(self) -> XrdSettings:
+        if self.to_deg < self.from_deg + 2 * self.step_deg:
+            raise ValueError("from_deg must be below to_deg, with a few steps between them")
+        return self
+
+
 class ThermoSettings(Job):
     """Energies, volume, temperature and pressure of the thermo table; nothing to set."""
 
@@ -199,6 +220,7 @@ class AnalyseJob(Job):
     voids: VoidSettings | None = Field(None, description="volume of voids")
     order: OrderSettings | None = Field(None, description="crystalline and amorphous share of a sublattice")
     layers: LayerSettings | None = Field(None, description="distance between layers along z")
+    xrd: XrdSettings | None = Field(None, description="powder diffraction of all atoms or of one label")
     thermo: ThermoSettings | None = Field(
         default_factory=ThermoSettings,
         description="energies, volume, temperature, pressure and their drift; left out without thermo_log",

@@ -18,6 +18,7 @@ from aiida_seireact.programs.analyses.templates import PtmObserver
 from aiida_seireact.programs.analyses.thermo import ThermoObserver
 from aiida_seireact.programs.analyses.thickness import ThicknessObserver
 from aiida_seireact.programs.analyses.voids import VoidsObserver
+from aiida_seireact.programs.analyses.xrd import XrdObserver
 
 __all__ = ["ANALYSES", "Analysis"]
 
@@ -45,6 +46,7 @@ ANALYSES: dict[str, Analysis] = {
     "voids": Analysis(VoidsObserver, "volume of voids"),
     "order": Analysis(OrderObserver, "crystalline and amorphous share of a sublattice, with time and along z"),
     "layers": Analysis(LayersObserver, "distance between layers along z, with its error"),
+    "xrd": Analysis(XrdObserver, "powder diffraction of the cell or of one phase, in the last part of the run"),
     "thermo": Analysis(ThermoObserver, "energies, volume, temperature, pressure, and how they drift"),
     "rdf": Analysis(RdfObserver, "partial radial distribution functions of the last part of the run"),
     "msd": Analysis(MsdObserver, "mean squared displacement of each element against time"),

@@ -132,3 +132,16 @@ def test_thermo_table_and_its_drift(tmp_path: Path) -> None:
     assert outputs["thermo"]["volume"]["mean_ang3_per_atom"] == pytest.approx(20.0)
     assert "thermo_log: There is no LAMMPS log" in refused(tmp_path, [crystal], thermo_log="none.lammps")
     assert "there is no thermo table" in refused(tmp_path, [crystal], thermo={})
+
+
+def test_diffraction_of_a_crystal_and_of_one_of_its_phases(tmp_path: Path) -> None:
+    lithium = bulk("Li", "bcc", a=3.42, cubic=True) * (3, 3, 6)
+    sulfide = bulk("Li2S", "fluorite", a=5.71, cubic=True)
+    sulfide.symbols[:] = ["Li" if symbol == "Li" else "S" for symbol in sulfide.symbols]
+    outputs, arrays = analysed(tmp_path, [lithium] * 2, xrd={"fwhm_deg": 0.3})
+    # bcc (110): d = 3.42 / √2 Å
+    assert outputs["xrd"]["highest_two_theta_deg"] == pytest.approx(37.18, abs=0.1)
+    assert outputs["xrd"]["frames"] == 1
+    assert arrays["xrd_intensity"].max() == pytest.approx(100.0)
+    message = refused(tmp_path, [sulfide], xrd={"label": "Li2S"})
+    assert message.startswith("xrd: needs labels")
