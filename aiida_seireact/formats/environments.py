@@ -21,7 +21,8 @@ from aiida_seireact.formats.arrays_file import PhasesError, load_arrays, save_ar
 Counts = NDArray[np.int64]
 STAGES = ("unknown", "core", "joined", "non-core")
 """How an environment came to its label, as :class:`aiida_seireact.science.labelling.Stage` counts it."""
-_LATER = ("stage", "landmark")
+_LATER = ("stage", "landmark", "distance")
+_FOUND = ("labels", "clusters", "core", "ratio", *_LATER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +40,9 @@ class Labels:
     :param label_names: ``(n_labels,)``
     :param profile: ``(n_labels, n_bins)`` environments by label and slab in the last tenth of the frames.
     :param stage: ``(n_frames, n_centres)`` int8, index into :data:`STAGES`; None in files of older versions.
-    :param landmark: ``(n_frames, n_centres)`` int32, nearest landmark of the classifier; None as before. By it labels
-        follow a classifier whose clusters get other names.
+    :param landmark: ``(n_frames, n_centres)`` int32, nearest landmark of the classifier; None as before.
+    :param distance: ``(n_frames, n_centres)`` float32 distance to it; None as before. By these three labels follow a
+        classifier whose clusters get other names.
     """
 
     steps: NDArray[np.int64]
@@ -55,6 +57,7 @@ class Labels:
     profile: Counts
     stage: NDArray[np.int8] | None = None
     landmark: NDArray[np.int32] | None = None
+    distance: NDArray[np.float32] | None = None
 
     def arrays(self) -> dict[str, Any]:
         """Return all arrays by their names."""
@@ -178,7 +181,7 @@ def course_of(labels: Labels) -> Course:
     stages = np.where(labels.core, 1, 2) * (labels.labels > 0) if labels.stage is None else labels.stage
     each = range(len(labels.steps))
     slabs = np.minimum((labels.z_fraction * n_bins).astype(np.int64), n_bins - 1)
-    names = [name for name in ("labels", "clusters", "core", "ratio", "stage", "landmark") if name in labels.arrays()]
+    names = [name for name in _FOUND if name in labels.arrays()]
     return Course(
         steps=labels.steps,
         heights_ang=labels.heights_ang,

@@ -58,6 +58,7 @@ def assign_frames(
             profile=slabs if place >= late else np.zeros_like(slabs),
             stage=found.stage[None],
             landmark=found.landmark[None],
+            distance=found.distance[None],
         )
         writer.add(labels, course_of(labels))
         progress(f"labels: frame {place + 1} of {n_frames}, step {frame.step}")

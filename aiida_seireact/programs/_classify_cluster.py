@@ -17,7 +17,7 @@ from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.programs._classify_draw import Drawn
 from aiida_seireact.programs._classify_frames import Progress, describe_frame, stream_of
 from aiida_seireact.science.agreement import adjusted_rand
-from aiida_seireact.science.density_peaks import density_peaks, linkage, scan_z
+from aiida_seireact.science.density_peaks import DensityPeaksError, PeaksInput, linkage, peaks_input, scan_z
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import (
     Classifier,
@@ -88,7 +88,7 @@ def references_for(
     ]
 
 
-def cluster(drawn: Drawn, job: ClassifyJob, progress: Progress) -> Classifier:
+def cluster(drawn: Drawn, job: ClassifyJob, progress: Progress) -> tuple[Classifier, PeaksInput]:
     """Cluster the landmarks; the clusters have no names yet.
 
     :raises DensityPeaksError: too few, equal, or not finite.
@@ -101,32 +101,35 @@ def cluster(drawn: Drawn, job: ClassifyJob, progress: Progress) -> Classifier:
         f"clustering {len(landmarks)} of {drawn.n_environments} environments, {landmarks.shape[1]} features, "
         f"{reduction.kept_variance:.4%} of the variance"
     )
-    peaks = density_peaks(
-        landmarks,
-        z=job.z,
-        maxk=job.maxk,
-        alpha=job.alpha,
-        engine=job.engine,
-        neighbours=job.neighbours,
-        seed=job.seed,
+    made = peaks_input(
+        landmarks, maxk=job.maxk, alpha=job.alpha, engine=job.engine, neighbours=job.neighbours, seed=job.seed
     )
+    (peaks,) = scan_z(made, [job.z])
     progress(
         f"{peaks.n_clusters} clusters, {peaks.core.mean():.0%} core, "
         f"intrinsic dimension {peaks.intrinsic_dimension:.1f}"
     )
-    return build_classifier(reduction, landmarks, peaks, gates=job.gates.gates(), maxk=job.maxk, alpha=job.alpha)
+    gates = job.gates.gates()
+    return build_classifier(reduction, landmarks, peaks, gates=gates, maxk=job.maxk, alpha=job.alpha), made
 
 
-def sensitivity(classifier: Classifier, job: ClassifyJob, progress: Progress) -> list[dict[str, Any]]:
+def sensitivity(classifier: Classifier, made: PeaksInput, job: ClassifyJob, progress: Progress) -> list[dict[str, Any]]:
     """Tell what another z would have changed: clusters, cores, agreement, and the names of the landmarks.
 
     Fractions are of the landmarks, each labelled as :func:`aiida_seireact.science.labelling.assign` would.
     """
     chosen = sorted({*job.sensitivity, job.z})
     own = assign(classifier.landmarks, classifier, landmark=np.arange(len(classifier.landmarks)))
-    rows = []
-    for z, peaks in zip(chosen, scan_z(classifier.peaks, chosen), strict=True):
-        naming = name_clusters(peaks, classifier.references, classifier.placements, classifier.gates)
+    rows: list[dict[str, Any]] = []
+    for z in chosen:
+        try:
+            (peaks,) = scan_z(made, [z])
+        except DensityPeaksError as error:
+            rows.append({"z": z, "refused": str(error)})
+            continue
+        naming = name_clusters(
+            classifier.landmarks, peaks, classifier.references, classifier.placements, classifier.gates
+        )
         other = replace(classifier, peaks=peaks, naming=naming)
         labels = follow(own, classifier, other).labels
         counts = np.bincount(labels, minlength=len(other.names)) / len(labels)
@@ -140,9 +143,8 @@ def sensitivity(classifier: Classifier, job: ClassifyJob, progress: Progress) ->
                 "fractions": dict(zip(other.names, counts.tolist(), strict=True)),
             }
         )
-    progress(
-        f"sensitivity: {rows[0]['n_clusters']} to {rows[-1]['n_clusters']} clusters for z {chosen[0]} to {chosen[-1]}"
-    )
+    told = [f"{row['z']:g}: {row.get('n_clusters', 'refused')}" for row in rows]
+    progress(f"sensitivity: clusters for each z, {', '.join(told)}")
     return rows
 
 
@@ -181,6 +183,7 @@ def facts_of(classifier: Classifier) -> dict[str, Any]:
         },
         "n_plain_density": peaks.n_plain,
         "engine": peaks.engine,
+        "neighbour_search": peaks.neighbour_search,
         "neighbour_recall": peaks.neighbour_recall,
         "dendrogram": linkage(peaks).tolist(),
     }

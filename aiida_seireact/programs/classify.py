@@ -30,8 +30,8 @@ from aiida_seireact.programs._classify_frames import Progress, Run, stream_of
 from aiida_seireact.programs._classify_result import facts_of_course, null_expectation
 from aiida_seireact.programs._discovery import discover
 from aiida_seireact.programs._program import program
-from aiida_seireact.science.density_peaks import DensityPeaksError, MissingDadapyError
-from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec
+from aiida_seireact.science.density_peaks import DensityPeaksError, MissingPackageError, PeaksInput
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, MissingSourceError
 from aiida_seireact.science.labelling import Classifier, LabellingError, relabel
 
 EXAMPLE = """
@@ -62,15 +62,15 @@ def classify_all(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
     described = describe_references(job, folder, spec, progress)
     if job.classifier is None:
         drawn = _draw(run, job, progress)
-        unnamed = cluster(drawn, job, progress)
+        unnamed, made = cluster(drawn, job, progress)
         landmarks = Landmarks(drawn.frames, drawn.rows)
     else:
-        unnamed, landmarks = _known(job, folder, spec), Landmarks.none()
+        unnamed, made, landmarks = _known(job, folder, spec), None, Landmarks.none()
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
     save_classifier(folder / files.PHASES, classifier, spec)
     course, chunks = assign_frames(run, classifier, landmarks, job, folder, progress)
     outputs = {
-        **_facts(job, classifier, spec, progress),
+        **_facts(job, classifier, made, spec, progress),
         **facts_of_course(course, chunks, centre=spec.centre, metal=job.metal, electrolyte=job.electrolyte),
         "notes": _notes(job, run.n_environments),
         "null_expectation": null_expectation(run.numbers),
@@ -110,15 +110,15 @@ def cluster_drawn(job: ClassifyJob, folder: Path, progress: Progress) -> dict[st
     outputs: dict[str, Any] = {"files": {"phases": files.PHASES}, "notes": []}
     if job.classifier is None:
         drawn = gathered([Drawn.load(folder / name) for name in job.drawn])
-        unnamed = cluster(drawn, job, progress)
+        unnamed, made = cluster(drawn, job, progress)
         Landmarks(drawn.frames, drawn.rows).save(folder / files.LANDMARK_PLACES)
         outputs["files"]["landmark_places"] = files.LANDMARK_PLACES
         outputs["notes"] = _notes(job, drawn.n_environments)
     else:
-        unnamed = _known(job, folder, spec)
+        unnamed, made = _known(job, folder, spec), None
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
     save_classifier(folder / files.PHASES, classifier, spec)
-    return {**_facts(job, classifier, spec, progress), **outputs}
+    return {**_facts(job, classifier, made, spec, progress), **outputs}
 
 
 def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -163,12 +163,11 @@ def require_packages(job: ClassifyJob) -> None:
     :raises MissingPackage: with the command that installs it.
     """
     needed = ["matscipy", "numba"]
-    if job.classifier is None and job.part in ("all", "cluster"):
-        needed.append({"native": "faiss", "dadapy": "dadapy"}[job.engine])
+    if job.classifier is None and job.part in ("all", "cluster") and job.engine == "dadapy":
+        needed.append("dadapy")
     for package in needed:
         if importlib.util.find_spec(package) is None:
-            name = {"faiss": "faiss-cpu"}.get(package, package)
-            raise MissingPackage(f"{package} is not installed, classification needs it: pip install {name}.")
+            raise MissingPackage(f"{package} is not installed, classification needs it: pip install {package}.")
 
 
 @contextmanager
@@ -176,7 +175,7 @@ def as_invalid_input() -> Iterator[None]:
     """Let what the floors below refuse be the fault of the input; what they lack that of the installation."""
     try:
         yield
-    except MissingDadapyError as error:
+    except (MissingPackageError, MissingSourceError) as error:
         raise MissingPackage(str(error)) from error
     except (DensityPeaksError, DescriptorError, DumpError, FramesError, LabellingError, PhasesError) as error:
         raise InvalidInput(str(error)) from error
@@ -218,14 +217,16 @@ def _known(job: ClassifyJob, folder: Path, spec: DescriptorSpec) -> Classifier:
     return classifier
 
 
-def _facts(job: ClassifyJob, classifier: Classifier, spec: DescriptorSpec, progress: Progress) -> dict[str, Any]:
+def _facts(
+    job: ClassifyJob, classifier: Classifier, made: PeaksInput | None, spec: DescriptorSpec, progress: Progress
+) -> dict[str, Any]:
     return {
         **facts_of(classifier),
-        "clustered_anew": job.classifier is None,
+        "clustered_anew": made is not None,
         "spec": spec.to_dict(),
         "spec_hash": spec.content_hash,
         "normalisation": job.normalisation,
-        "sensitivity": sensitivity(classifier, job, progress) if job.classifier is None else [],
+        "sensitivity": [] if made is None else sensitivity(classifier, made, job, progress),
     }
 
 

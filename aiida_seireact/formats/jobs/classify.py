@@ -24,7 +24,7 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
-    source: str = DescriptorSpec.source
+    source: Literal["ace", "soap", "pyace"] = "ace"
     radial: str | None = DescriptorSpec.radial
     cutoffs_ang: tuple[float, ...] = DescriptorSpec.cutoffs_ang
     b1: bool = DescriptorSpec.b1
@@ -47,8 +47,10 @@ class GateSettings(Job):
     """Fields of :class:`aiida_seireact.science.labelling.Gates`."""
 
     accept: float = Field(Gates.accept, gt=0)
+    support: float = Field(Gates.support, ge=0, le=1)
     majority: float = Field(Gates.majority, ge=0, le=1)
     point: float | None = Field(Gates.point, gt=0)
+    reach: float | None = Field(Gates.reach, gt=0)
     second_pass: float | None = Field(Gates.second_pass, gt=0)
 
     def gates(self) -> Gates:

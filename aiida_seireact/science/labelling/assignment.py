@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_seireact.science.labelling.classifier import Classifier
 from aiida_seireact.science.labelling.distances import nearest
 from aiida_seireact.science.labelling.errors import LabellingError
-from aiida_seireact.science.labelling.gates import Gates
 from aiida_seireact.science.labelling.naming import Stage
 from aiida_seireact.science.labelling.references import Reference
 
@@ -27,6 +26,7 @@ class Assignment:
         or of the phase for which it is smallest where it has none; NaN without references.
     :param stage: ``(n,)`` int8, how the point came to its label, see :class:`Stage`; 0 where it has none.
     :param landmark: ``(n,)`` int32, the nearest landmark.
+    :param distance: ``(n,)`` distance to it.
     """
 
     labels: NDArray[np.int8]
@@ -35,13 +35,15 @@ class Assignment:
     ratio: NDArray[np.float32]
     stage: NDArray[np.int8]
     landmark: NDArray[np.int32]
+    distance: NDArray[np.float32]
 
 
 def assign(points: ArrayLike, classifier: Classifier, *, landmark: ArrayLike | None = None) -> Assignment:
     """Label reduced points by their nearest landmark, without clustering again.
 
     A point takes the name of its landmark, and loses it when it lies farther than ``gates.point`` gates (of a landmark
-    named in the second pass: ``gates.second_pass`` gates) from the references of that phase.
+    named in the second pass: ``gates.second_pass`` gates) from the references of that phase, unless the landmark is
+    connected with them (``gates.reach``) and the point within ``gates.accept`` gates of the landmark.
 
     :param points: ``(n, d)`` reduced.
     :param landmark: ``(n,)`` index of the nearest landmark where it is known (points that are landmarks).
@@ -55,12 +57,16 @@ def assign(points: ArrayLike, classifier: Classifier, *, landmark: ArrayLike | N
         )
     if not np.isfinite(places).all():
         raise LabellingError("The points hold NaN or infinity: drop the frame they come from.")
-    found = nearest(places, classifier.landmarks)[1] if landmark is None else landmark
-    at = np.asarray(found, dtype=np.int32)
+    if landmark is None:
+        distance, found = nearest(places, classifier.landmarks)
+    else:
+        found = np.asarray(landmark)
+        distance = np.linalg.norm(places.astype(np.float64) - classifier.landmarks[found], axis=1)
+    at = found.astype(np.int32)
     ratio = np.full(len(places), np.nan)
     for rows, ratios in _ratios(places, classifier.naming.landmark_labels[at], classifier.references):
         ratio[rows] = ratios
-    return _gated(at, ratio, classifier)
+    return _gated(at, distance, ratio, classifier)
 
 
 def follow(before: Assignment, old: Classifier, new: Classifier) -> Assignment:
@@ -90,7 +96,8 @@ def follow(before: Assignment, old: Classifier, new: Classifier) -> Assignment:
     # What is nearest to the unknown is known exactly only among the phases of before.
     lost = sum(was is not None for was in kept) < len(old.references)
     ratio[unknown] = by_landmark[unknown] if lost else np.fmin(ratio[unknown], by_landmark[unknown])
-    return _gated(at, ratio, new)
+    # Nor how far a point is from its landmark, in another phase's measure: the landmark stands for it there too.
+    return _gated(at, np.where(unchanged, before.distance, 0.0), ratio, new)
 
 
 def _same(item: Reference, others: Sequence[Reference]) -> int | None:
@@ -112,10 +119,18 @@ def landmark_ratios(classifier: Classifier) -> NDArray[np.float64]:
     return np.where(labels > 0, own, ratios.min(axis=0))
 
 
-def _gated(at: NDArray[np.int32], ratio: NDArray[np.float64], classifier: Classifier) -> Assignment:
-    labels = classifier.naming.landmark_labels[at].copy()
-    stage = classifier.naming.landmark_stage[at].copy()
-    far = _is_far(ratio, stage, classifier.gates)
+def _gated(
+    at: NDArray[np.int32], distance: NDArray[np.float64], ratio: NDArray[np.float64], classifier: Classifier
+) -> Assignment:
+    naming, gates = classifier.naming, classifier.gates
+    labels, stage = naming.landmark_labels[at], naming.landmark_stage[at]
+    far = np.zeros(len(at), dtype=bool)
+    if gates.point is not None:
+        length = np.array([0.0, *(item.gate for item in classifier.references)])[labels]
+        far = (ratio > gates.point) & ~(naming.reached[at] & (distance <= gates.accept * length))
+    if gates.second_pass is not None:
+        far |= (stage == Stage.NON_CORE) & (ratio > gates.second_pass)
+    far &= labels > 0
     labels[far], stage[far] = 0, Stage.UNKNOWN
     return Assignment(
         labels=labels.astype(np.int8),
@@ -124,15 +139,8 @@ def _gated(at: NDArray[np.int32], ratio: NDArray[np.float64], classifier: Classi
         ratio=ratio.astype(np.float32),
         stage=stage,
         landmark=at,
+        distance=distance.astype(np.float32),
     )
-
-
-def _is_far(ratio: NDArray[np.float64], stage: NDArray[np.int8], gates: Gates) -> NDArray[np.bool_]:
-    """Points that lose the name of their landmark."""
-    limit = np.full(len(ratio), np.inf if gates.point is None else gates.point)
-    if gates.second_pass is not None:
-        limit = np.where(stage == Stage.NON_CORE, np.minimum(limit, gates.second_pass), limit)
-    return np.asarray((stage != Stage.UNKNOWN) & (ratio > limit))
 
 
 def _ratios(

@@ -79,7 +79,7 @@ def _with(classifier: Classifier, kept: Sequence[int], new: Sequence[Reference],
         *(classifier.placements[number] for number in kept),
         *(place(item, classifier.landmarks) for item in new),
     )
-    naming = name_clusters(classifier.peaks, references, placements, gates)
+    naming = name_clusters(classifier.landmarks, classifier.peaks, references, placements, gates)
     return replace(classifier, references=references, placements=placements, gates=gates, naming=naming)
 
 

@@ -104,7 +104,7 @@ def build_classifier(
         references=phases,
         placements=placements,
         gates=conditions,
-        naming=name_clusters(peaks, phases, placements, conditions),
+        naming=name_clusters(points, peaks, phases, placements, conditions),
     )
 
 

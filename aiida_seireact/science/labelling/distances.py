@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from aiida_seireact.science.nearest import nearest
+
+__all__ = ["nearest", "nearest_other"]
 
 FloatArray = NDArray[np.float64]
-
-
-def nearest(points: ArrayLike, targets: ArrayLike, *, chunk: int = 1024) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Find the nearest target of each point.
-
-    :param points: ``(n, d)``; :param targets: ``(m, d)`` reduced points.
-    :returns: distances ``(n,)`` in float64, indices ``(n,)``.
-    """
-    some, others = np.asarray(points, dtype=np.float32), np.asarray(targets, dtype=np.float32)
-    origin = others.mean(axis=0)
-    others_c = others - origin
-    halves = 0.5 * np.einsum("ij,ij->i", others_c, others_c)
-    indices = np.empty(len(some), dtype=np.int64)
-    for start in range(0, len(some), chunk):
-        block = some[start : start + chunk] - origin
-        indices[start : start + chunk] = np.argmin(halves - block @ others_c.T, axis=1)
-    # The product orders candidates; the distance itself is taken without its cancellation.
-    distances = np.empty(len(some))
-    for start in range(0, len(some), chunk):
-        rows = slice(start, start + chunk)
-        difference = some[rows].astype(np.float64) - others[indices[rows]]
-        distances[rows] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
-    return distances, indices
 
 
 def nearest_other(points: NDArray[np.float32]) -> FloatArray:

@@ -14,6 +14,8 @@ from aiida_seireact.science.labelling.distances import nearest
 from aiida_seireact.science.labelling.gates import Gates
 from aiida_seireact.science.labelling.references import Reference
 
+FEWEST_ACCEPTED = 3
+
 
 class Stage(IntEnum):
     """How a point came to its label."""
@@ -46,12 +48,14 @@ class Naming:
     :param cluster_labels: ``(n_clusters,)``
     :param landmark_labels: ``(n_landmarks,)`` before the gate for single points.
     :param landmark_stage: ``(n_landmarks,)`` int8, see :class:`Stage`.
+    :param reached: ``(n_landmarks,)`` core landmarks that a chain connects with the references of their phase.
     """
 
     accepted: NDArray[np.int64]
     cluster_labels: NDArray[np.int64]
     landmark_labels: NDArray[np.int64]
     landmark_stage: NDArray[np.int8]
+    reached: NDArray[np.bool_]
 
 
 def place(reference: Reference, landmarks: NDArray[np.float32]) -> Placement:
@@ -61,13 +65,18 @@ def place(reference: Reference, landmarks: NDArray[np.float32]) -> Placement:
 
 
 def name_clusters(
-    peaks: DensityPeaks, references: Sequence[Reference], placements: Sequence[Placement], gates: Gates
+    landmarks: NDArray[np.float32],
+    peaks: DensityPeaks,
+    references: Sequence[Reference],
+    placements: Sequence[Placement],
+    gates: Gates,
 ) -> Naming:
     """Give clusters the names of phases.
 
     1. A reference is accepted in a cluster if its nearest landmark is in the cluster's core and at most
        ``accept`` gates away.
-    2. The cluster takes the name of the phase with most accepted references,
+    2. The cluster takes the name of the phase with most accepted references, if these are ``support`` of its
+       references at least (else a few outliers name a splinter),
     3. provided that ``majority`` of the cluster's core lies within ``accept`` gates of that phase. Else it is unknown.
     4. Clusters a phase was made of (adopted) take its name.
     5. Second pass (Ding et al., arXiv:2506.10944): see :func:`_second_pass`.
@@ -79,6 +88,8 @@ def name_clusters(
     labels = np.zeros(peaks.n_clusters, dtype=np.int64)
     for cluster in np.flatnonzero(accepted.sum(axis=1)):
         column = int(np.argmax(accepted[cluster]))
+        if accepted[cluster, column] < _fewest(references[column], gates):
+            continue
         core = peaks.core & (peaks.clusters == cluster)
         near = placements[column].landmark_distance[core] <= gates.accept * references[column].gate
         if near.mean() >= gates.majority:
@@ -92,23 +103,43 @@ def name_clusters(
     stage[landmark_labels == 0] = Stage.UNKNOWN
     if references and gates.second_pass is not None:
         searched = ~peaks.core & ((labels == 0) | adopted)[peaks.clusters]
-        for number, rows in _second_pass(peaks, references, placements, gates.second_pass, searched):
+        for number, rows in _second_pass(peaks, references, placements, gates, searched):
             landmark_labels[rows], stage[rows] = number, Stage.NON_CORE
-    return Naming(accepted, labels, landmark_labels, stage)
+    reached = peaks.core & adopted[peaks.clusters]
+    if gates.reach is not None:
+        for number in np.unique(labels[(labels > 0) & ~adopted]):
+            item, distance = references[number - 1], placements[number - 1].landmark_distance
+            for cluster in np.flatnonzero((labels == number) & ~adopted):
+                core = np.flatnonzero(peaks.core & (peaks.clusters == cluster))
+                near = core[distance[core] <= gates.reach * item.gate]
+                sure = distance[near] <= gates.accept * item.gate
+                reached[near[_chained(landmarks[near], sure, gates.accept * item.gate)]] = True
+    return Naming(accepted, labels, landmark_labels, stage, reached)
+
+
+def _chained(points: NDArray[np.float32], sure: NDArray[np.bool_], link: float) -> NDArray[np.bool_]:
+    """Return the points that are sure, and all that a chain of links no longer than ``link`` connects with them."""
+    found, last = sure.copy(), np.flatnonzero(sure)
+    while len(last) and not found.all():
+        rest = np.flatnonzero(~found)
+        last = rest[nearest(points[rest], points[last])[0] <= link]
+        found[last] = True
+    return found
 
 
 def _second_pass(
     peaks: DensityPeaks,
     references: Sequence[Reference],
     placements: Sequence[Placement],
-    gate: float,
+    gates: Gates,
     searched: NDArray[np.bool_],
 ) -> list[tuple[int, NDArray[np.int64]]]:
     """Look for references in the non-core regions of clusters without a name of their own.
 
     A phase too small, or too much at borders, for a peak of its own lies there. A landmark takes the name of the
-    relatively nearest given phase, if that is within the gate and a reference of it lies as near to a landmark searched
-    of that cluster. Adopted clusters are searched too, so that adopting does not take names away.
+    relatively nearest given phase, if that is within ``second_pass`` gates and ``support`` of its references lie as
+    near to landmarks of that cluster that would take its name. Adopted clusters are searched too, so that adopting does
+    not take names away.
 
     :returns: number of the phase (from 1) and the landmarks that take its name.
     """
@@ -120,8 +151,15 @@ def _second_pass(
     found = []
     for row, column in enumerate(given):
         placed = placements[column]
-        candidates = searched & (best == row) & (ratios[row] <= gate)
-        here = candidates[placed.landmark] & (placed.distance <= gate * references[column].gate)
-        clusters = np.unique(peaks.clusters[placed.landmark[here]])
-        found.append((column + 1, np.flatnonzero(candidates & np.isin(peaks.clusters, clusters))))
+        gate = references[column].gate * (gates.second_pass or 0.0)
+        candidates = searched & (best == row) & (placed.landmark_distance <= gate)
+        here = candidates[placed.landmark] & (placed.distance <= gate)
+        counts = np.bincount(peaks.clusters[placed.landmark[here]], minlength=peaks.n_clusters)
+        enough = counts >= _fewest(references[column], gates)
+        found.append((column + 1, np.flatnonzero(candidates & enough[peaks.clusters])))
     return found
+
+
+def _fewest(reference: Reference, gates: Gates) -> float:
+    """Return how many references must be found in a cluster for its name."""
+    return max(FEWEST_ACCEPTED, gates.support * len(reference.points))
