@@ -25,11 +25,11 @@ class AnalyseSettings(AnalyseJob):
 
 
 class AnalyseCalculation(ProgramCalculation):
-    """A run in; intact PS4, thickness, holes, distances, distribution functions and displacements out."""
+    """A run in; what each analysis found of it out."""
 
     PARSER = "seireact.analyse"
     RETRIEVE_TEMPORARY = (files.ANALYSIS,)
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -45,7 +45,7 @@ class AnalyseCalculation(ProgramCalculation):
             "parameters",
             valid_type=orm.Dict,
             validator=job_validator(AnalyseSettings, labels=files.LABELS, timestep_fs=1.0),
-            help="`trajectory`: `skip_first` and `stride` of its frames; `thickness`, `hole_every`, `rdf`, `msd`; "
+            help="`trajectory`: `skip_first` and `stride` of its frames; a section for each analysis; "
             "`seireact-analyse --help` tells more.",
         )
         spec.output("analysis", valid_type=orm.Dict, help="The numbers: PS4 at start and end, thickness, extremes.")

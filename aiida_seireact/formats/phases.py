@@ -1,19 +1,19 @@
-"""Files of a classification: the classifier itself (``phases.npz``) and the labels along a run (``labels.npz``)."""
+"""The file of a classifier, ``phases.npz``; the labels it gives are in :mod:`.environments`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_seireact.formats.atomic import write_atomically
+from aiida_seireact.formats.arrays_file import PhasesError, load_arrays, save_arrays
+from aiida_seireact.formats.environments import Labels
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Classifier, Gates, Reduction, Reference
+
+__all__ = ["Labels", "PhasesError", "load_classifier", "save_classifier"]
 
 PLAIN = ("landmarks", "clusters", "core", "log_density", "log_density_error", "saddle", "cluster_labels", "accepted")
 
@@ -21,51 +21,6 @@ OTHERS = (
     *("spec", "spec_hash", "reduction_mean", "reduction_vectors", "kept_variance", "intrinsic_dimension", "z"),
     *("label_names", "reference_gates", "reference_points", "reference_offsets", "gates"),
 )
-
-
-class PhasesError(ValueError):
-    """A file that is not what it should be; the message says which and why."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """Labels of the environments of a run.
-
-    :param steps: ``(n_frames,)`` MD steps.
-    :param atom_ids: ``(n_centres,)`` id of the atom at the centre of each environment.
-    :param labels: ``(n_frames, n_centres)`` int8, index into ``label_names``; 0 is unknown.
-    :param clusters: ``(n_frames, n_centres)`` int16 cluster.
-    :param core: ``(n_frames, n_centres)`` whether the nearest landmark is in its cluster's core.
-    :param ratio: ``(n_frames, n_centres)`` float32 distance to the phase's references over its gate.
-    :param z_fraction: ``(n_frames, n_centres)`` float32 place along the third lattice vector, [0, 1).
-    :param heights_ang: ``(n_frames,)`` height of the cell over its first two lattice vectors.
-    :param label_names: ``(n_labels,)``
-    :param profile: ``(n_labels, n_bins)`` environments by label and slab in the last tenth of the frames.
-    """
-
-    steps: NDArray[np.int64]
-    atom_ids: NDArray[np.int64]
-    labels: NDArray[np.int8]
-    clusters: NDArray[np.int16]
-    core: NDArray[np.bool_]
-    ratio: NDArray[np.float32]
-    z_fraction: NDArray[np.float32]
-    heights_ang: NDArray[np.float64]
-    label_names: NDArray[np.str_]
-    profile: NDArray[np.int64]
-
-    def save(self, path: str | Path) -> None:
-        """Write all arrays under their names, atomically."""
-        _save(path, {item.name: getattr(self, item.name) for item in fields(self)})
-
-    @classmethod
-    def load(cls, path: str | Path) -> Labels:
-        """Read what :meth:`save` wrote.
-
-        :raises PhasesError: missing, truncated or foreign file.
-        """
-        arrays = _load(path, "labels", [item.name for item in fields(cls)])
-        return cls(**arrays)
 
 
 def save_classifier(path: str | Path, classifier: Classifier, spec: DescriptorSpec) -> None:
@@ -89,7 +44,7 @@ def save_classifier(path: str | Path, classifier: Classifier, spec: DescriptorSp
         # accept, majority, point; NaN: no gate for points.
         "gates": np.array([gates.accept, gates.majority, np.nan if gates.point is None else gates.point]),
     }
-    _save(path, {**arrays, **{name: getattr(classifier, name) for name in PLAIN}})
+    save_arrays(path, {**arrays, **{name: getattr(classifier, name) for name in PLAIN}})
 
 
 def load_classifier(path: str | Path) -> tuple[Classifier, DescriptorSpec]:
@@ -97,7 +52,7 @@ def load_classifier(path: str | Path) -> tuple[Classifier, DescriptorSpec]:
 
     :raises PhasesError: missing, truncated or foreign file, or one of another form of descriptor.
     """
-    arrays = _load(path, "phases", [*PLAIN, *OTHERS])
+    arrays = load_arrays(path, "phases", [*PLAIN, *OTHERS])
     settings = json.loads(str(arrays["spec"]))
     spec = DescriptorSpec(**{**settings, "species": tuple(settings["species"])})
     if spec.content_hash != str(arrays["spec_hash"]):
@@ -124,23 +79,3 @@ def load_classifier(path: str | Path) -> tuple[Classifier, DescriptorSpec]:
         gates=Gates(accept=accept, majority=majority, point=None if np.isnan(point) else point),
     )
     return classifier, spec
-
-
-def _save(path: str | Path, arrays: Mapping[str, Any]) -> None:
-    with write_atomically(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
-
-
-def _load(path: str | Path, kind: str, names: list[str]) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in names if name not in archive.files]
-            if missing:
-                raise PhasesError(f"{path} is not a {kind} file: it lacks {', '.join(missing)}.")
-            return {name: archive[name] for name in names}
-    except FileNotFoundError:
-        raise PhasesError(f"There is no {kind} file {path}.") from None
-    except PhasesError:
-        raise
-    except Exception as error:  # zipfile, numpy and zlib each have their own
-        raise PhasesError(f"{path} is not a whole {kind} file ({error}): write it again.") from error
