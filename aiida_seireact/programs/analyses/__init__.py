@@ -33,9 +33,7 @@ ANALYSES: dict[str, Analysis] = {
     ),
     "health": Analysis(HealthObserver, "volume, smallest distance, largest hole"),
     "composition": Analysis(CompositionObserver, "atoms of each element, and their formal charge, along z with time"),
-    "phases": Analysis(
-        PhasesObserver, "phases along z with time, and thickness by their profile"
-    ),
+    "phases": Analysis(PhasesObserver, "phases along z with time, and thickness by their profile"),
     "rdf": Analysis(RdfObserver, "partial radial distribution functions of the last part of the run"),
     "msd": Analysis(MsdObserver, "mean squared displacement of each element against time"),
 }

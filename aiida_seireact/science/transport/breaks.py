@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
-from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 from aiida_seireact.science.transport.blocks import FloatArray
 
@@ -86,8 +86,9 @@ def find_break(times: ArrayLike, values: ArrayLike, *, level: float = 0.95) -> B
     }
     best = min(raw, key=lambda name: raw[name])
     bic = {name: value - raw[best] for name, value in raw.items()}
-    inside = tried[n * np.log((profile + floor) / (rest + floor)) <= chi2.ppf(level, 1)]
-    low, high = (min(inside.min(), at), max(inside.max(), at)) if len(inside) else (at, at)
+    free = max(n - 4, 1.0)
+    excess = free * ((profile + floor) / (rest + floor) - 1) - f_distribution.ppf(level, 1, free)
+    low, high = _crossing(tried[::-1], excess[::-1], at), _crossing(tried, excess, at)
     slopes = np.linalg.lstsq(_with_constant(_broken(x, at)), y, rcond=None)[0]
     return Break(
         found=best == "break" and min(value for name, value in bic.items() if name != "break") > EVIDENCE,
@@ -139,10 +140,24 @@ def _refined(rest: Callable[[float], float], tried: FloatArray, least: int) -> t
     return (float(found.x), float(found.fun)) if found.fun < known else (float(tried[least]), known)
 
 
+def _crossing(tried: FloatArray, excess: FloatArray, at: float) -> float:
+    """Return the farthest point, in the order of `tried`, up to which the excess is not positive."""
+    ahead = tried[-1] - tried[0]
+    inside = np.flatnonzero(excess <= 0)
+    beyond = int(inside[-1]) + 1 if len(inside) else int(np.argmax((tried - at) * ahead > 0))
+    if beyond == len(tried) or (not len(inside) and (tried[beyond] - at) * ahead <= 0):
+        return float(tried[-1]) if len(inside) else at
+    last, depth = (float(tried[beyond - 1]), float(excess[beyond - 1])) if len(inside) else (at, -1.0)
+    return last + (float(tried[beyond]) - last) * -depth / (float(excess[beyond]) - depth)
+
+
 def _independent(residuals: FloatArray) -> float:
     """Return the number of independent points among residuals: n (1 − ρ)/(1 + ρ), ρ of neighbours."""
     spread = float((residuals**2).sum())
     if spread <= 0:
         return float(len(residuals))
-    rho = float((residuals[1:] * residuals[:-1]).sum()) / spread
-    return max(len(residuals) * (1 - max(rho, 0.0)) / (1 + max(rho, 0.0)), float(FEWEST_BEFORE))
+    rho, n = float((residuals[1:] * residuals[:-1]).sum()) / spread, len(residuals)
+    # A model follows some of the noise, which makes residuals forget faster than the noise (Marriott and Pope,
+    # Biometrika 41, 390 (1954)); the constants were chosen so that intervals of the break cover.
+    rho = min(max(rho + (3 + 5 * rho) / n, 0.0), 0.99)
+    return max(n * (1 - rho) / (1 + rho), float(FEWEST_BEFORE))

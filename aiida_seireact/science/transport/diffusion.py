@@ -9,7 +9,7 @@ from scipy.stats import t as student
 from aiida_seireact.science.transport.blocks import FloatArray, PathBlocks
 from aiida_seireact.science.transport.displacements import msd_of_time_blocks
 from aiida_seireact.science.transport.estimates import DiffusionEstimate, exponent_of, mean_of, regime_of
-from aiida_seireact.science.transport.weights import FIT, fitted_lags, slope_weights
+from aiida_seireact.science.transport.weights import FIT, fitted_lags, noise_of, slope_weights
 
 FEWEST_FRAMES = 10
 """Of a stretch of time that a slope is fitted to."""
@@ -78,11 +78,8 @@ def of_curves(
     lags = fitted_lags(n_frames, fit)
     if not len(msd) or msd.shape[1] <= lags[-1]:
         raise ValueError(f"curves of shape {np.shape(curves)} can't be fitted up to lag {lags[-1]}")
-    # Positions at equal times are independent of where the walk goes, so a pilot of the rattling is not biased by it.
     mean = (of[:, None] * msd).sum(axis=0) / of.sum()
-    pilot, cage = np.polyfit(lags, mean[lags], 1)
-    noise = max(0.0, cage / pilot) if pilot > 0 else 1e3
-    slope, origin = slope_weights(lags, n_frames, min(noise, 1e3))
+    slope, origin = slope_weights(lags, n_frames, noise_of(mean[lags], lags))
     d = mean_of(msd[:, lags] @ slope / (2 * n_directions * interval_ps), of)
     third = max(1, int(lags[-1]) // 4)
     exponent, error = exponent_of(msd[:, [third, 2 * third, 4 * third]], of)

@@ -29,7 +29,8 @@ def drift_of(blocks: PathBlocks, masses: ArrayLike) -> FloatArray:
     :raises ValueError: no block.
     """
     of = np.asarray(masses, dtype=np.float64)
-    total, weight = None, 0.0
+    total: FloatArray | None = None
+    weight = 0.0
     for atoms, paths in blocks:
         part = np.einsum("tad,a->td", paths, of[atoms], dtype=np.float64)
         total = part if total is None else total + part
@@ -86,7 +87,7 @@ def mean_squared_displacement(positions: ArrayLike, *, drift: ArrayLike | None =
     :returns: ``(n_frames, 3)``, Å², one column a direction; row ``m`` is a lag of ``m`` frames.
     :raises ValueError: no frame, no atom or another shape.
     """
-    return msd_of_time_blocks(InMemory(positions, chunk), n_blocks=1, drift=drift)[0]
+    return np.asarray(msd_of_time_blocks(InMemory(positions, chunk), n_blocks=1, drift=drift)[0])
 
 
 def msd_of_time_blocks(
@@ -107,7 +108,8 @@ def msd_of_time_blocks(
     :returns: ``(n_blocks, n_lags, 3)`` Å².
     :raises ValueError: no atom, or stretches of fewer than two frames where there are several.
     """
-    total, n_atoms = None, 0
+    total: FloatArray | None = None
+    n_atoms = 0
     keep = None if chosen is None else np.asarray(chosen, dtype=bool)
     for atoms, paths in blocks:
         followed = paths if keep is None else paths[:, keep[atoms]]

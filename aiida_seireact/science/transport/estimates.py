@@ -13,10 +13,10 @@ from aiida_seireact.science.transport.blocks import FloatArray
 from aiida_seireact.science.transport.units import CM2_PER_S
 
 Regime = Literal["diffusive", "ballistic", "superdiffusive", "subdiffusive", "confined", "undecided"]
-SURE = 0.99
-"""Level at which an exponent that is not 1 is called so."""
-VAGUE = 0.5
-"""An exponent with a standard error above this decides nothing."""
+SURE = 0.98
+"""Level of the interval of the exponent."""
+VAGUE = 0.6
+"""An exponent whose interval reaches farther to each side decides nothing: 1 is not told from a half."""
 BALLISTIC = 1.7
 
 
@@ -144,10 +144,12 @@ def regime_of(d: Estimate, exponent: float, error: float | None) -> Regime:
     interval = d.interval()
     if interval is not None and interval[0] <= 0:
         return "confined"
-    if error is None or not np.isfinite(exponent) or error > VAGUE:
+    if error is None or not np.isfinite(exponent):
         return "undecided"
     # Rounding alone is no departure from a straight line.
     half = float(student.ppf(0.5 + SURE / 2, d.n_replicates - 1)) * error + 1e-6
     if exponent - half > 1:
         return "ballistic" if exponent > BALLISTIC else "superdiffusive"
-    return "subdiffusive" if exponent + half < 1 else "diffusive"
+    if exponent + half < 1:
+        return "subdiffusive"
+    return "diffusive" if half < VAGUE else "undecided"

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_seireact.science.transport.blocks import FloatArray
+from aiida_seireact.science.transport.blocks import FloatArray, IntArray
 from aiida_seireact.science.transport.collective import in_centre_of_mass, products_of_time_blocks
 from aiida_seireact.science.transport.estimates import Estimate, mean_of
 from aiida_seireact.science.transport.units import BOLTZMANN_EV_PER_K, S_PER_CM
-from aiida_seireact.science.transport.weights import FIT, fitted_lags, slope_weights
+from aiida_seireact.science.transport.weights import FIT, fitted_lags, noise_of, slope_weights
 from aiida_seireact.science.transport.windows import Windows
 
 N_BLOCKS = 10
@@ -103,8 +103,7 @@ def onsager(
         )
     lags = fitted_lags(length, fit)
     products = products_of_time_blocks(moved, n_blocks, int(lags[-1]) + 1)[:, lags][..., list(directions)].sum(axis=-1)
-    slopes = np.einsum("l,blij->bij", slope_weights(lags, length)[0], products) / (2 * len(directions) * interval_ps)
-    return Onsager(slopes / (volume_ang3 * BOLTZMANN_EV_PER_K * temperature_k))
+    return _of_products(products, lags, length, 2 * len(directions) * interval_ps, volume_ang3, temperature_k)
 
 
 def haven(own: Onsager, coefficients: ArrayLike, counts: ArrayLike, charges: ArrayLike, *, volume_ang3: float,
@@ -156,5 +155,19 @@ def onsager_of_windows(
     lags = fitted_lags(n_lags, (fit[0], min(2 * fit[1], (n_lags - 1) / n_lags)))
     moved = windows.collective[counts > 0, group][:, :, lags][..., list(directions)]
     products = np.einsum("wild,wjld->wlij", moved, moved)
-    slopes = np.einsum("l,wlij->wij", slope_weights(lags, n_lags)[0], products) / (2 * len(directions) * interval_ps)
+    return _of_products(products, lags, n_lags, 2 * len(directions) * interval_ps, volume_ang3, temperature_k)
+
+
+def _of_products(
+    products: FloatArray, lags: IntArray, n_frames: int, divisor: float, volume_ang3: float, temperature_k: float
+) -> Onsager:
+    """Return the slopes of ``(n_replicates, n_lags, n_species, n_species)``, all with the same weights of the lags.
+
+    Other weights for each pair would break ``Σ_i M_i L_ij = 0``.
+    """
+    own = np.einsum("rlii->rli", products).mean(axis=0)
+    # Each species by its own scale, or the largest one would choose for all.
+    scale = np.maximum(own[-1], 1e-300 + 1e-12 * own[-1].max())
+    weights, _ = slope_weights(lags, n_frames, noise_of((own / scale).mean(axis=1), lags))
+    slopes = np.einsum("l,rlij->rij", weights, products) / divisor
     return Onsager(slopes / (volume_ang3 * BOLTZMANN_EV_PER_K * temperature_k))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,6 +13,8 @@ FIT = (0.1, 0.5)
 """Lags of a stretch that the slope is fitted to, over its length: rattling is over, and enough origins are left."""
 MOST_LAGS = 16
 RIDGE = 0.1
+MOST_NOISE = 1e3
+"""Beyond it the weights don't change any more."""
 
 
 def fitted_lags(n_frames: int, fit: tuple[float, float] = FIT, most: int = MOST_LAGS) -> IntArray:
@@ -35,19 +39,24 @@ def walk_covariance(lags: ArrayLike, n_frames: int, noise: float = 0.0) -> Float
     :param n_frames: of the stretch, all origins used.
     :param noise: variance of the rattling in one direction over D times the interval.
     """
-    of = [int(lag) for lag in np.asarray(lags)]
-    found = np.empty((len(of), len(of)))
+    walked, mixed, rattled = _covariances(tuple(int(lag) for lag in np.asarray(lags)), n_frames)
+    return np.asarray(walked + noise * mixed + noise**2 * rattled)
+
+
+@lru_cache(maxsize=32)
+def _covariances(lags: tuple[int, ...], n_frames: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what does not hang on the noise, and the factors of it and its square."""
+    found = np.empty((3, len(lags), len(lags)))
     shift = np.arange(-n_frames, n_frames + 1)
-    for row, m in enumerate(of):
-        for column, n in enumerate(of[: row + 1]):
+    for row, m in enumerate(lags):
+        for column, n in enumerate(lags[: row + 1]):
             origins, others = n_frames - m, n_frames - n
-            counted = np.minimum(origins, others - shift) - np.maximum(0, -shift)
-            overlap = np.clip(np.minimum(m, shift + n) - np.maximum(0, shift), 0, None)
+            counted = np.clip(np.minimum(origins, others - shift) - np.maximum(0, -shift), 0, None)
+            overlap = 2.0 * np.clip(np.minimum(m, shift + n) - np.maximum(0, shift), 0, None)
             shared = (shift == 0) * 1 + (shift + n == m) - (shift == m) - (shift + n == 0)
-            covariance = 2.0 * overlap + noise * shared
-            total = 2.0 * float((np.clip(counted, 0, None) * covariance**2).sum()) / (origins * others)
-            found[row, column] = found[column, row] = total
-    return found
+            parts = (counted @ overlap**2, 2 * counted @ (overlap * shared), counted @ shared**2)
+            found[:, row, column] = found[:, column, row] = 2.0 * np.array(parts) / (origins * others)
+    return found[0], found[1], found[2]
 
 
 def slope_weights(lags: ArrayLike, n_frames: int, noise: float = 0.0) -> tuple[FloatArray, FloatArray]:
@@ -65,8 +74,18 @@ def slope_weights(lags: ArrayLike, n_frames: int, noise: float = 0.0) -> tuple[F
     covariance = walk_covariance(lags, n_frames, noise)
     # Neighbouring lags are almost the same number. More on the diagonal keeps the weights from changing sign from lag
     # to lag, which would amplify a curvature of the MSD; it costs 7 % of precision for a random walk.
-    covariance += RIDGE * np.diag(np.diag(covariance))
+    covariance = covariance + RIDGE * np.diag(np.diag(covariance))
     design = np.stack([np.ones_like(of), of], axis=1)
     known = np.linalg.solve(covariance, design)
     weights = np.linalg.solve(design.T @ known, known.T)
     return weights[1], weights[0]
+
+
+def noise_of(curve: ArrayLike, lags: ArrayLike) -> float:
+    """Return the `noise` of a mean squared displacement: half its value at lag 0 over half its slope, from a line.
+
+    :param curve: ``(n_lags,)`` at the lags, any unit.
+    :param lags: ``(n_lags,)`` in frames.
+    """
+    slope, origin = np.polyfit(np.asarray(lags, dtype=np.float64), np.asarray(curve, dtype=np.float64), 1)
+    return MOST_NOISE if slope <= 0 else float(np.clip(origin / slope, 0.0, MOST_NOISE))
