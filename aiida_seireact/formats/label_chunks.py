@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.arrays_file import PhasesError
@@ -131,3 +133,35 @@ def iter_labels(folder: str | Path) -> Iterator[Labels]:
         if digest.hexdigest() != chunk["sha256"]:
             raise PhasesError(f"{path} is not the chunk that {files.LABELS_MANIFEST} means: its sha256 differs.")
         yield Labels.load(path)
+
+
+class LabelsOf:
+    """Labels and clusters of any frame of a run, with one chunk of them in memory.
+
+    :param folder: as of :func:`iter_labels`.
+    :param progress: told when a chunk is read.
+    """
+
+    def __init__(self, folder: str | Path, progress: Callable[[str], None] = lambda line: None) -> None:
+        self._folder, self._progress = Path(folder), progress
+        self._chunks: list[dict[str, Any]] = []
+        self._first = [0]
+        self._held: tuple[int, Labels] | None = None
+        if (self._folder / files.LABELS_MANIFEST).exists():
+            self._chunks = read_manifest(self._folder / files.LABELS_MANIFEST)
+            self._first = [0, *np.cumsum([chunk["n_frames"] for chunk in self._chunks]).tolist()]
+
+    def __call__(self, place: int) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
+        """Return label and cluster of each centre of a frame, ``(n_centres,)`` each.
+
+        :param place: of the frame in the run, from 0.
+        :raises PhasesError: a chunk that is missing or torn.
+        """
+        number = max(0, bisect_right(self._first, place) - 1) if self._chunks else 0
+        if self._held is None or self._held[0] != number:
+            path = self._folder / (self._chunks[number]["file"] if self._chunks else files.LABELS)
+            self._held = (number, Labels.load(path))
+            if self._chunks:
+                self._progress(f"labels: chunk {number + 1} of {len(self._chunks)} is read")
+        labels, row = self._held[1], place - self._first[number]
+        return labels.labels[row], labels.clusters[row]

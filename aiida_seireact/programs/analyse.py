@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from aiida_seireact.formats.frames import FramesError
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.path_store import PathStore
+from aiida_seireact.formats.thermo import INPUT_WORDS, ThermoError, read_thermo
 from aiida_seireact.programs._program import program
 from aiida_seireact.programs.analyses import ANALYSES
 from aiida_seireact.programs.analyses._labels import LabelRows
@@ -68,6 +70,7 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
             first=first,
             timestep_fs=job.timestep_fs,
             label_names=None if labels is None else labels.names,
+            thermo=None if job.thermo_log is None else _thermo(folder / job.thermo_log),
             paths=paths,
             path_frames=kept,
         )
@@ -91,13 +94,35 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _asked(job: AnalyseJob) -> dict[str, Any]:
-    """Return the settings of each analysis; what needs labels only if there are any, or somebody asked for it."""
-    found = {name: getattr(job, name) for name in ANALYSES if getattr(job, name) is not None}
-    return {
-        name: settings
-        for name, settings in found.items()
-        if job.labels is not None or name in job.model_fields_set or not ANALYSES[name].observer.needs(settings).labels
-    }
+    """Return the settings of each analysis; what needs labels or a thermo table only if there are any, or it was asked
+    for by name.
+    """
+    asked: dict[str, Any] = {}
+    for name, analysis in ANALYSES.items():
+        settings = getattr(job, name)
+        if settings is None:
+            continue
+        needs = analysis.observer.needs(settings)
+        there = (job.labels is not None or not needs.labels) and (job.thermo_log is not None or not needs.thermo)
+        if there or name in job.model_fields_set:
+            asked[name] = settings
+    return asked
+
+
+def _thermo(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Read the thermo table, columns by the words of LAMMPS's input.
+
+    :raises InvalidInput: no such file, or one without a table.
+    """
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        return {INPUT_WORDS.get(name, name.lower()): column for name, column in read_thermo(path).items()}
+    except ThermoError as error:
+        raise InvalidInput(f"thermo_log: {error}") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InvalidInput(f"thermo_log: {path} can't be read ({error}).") from error
 
 
 def _kept_frames(

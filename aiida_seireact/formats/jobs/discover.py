@@ -23,9 +23,7 @@ class DiscoverSettings(Job):
     wavelength_ang: float = Field(1.54184, gt=0, description="of the diffraction patterns; Cu K-alpha")
     two_theta_deg: tuple[float, float] = Field((15.0, 70.0), description="range of the diffraction patterns")
     bin_width_ang: float = Field(2.0, gt=0, description="slabs of the distribution along z")
-    fewest: int = Field(
-        50, ge=10, description="a group with fewer environments in the frames looked at is only counted"
-    )
+    fewest: int = Field(20, ge=5, description="a group with fewer environments in the frames looked at is only counted")
     most_centres: int = Field(2000, ge=50, description="centres of a group whose distances are measured in a frame")
     n_examples: int = Field(3, ge=0, description="environments of each group kept to look at")
     example_radius_ang: float = Field(5.0, gt=0, description="atoms around the centre of an example")

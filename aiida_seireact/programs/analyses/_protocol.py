@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
@@ -23,12 +24,14 @@ class Needs:
     :param unwrapped: positions that keep track of crossed boundaries.
     :param labels: labels of the environments.
     :param even: frames evenly spaced in time.
-    :param paths: the paths of all atoms after the pass, see :class:`Run`; implies the other two but labels.
+    :param thermo: the thermo table.
+    :param paths: the paths of all atoms after the pass, see :class:`Run`; implies unwrapped and even.
     """
 
     unwrapped: bool = False
     labels: bool = False
     even: bool = False
+    thermo: bool = False
     paths: bool = False
 
 
@@ -55,6 +58,7 @@ class Run:
     :param label_names: None without labels.
     :param paths: where the unwrapped paths are kept, if any analysis needs them; readable in ``arrays`` and
         ``summary``, when the pass is over.
+    :param thermo: columns ``(n_rows,)`` of the thermo table by LAMMPS's words, ``step`` among them; None without.
     :param path_frames: ``(paths.n_frames,)`` number of each frame whose positions are kept, evenly spaced.
     """
 
@@ -62,6 +66,7 @@ class Run:
     first: Snapshot
     timestep_fs: float | None = None
     label_names: tuple[str, ...] | None = None
+    thermo: Mapping[str, NDArray[np.float64]] | None = None
     paths: PathStore | None = None
     path_frames: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -133,13 +138,13 @@ class Series(Observer[Settings]):
         self.columns: dict[str, list[Any]] = {}
 
     @abstractmethod
-    def measure(self, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any] | None:
+    def measure(self, number: int, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any] | None:
         """Return a value for each column, the same columns for each frame; None to pass over the frame."""
 
     def add(self, number: int, frame: Snapshot, labels: LabelRow | None) -> None:
         if number % self.every:
             return
-        found = self.measure(frame, labels)
+        found = self.measure(number, frame, labels)
         if found is None:
             return
         self.frames.append(number)

@@ -28,13 +28,15 @@ class Windows:
         self._n_windows = min(n_times, run.n_frames)
         self._counts: dict[int, NDArray[np.int64]] = {}
         self._frames: dict[int, int] = {}
+        self._heights: dict[int, float] = {}
 
-    def add(self, number: int, fractions: ArrayLike, kinds: ArrayLike) -> NDArray[np.int64]:
+    def add(self, number: int, fractions: ArrayLike, kinds: ArrayLike, *, height: float = 0.0) -> NDArray[np.int64]:
         """Count a frame: place along z in [0, 1) and kind of each; return its counts ``(n_kinds, n_bins)``."""
         profile = analysis.profile_along_z(fractions, kinds, self._n_kinds, self.n_bins)
         window = number * self._n_windows // self._n_frames
         self._counts[window] = self._counts[window] + profile if window in self._counts else profile
         self._frames[window] = self._frames.get(window, 0) + 1
+        self._heights[window] = self._heights.get(window, 0.0) + height
         return profile
 
     def merge(self, later: Windows) -> None:
@@ -42,10 +44,15 @@ class Windows:
         for window, counts in later._counts.items():
             self._counts[window] = self._counts.get(window, 0) + counts
             self._frames[window] = self._frames.get(window, 0) + later._frames[window]
+            self._heights[window] = self._heights.get(window, 0.0) + later._heights[window]
 
     def means(self) -> FloatArray:
         """Return the mean counts of a frame, ``(n_windows, n_kinds, n_bins)``, of the windows with a frame."""
         return np.array([self._counts[window] / self._frames[window] for window in sorted(self._counts)])
+
+    def heights(self) -> FloatArray:
+        """Return the mean of the heights that were given with the frames, ``(n_windows,)``, Å."""
+        return np.array([self._heights[window] / self._frames[window] for window in sorted(self._counts)])
 
     def steps(self, run: Run) -> IntArray:
         """Return the step of the first frame of each window, ``(n_windows,)``."""

@@ -15,13 +15,10 @@ from aiida_seireact.science.health import largest_hole_radius, smallest_distance
 class HealthObserver(Series[HealthSettings]):
     """``volume_ang3``, ``smallest_distance_ang`` with the ids of the pair, ``largest_hole_ang``."""
 
-    def add(self, number: int, frame: Snapshot, labels: LabelRow | None) -> None:
-        self._searched = number % self.settings.hole_every == 0
-        super().add(number, frame, labels)
-
-    def measure(self, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any]:
+    def measure(self, number: int, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any]:
         distance, (i, j) = smallest_distance(frame.positions, frame.cell, frame.pbc)
-        hole = largest_hole_radius(frame.positions, frame.cell, frame.pbc) if self._searched else np.nan
+        searched = number % self.settings.hole_every == 0
+        hole = largest_hole_radius(frame.positions, frame.cell, frame.pbc) if searched else np.nan
         return {
             "volume_ang3": abs(float(np.linalg.det(frame.cell))),
             "smallest_distance_ang": float(distance),

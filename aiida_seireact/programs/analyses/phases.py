@@ -32,15 +32,11 @@ class PhasesObserver(Series[PhasesSettings]):
     def needs(cls, settings: PhasesSettings) -> Needs:
         return Needs(labels=True)
 
-    def add(self, number: int, frame: Snapshot, labels: LabelRow | None) -> None:
-        self._number = number
-        super().add(number, frame, labels)
-
-    def measure(self, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any] | None:
+    def measure(self, number: int, frame: Snapshot, labels: LabelRow | None) -> dict[str, Any] | None:
         if labels is None:
             return None
         z = analysis.z_fractions(frame.positions[labels.centres], frame.cell, frame.origin)
-        profile = self.windows.add(self._number, z, labels.labels)
+        profile = self.windows.add(number, z, labels.labels)
         height = analysis.height_along_z(frame.cell)
         rows = {"metal": self.names.index(self.settings.metal)}
         rows["electrolyte"] = self.names.index(self.settings.electrolyte)

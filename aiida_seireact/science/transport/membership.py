@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,24 @@ def residence(groups: ArrayLike, n_groups: int, n_lags: int) -> Residence:
     with np.errstate(divide="ignore", invalid="ignore"):
         survival, returning = stayed / origins, back / origins
     return Residence(survival, returning, origins[:, 0] / len(of), exits, at_risk.astype(np.float64))
+
+
+def stay(groups: Iterable[IntArray], n_groups: int) -> tuple[FloatArray, FloatArray]:
+    """Return how many of the members of the first frame stay, and how many are there (again), frame by frame.
+
+    :param groups: ``(n_atoms,)`` of each frame of a window; one is held at a time.
+    :returns: two arrays ``(n_groups, n_frames)``, atoms; column 0 is all members.
+    """
+    began: IntArray | None = None
+    unbroken = np.zeros(0, dtype=np.int64)
+    stayed, there = [], []
+    for of in groups:
+        if began is None:
+            began, unbroken = of, of
+        unbroken = np.where(of == began, unbroken, NOWHERE)
+        stayed.append(_counted(unbroken, n_groups))
+        there.append(_counted(np.where(of == began, began, NOWHERE), n_groups))
+    return np.array(stayed, dtype=np.float64).T, np.array(there, dtype=np.float64).T
 
 
 def _counted(groups: IntArray, n_groups: int) -> IntArray:

@@ -48,7 +48,7 @@ class Windows:
 
         Windows must not overlap, else the error is too small.
 
-        :param interval_ps: between frames.
+        :param interval_ps: between two lags.
         :param directions: columns that are summed.
         """
         counts = self.counts[:, group, species]
@@ -72,6 +72,7 @@ def windowed(
     n_groups: int,
     species: ArrayLike,
     n_species: int,
+    every: int = 1,
     drift: ArrayLike | None = None,
 ) -> Windows:
     """Return displacements after chosen times, of atoms by their group at that time (SCIENCE.md §1.6).
@@ -83,6 +84,7 @@ def windowed(
     :param n_groups: number of groups.
     :param species: ``(n_atoms,)`` index of each atom's species; negative: left out.
     :param n_species: number of species.
+    :param every: frames between two lags; what is held grows with their number.
     :param drift: ``(n_frames, 3)`` Å, path of the centre of mass of the cell; None: nothing is subtracted.
     :raises ValueError: a window that ends after the run, or shapes that don't fit.
     """
@@ -90,9 +92,9 @@ def windowed(
     member, kind = np.asarray(groups), np.asarray(species)
     if length < 1 or member.shape != (len(begins), len(kind)):
         raise ValueError(f"groups of shape {member.shape}, expected (n_windows, n_atoms) = {len(begins), len(kind)}.")
-    shape = (len(begins), n_groups, n_species)
+    shape, lags = (len(begins), n_groups, n_species), np.arange(0, length + 1, every)
     counts = np.zeros(shape, dtype=np.int64)
-    squares, collective = np.zeros((*shape, length + 1, 3)), np.zeros((*shape, length + 1, 3))
+    squares, collective = np.zeros((*shape, len(lags), 3)), np.zeros((*shape, len(lags), 3))
     for atoms, paths in blocks:
         if len(begins) and (begins.min() < 0 or begins.max() + length >= len(paths)):
             raise ValueError(
@@ -103,9 +105,9 @@ def windowed(
             if not inside.any():
                 continue
             cell = member[window, atoms[inside]] * n_species + kind[atoms[inside]]
-            moved = paths[begin : begin + length + 1][:, inside].astype(np.float64)
+            moved = paths[begin + lags][:, inside].astype(np.float64)
             if drift is not None:
-                moved -= np.asarray(drift, dtype=np.float64)[begin : begin + length + 1, None]
+                moved -= np.asarray(drift, dtype=np.float64)[begin + lags, None]
             moved -= moved[0].copy()
             for which in np.unique(cell).tolist():
                 group, of = divmod(which, n_species)
@@ -113,4 +115,4 @@ def windowed(
                 counts[window, group, of] += chosen.shape[1]
                 squares[window, group, of] += np.einsum("tad,tad->td", chosen, chosen)
                 collective[window, group, of] += chosen.sum(axis=1)
-    return Windows(np.arange(length + 1), counts, squares, collective)
+    return Windows(lags, counts, squares, collective)

@@ -5,7 +5,7 @@ import pytest
 
 from aiida_seireact.science.transport.blocks import InMemory
 from aiida_seireact.science.transport.jumps import far_movers
-from aiida_seireact.science.transport.membership import NOWHERE, combined, residence, slab_of
+from aiida_seireact.science.transport.membership import NOWHERE, combined, residence, slab_of, stay
 from aiida_seireact.science.transport.windows import IN_PLANE, OUT_OF_PLANE, windowed
 
 from .walks import brownian, markov_groups
@@ -78,6 +78,23 @@ def test_members_leave_at_their_rates() -> None:
     assert found.time(2.0)[:2] == pytest.approx([100.0, 20.0], rel=0.04)
     assert np.isnan(found.survival[2]).all()
     assert found.n_members[2] == 0
+
+
+def test_members_of_one_window_are_counted_frame_by_frame() -> None:
+    frames = [np.array(of) for of in ([0, 0, 1, NOWHERE], [0, 1, 1, 0], [0, 0, 0, NOWHERE])]
+    stayed, there = stay(frames, 2)
+    assert stayed.tolist() == [[2, 1, 1], [1, 1, 0]]
+    assert there.tolist() == [[2, 1, 2], [1, 1, 0]]
+    groups = markov_groups([0.02, 0.1], n_frames=30, n_atoms=400)
+    assert stay(groups, 2)[0][:, 20] == pytest.approx([(groups[:21] == group).all(axis=0).sum() for group in (0, 1)])
+
+
+def test_lags_of_every_second_frame_are_the_same_sums() -> None:
+    settings = {"origins": [3], "length": 20, "groups": [[0] * 4], "n_groups": 1, "species": [0] * 4, "n_species": 1}
+    paths = brownian(0.5, n_atoms=4, n_frames=30)
+    all_of_them, few = windowed(InMemory(paths), **settings), windowed(InMemory(paths), every=4, **settings)
+    assert few.lags.tolist() == [0, 4, 8, 12, 16, 20]
+    assert few.squares == pytest.approx(all_of_them.squares[..., ::4, :])
 
 
 def test_who_stays_has_no_time_and_who_is_nowhere_is_no_member() -> None:
