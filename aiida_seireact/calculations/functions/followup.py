@@ -1,0 +1,233 @@
+"""The follow-up of a composition in the graph: its orderings, where they lie, the cell of its MD, and all as one node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_seireact.calculations.functions.products import energies_in
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats.disorder import read_settings
+from aiida_seireact.formats.entries import energies_of_frames
+from aiida_seireact.formats.followup import FollowUpSettings, make_orderings, md_cell
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.science.followup import conductivity_s_per_cm, conducts, stability
+from aiida_seireact.science.hull import hull_of
+from aiida_seireact.science.products import PhaseEnergy, common_level
+from aiida_seireact.science.structures.library import within
+from aiida_seireact.science.structures.phase_cells import phase_cells, read_cifs
+
+VERSION = 1
+"""Raise when the same input gives another output: the source of this module is part of the hash, that of `science` is
+not."""
+
+PHASES = "phases_"
+CIF = "cif_"
+
+
+@calcfunction
+def orderings_of(parameters: orm.Dict) -> dict[str, orm.Data]:
+    """Return the ``frames`` of the orderings of a composition, and their ``report``.
+
+    :param parameters: fields of `formats.followup.FollowUpSettings`.
+    :raises ValueError: in a sentence, what does not fit.
+    """
+    made = make_orderings(read_settings(FollowUpSettings, parameters.get_dict()))
+    return {"frames": FramesData(made.frames), "report": orm.Dict(made.report)}
+
+
+@calcfunction
+def place_on_hull(
+    parameters: orm.Dict, report: orm.Dict, orderings: FramesData, **phases: FramesData | orm.Dict | orm.SinglefileData
+) -> orm.Dict:
+    """Return where the orderings of a composition lie above the hull of other phases.
+
+    :param parameters: fields of `FollowUpSettings`.
+    :param report: of `orderings_of`.
+    :param orderings: labelled, by their names.
+    :param phases: energies of the hull's phases: labelled frames, or entries as JSON; all of one level.
+    :raises ValueError: an ordering without an energy, energies of several levels, an element without a phase.
+    """
+    settings = read_settings(FollowUpSettings, parameters.get_dict())
+    degeneracies = {row["name"]: row["degeneracy"] for row in report["rows"]}
+    energies = by_name(orderings.frames)
+    if lost := [name for name in degeneracies if name not in energies]:
+        raise ValueError(f"There is no energy of {lost[0]}.")
+    mine = [energies[name] for name in degeneracies]
+    others = [one for name in sorted(phases) for one in energies_in(phases[name])]
+    elements = set(mine[0].composition)
+    hull = hull_of(elements, others, mine)
+    found = stability(
+        mine,
+        [degeneracies[one.name] for one in mine],
+        hull,
+        shares=report["shares"],
+        n_shared_sites=report["n_shared_sites"],
+        temperatures_k=settings.temperatures_k,
+    )
+    rows = hull.rows()
+    missing = sorted(set(within(elements)) - {row["name"] for row in rows} - {row["formula"] for row in rows})
+    remarks = list(report["remarks"])
+    if missing:
+        remarks.append(
+            f"The hull lacks {', '.join(missing)}, which the library has: with them the composition can only lie higher "
+            "above it."
+        )
+    volumes = np.abs(np.linalg.det(orderings.frames.cells)) / orderings.frames.n_atoms
+    return orm.Dict(
+        {
+            "level": common_level([*mine, *others]),
+            **found,
+            "hull": rows,
+            "missing_phases": missing,
+            "volume_ang3_per_atom": round(float(volumes.mean()), 6),
+            "remarks": remarks,
+        }
+    )
+
+
+@calcfunction
+def cell_for_md(parameters: orm.Dict, orderings: FramesData, stability: orm.Dict) -> FramesData:
+    """Return the large cell that MD begins with.
+
+    :param orderings: as they were labelled.
+    :param stability: of `place_on_hull`.
+    """
+    settings = read_settings(FollowUpSettings, parameters.get_dict())
+    return FramesData(md_cell(settings, orderings.frames, _index_of(orderings.frames, stability)))
+
+
+@calcfunction
+def cells_for_gaps(parameters: orm.Dict, orderings: FramesData, stability: orm.Dict) -> FramesData:
+    """Return the orderings of lowest energy, those that get a band gap, lowest first."""
+    settings = read_settings(FollowUpSettings, parameters.get_dict())
+    rows = sorted(stability["orderings"], key=lambda row: (row["energy_ev_per_atom"], row["name"]))
+    names = [str(name) for name in orderings.frames.config_type]
+    chosen = [names.index(row["name"]) for row in rows[: settings.gap_orderings]]
+    return FramesData(orderings.frames.without_labels().select(chosen))
+
+
+@calcfunction
+def gather(parameters: orm.Dict, report: orm.Dict, stability: orm.Dict, **parts: orm.Data) -> orm.Dict:
+    """Return all that was found as one node.
+
+    :param parts: ``diffusion`` with ``cell``, the cell of the MD; ``gaps``, or ``no_gap``, why there are none;
+        ``how``, what is to be said of the relaxations.
+    """
+    settings = read_settings(FollowUpSettings, parameters.get_dict())
+    whole: dict[str, Any] = {
+        "schema": "seireact-followup/1",
+        "composition": {key: value for key, value in report.get_dict().items() if key not in ("rows", "remarks")},
+        "stability": {key: value for key, value in stability.get_dict().items() if key != "remarks"},
+        "diffusion": None,
+        "gap": {"gaps": [], "sentence": str(parts["no_gap"].value) if "no_gap" in parts else ""},
+        "remarks": list(stability["remarks"]),
+    }
+    whole["remarks"] += _not_relaxed(parts)
+    if "gaps" in parts:
+        rows = parts["gaps"]["gaps"]
+        whole["gap"] = {**parts["gaps"].get_dict(), "sentence": _gap_sentence(rows)}
+    if "diffusion" in parts:
+        whole["diffusion"] = _diffusion(settings, parts["diffusion"].get_dict(), parts["cell"].frames)
+    whole["sentences"] = _sentences(whole)
+    return orm.Dict(whole)
+
+
+@calcfunction
+def phases_for_hull(phases: orm.List, **cifs: orm.SinglefileData) -> FramesData:
+    """Return the smallest ordered cell of each phase, as frames whose config type is its name.
+
+    :param cifs: further phases, ``cif_`` before their names.
+    """
+    texts = {name.removeprefix(CIF): node.get_content() for name, node in cifs.items()}
+    return FramesData(Frames.from_atoms(phase_cells(phases.get_list(), read_cifs(texts))))
+
+
+def by_name(frames: Frames) -> dict[str, PhaseEnergy]:
+    """Return the energies of labelled frames by their config types."""
+    return {one.name: one for one in energies_of_frames(frames)}
+
+
+def _index_of(frames: Frames, stability: orm.Dict) -> int:
+    name = stability["orderings"][stability["lowest"]]["name"]
+    return [str(one) for one in frames.config_type].index(name)
+
+
+def _not_relaxed(parts: dict[str, orm.Data]) -> list[str]:
+    """Say which cells a relaxation left unfinished."""
+    lost = []
+    for name in ("orderings_failures", "phases_failures"):
+        if name in parts:
+            reports = parts[name].get_dict().get("reports", [])
+            lost += [name.split("_")[0] for row in reports if row.get("converged") is False]
+    if not lost:
+        return []
+    told = ", ".join(f"{lost.count(kind)} of the {kind}" for kind in dict.fromkeys(lost))
+    return [f"Not relaxed to the end: {told}; their energies are a little too high. Give `relax.steps` more."]
+
+
+def _diffusion(settings: FollowUpSettings, found: dict[str, Any], cell: Frames) -> dict[str, Any]:
+    wanted = settings.conductor
+    atoms = cell.to_atoms(0)
+    factor = conductivity_s_per_cm(
+        1.0,
+        int((np.array(atoms.get_chemical_symbols()) == wanted.species).sum()),
+        found.get("volume_ang3") or float(atoms.get_volume()),
+        found["temperature_k"],
+        wanted.charge_e,
+    )
+    value, error = found["d_cm2_per_s"], found["error_cm2_per_s"]
+    is_conductor, sentence = conducts(
+        value,
+        error,
+        found.get("bound_cm2_per_s"),
+        factor,
+        minimum_s_per_cm=wanted.conductivity_min_s_per_cm,
+        standard_errors=wanted.standard_errors,
+    )
+    return {
+        **found,
+        "n_atoms": len(atoms),
+        "conductivity_s_per_cm": None if value is None else float(f"{value * factor:.6g}"),
+        "conductivity_error_s_per_cm": None if error is None else float(f"{error * factor:.6g}"),
+        "is_conductor": is_conductor,
+        "sentence": sentence,
+    }
+
+
+def _gap_sentence(rows: list[dict[str, Any]]) -> str:
+    told = []
+    for row in rows:
+        if row["gap_ev"] is None:
+            told.append(f"{row['name']}: no gap, {row['remark']}")
+        elif row["metallic"]:
+            told.append(f"{row['name']}: {row['remark']}")
+        else:
+            told.append(f"{row['name']}: {row['gap_ev']:.2f} eV{'; ' + row['remark'] if row['remark'] else ''}")
+    return "; ".join(told) + "." if told else ""
+
+
+def _sentences(whole: dict[str, Any]) -> list[str]:
+    """Say in words what was found."""
+    found, made = whole["stability"], whole["composition"]
+    products = " + ".join(row["formula"] for row in found["decomposition"])
+    above = found["above_hull_mev_per_atom"]
+    where = f"{above:.1f} meV/atom above" if above >= 0 else f"{-above:.1f} meV/atom below"
+    said = [
+        f"{made['composition']} lies {where} the hull at 0 K, by its lowest of {len(found['orderings'])} orderings; it would become {products}."
+    ]
+    for row in found["temperatures"]:
+        ideal, cell = row["ideal"], row["ensemble"]
+        said.append(
+            f"At {row['temperature_k']:g} K disorder is worth {ideal['ts_mev_per_atom']:.1f} meV/atom by ideal mixing "
+            f"({ideal['ts_mev_per_shared_site']:.1f} meV a shared site) and {cell['ts_mev_per_atom']:.1f} in this cell: "
+            f"{ideal['above_hull_mev_per_atom']:.1f} and {cell['above_hull_mev_per_atom']:.1f} meV/atom above the hull."
+        )
+    if whole["diffusion"]:
+        said.append(whole["diffusion"]["sentence"])
+    if whole["gap"]["sentence"]:
+        said.append(whole["gap"]["sentence"])
+    return said
