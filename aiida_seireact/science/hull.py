@@ -77,7 +77,11 @@ class Hull:
         assert products is not None
         assert above is not None
         rows = [
-            {"name": str(one.name), "formula": formula_of(one.composition), "share_of_atoms": _rounded(share)}
+            {
+                "name": str(getattr(one, "name", "")),
+                "formula": formula_of(one.composition),
+                "share_of_atoms": _rounded(share),
+            }
             for one, share in products.items()
             if share > SHARE
         ]

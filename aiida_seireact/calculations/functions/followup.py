@@ -1,4 +1,4 @@
-"""The follow-up of a composition in the graph: its orderings, where they lie, the cell of its MD, and all as one node."""
+"""The follow-up of a composition in the graph: its orderings, where they lie, the cell of its MD, all as one node."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ from aiida_seireact.formats.disorder import read_settings
 from aiida_seireact.formats.entries import energies_of_frames
 from aiida_seireact.formats.followup import FollowUpSettings, make_orderings, md_cell
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.science.followup import conductivity_s_per_cm, conducts, stability
 from aiida_seireact.science.hull import hull_of
 from aiida_seireact.science.products import PhaseEnergy, common_level
 from aiida_seireact.science.structures.library import within
-from aiida_seireact.science.structures.phase_cells import phase_cells, read_cifs
 
 VERSION = 1
 """Raise when the same input gives another output: the source of this module is part of the hash, that of `science` is
 not."""
-
-PHASES = "phases_"
-CIF = "cif_"
 
 
 @calcfunction
@@ -73,8 +70,8 @@ def place_on_hull(
     remarks = list(report["remarks"])
     if missing:
         remarks.append(
-            f"The hull lacks {', '.join(missing)}, which the library has: with them the composition can only lie higher "
-            "above it."
+            f"The hull lacks {', '.join(missing)}, which the library has: with them the composition can only lie "
+            "higher above it."
         )
     volumes = np.abs(np.linalg.det(orderings.frames.cells)) / orderings.frames.n_atoms
     return orm.Dict(
@@ -114,8 +111,8 @@ def cells_for_gaps(parameters: orm.Dict, orderings: FramesData, stability: orm.D
 def gather(parameters: orm.Dict, report: orm.Dict, stability: orm.Dict, **parts: orm.Data) -> orm.Dict:
     """Return all that was found as one node.
 
-    :param parts: ``diffusion`` with ``cell``, the cell of the MD; ``gaps``, or ``no_gap``, why there are none;
-        ``how``, what is to be said of the relaxations.
+    :param parts: ``analysis`` of the MD, with ``cell``, its cell, and ``md``, its settings; ``gaps``; ``engine``, that
+        of the labels; ``orderings_failures`` and ``phases_failures``, the reports of relaxations.
     """
     settings = read_settings(FollowUpSettings, parameters.get_dict())
     whole: dict[str, Any] = {
@@ -123,27 +120,19 @@ def gather(parameters: orm.Dict, report: orm.Dict, stability: orm.Dict, **parts:
         "composition": {key: value for key, value in report.get_dict().items() if key not in ("rows", "remarks")},
         "stability": {key: value for key, value in stability.get_dict().items() if key != "remarks"},
         "diffusion": None,
-        "gap": {"gaps": [], "sentence": str(parts["no_gap"].value) if "no_gap" in parts else ""},
+        "gap": None,
         "remarks": list(stability["remarks"]),
     }
     whole["remarks"] += _not_relaxed(parts)
     if "gaps" in parts:
         rows = parts["gaps"]["gaps"]
         whole["gap"] = {**parts["gaps"].get_dict(), "sentence": _gap_sentence(rows)}
-    if "diffusion" in parts:
-        whole["diffusion"] = _diffusion(settings, parts["diffusion"].get_dict(), parts["cell"].frames)
+    elif settings.gap_orderings:
+        whole["remarks"].append(_no_gap(parts.get("engine")))
+    if "analysis" in parts:
+        whole["diffusion"] = _diffusion(settings, parts)
     whole["sentences"] = _sentences(whole)
     return orm.Dict(whole)
-
-
-@calcfunction
-def phases_for_hull(phases: orm.List, **cifs: orm.SinglefileData) -> FramesData:
-    """Return the smallest ordered cell of each phase, as frames whose config type is its name.
-
-    :param cifs: further phases, ``cif_`` before their names.
-    """
-    texts = {name.removeprefix(CIF): node.get_content() for name, node in cifs.items()}
-    return FramesData(Frames.from_atoms(phase_cells(phases.get_list(), read_cifs(texts))))
 
 
 def by_name(frames: Frames) -> dict[str, PhaseEnergy]:
@@ -169,33 +158,53 @@ def _not_relaxed(parts: dict[str, orm.Data]) -> list[str]:
     return [f"Not relaxed to the end: {told}; their energies are a little too high. Give `relax.steps` more."]
 
 
-def _diffusion(settings: FollowUpSettings, found: dict[str, Any], cell: Frames) -> dict[str, Any]:
+def _diffusion(settings: FollowUpSettings, parts: dict[str, Any]) -> dict[str, Any]:
+    """Return how fast the ions go, and whether that makes a conductor."""
     wanted = settings.conductor
-    atoms = cell.to_atoms(0)
+    atoms = parts["cell"].frames.to_atoms(0)
+    md = SegmentSettings.model_validate(parts["md"].get_dict()).md
+    found = diffusion_of(parts["analysis"].get_dict(), wanted.species)
     factor = conductivity_s_per_cm(
         1.0,
         int((np.array(atoms.get_chemical_symbols()) == wanted.species).sum()),
-        found.get("volume_ang3") or float(atoms.get_volume()),
-        found["temperature_k"],
+        float(atoms.get_volume()),
+        md.temperature_k,
         wanted.charge_e,
     )
     value, error = found["d_cm2_per_s"], found["error_cm2_per_s"]
     is_conductor, sentence = conducts(
         value,
         error,
-        found.get("bound_cm2_per_s"),
+        found["bound_cm2_per_s"],
         factor,
         minimum_s_per_cm=wanted.conductivity_min_s_per_cm,
         standard_errors=wanted.standard_errors,
     )
     return {
         **found,
+        "species": wanted.species,
+        "temperature_k": md.temperature_k,
         "n_atoms": len(atoms),
         "conductivity_s_per_cm": None if value is None else float(f"{value * factor:.6g}"),
         "conductivity_error_s_per_cm": None if error is None else float(f"{error * factor:.6g}"),
         "is_conductor": is_conductor,
         "sentence": sentence,
     }
+
+
+def diffusion_of(analysis: dict[str, Any], species: str) -> dict[str, Any]:
+    """Return the tracer diffusion of a species as the analysis of a run tells it."""
+    row = analysis.get("diffusion", {}).get(species, {})
+    return {name: row.get(name) for name in ("d_cm2_per_s", "error_cm2_per_s", "bound_cm2_per_s")}
+
+
+def _no_gap(engine: orm.Data | None) -> str:
+    if engine is None:
+        return "There is no band gap: energies were given, and no DFT engine with `gap`."
+    return (
+        f"There is no band gap: {engine.value} computes no electronic levels, or nobody has told how to read them "
+        "(`seireact.gap.<name>`); give `gap` with a DFT engine, as seireact.gap.qe."
+    )
 
 
 def _gap_sentence(rows: list[dict[str, Any]]) -> str:
@@ -217,17 +226,19 @@ def _sentences(whole: dict[str, Any]) -> list[str]:
     above = found["above_hull_mev_per_atom"]
     where = f"{above:.1f} meV/atom above" if above >= 0 else f"{-above:.1f} meV/atom below"
     said = [
-        f"{made['composition']} lies {where} the hull at 0 K, by its lowest of {len(found['orderings'])} orderings; it would become {products}."
+        f"{made['composition']} lies {where} the hull at 0 K, by its lowest of {len(found['orderings'])} orderings; it "
+        f"would become {products}."
     ]
     for row in found["temperatures"]:
         ideal, cell = row["ideal"], row["ensemble"]
         said.append(
             f"At {row['temperature_k']:g} K disorder is worth {ideal['ts_mev_per_atom']:.1f} meV/atom by ideal mixing "
-            f"({ideal['ts_mev_per_shared_site']:.1f} meV a shared site) and {cell['ts_mev_per_atom']:.1f} in this cell: "
-            f"{ideal['above_hull_mev_per_atom']:.1f} and {cell['above_hull_mev_per_atom']:.1f} meV/atom above the hull."
+            f"({ideal['ts_mev_per_shared_site']:.1f} meV a shared site) and {cell['ts_mev_per_atom']:.1f} in this "
+            f"cell: {ideal['above_hull_mev_per_atom']:.1f} and {cell['above_hull_mev_per_atom']:.1f} meV/atom above "
+            "the hull."
         )
     if whole["diffusion"]:
         said.append(whole["diffusion"]["sentence"])
-    if whole["gap"]["sentence"]:
+    if whole["gap"]:
         said.append(whole["gap"]["sentence"])
     return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -96,12 +95,12 @@ def composed(
 
 def _held(parent: Structure) -> dict[str, dict[str, float]]:
     """Return the number of atoms of each element of a unit cell, by label of the sites."""
-    held: dict[str, Counter[str]] = {}
+    held: dict[str, dict[str, float]] = {}
     for one in parent:
-        of = held.setdefault(str(one.label), Counter())
+        of = held.setdefault(str(one.label), {})
         for symbol, share in _content(one.species).items():
-            of[symbol] += share
-    return {label: dict(of) for label, of in held.items()}
+            of[symbol] = of.get(symbol, 0.0) + share
+    return held
 
 
 def _content(species: Composition) -> dict[str, float]:
@@ -186,10 +185,11 @@ def _others(
     :raises ValueError: more atoms of an element than sites, or none of it.
     """
     occupancies: dict[str, dict[str, float]] = {}
-    total: Counter[str] = Counter()
+    total: dict[str, float] = {}
     for label, of in held.items():
         if label != site:
-            total.update(of)
+            for symbol, number in of.items():
+                total[symbol] = total.get(symbol, 0.0) + number
     for symbol, there in sorted(total.items()):
         if symbol in members:
             continue
