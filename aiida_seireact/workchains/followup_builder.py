@@ -11,7 +11,7 @@ from aiida.engine import ProcessBuilder
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.disorder import read_settings
 from aiida_seireact.formats.followup import FollowUpSettings
-from aiida_seireact.science.structures.library import within
+from aiida_seireact.science.structures.library import made_of
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.gap import gap_engine_of
@@ -53,7 +53,7 @@ def builder_from_protocol(
     builder = cls.get_builder()
     builder.parameters = orm.Dict({name: value for name, value in settings.items() if value is not None})
     asked = read_settings(FollowUpSettings, builder.parameters.get_dict())
-    builder.phases = orm.List(list(phases) if phases is not None else within(set(asked.amounts)))
+    builder.phases = orm.List(list(phases) if phases is not None else made_of(asked.amounts))
     for name, text in (cifs or {}).items():
         builder.cifs[name] = orm.SinglefileData.from_string(text, filename="phase.cif")
     level = inputs["label"]["protocol"]

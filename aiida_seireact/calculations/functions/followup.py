@@ -18,7 +18,7 @@ from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.science.followup import conductivity_s_per_cm, conducts, stability
 from aiida_seireact.science.hull import hull_of
 from aiida_seireact.science.products import PhaseEnergy, common_level
-from aiida_seireact.science.structures.library import within
+from aiida_seireact.science.structures.library import made_of
 
 VERSION = 1
 """Raise when the same input gives another output: the source of this module is part of the hash, that of `science` is
@@ -66,7 +66,7 @@ def place_on_hull(
         temperatures_k=settings.temperatures_k,
     )
     rows = hull.rows()
-    missing = sorted(set(within(elements)) - {row["name"] for row in rows} - {row["formula"] for row in rows})
+    missing = sorted(set(made_of(elements)) - {row["name"] for row in rows} - {row["formula"] for row in rows})
     remarks = list(report["remarks"])
     if missing:
         remarks.append(

@@ -169,7 +169,10 @@ def _site_for(
         return chosen[0]
     told = f"fit on {', '.join(chosen)}" if chosen else f"fit on none of {', '.join(sorted(held))}"
     what = ", ".join(new) or "the ions of this composition"
-    raise ValueError(f"{what} {told}: name the site (its label in the parent) that they share")
+    hint = ""
+    if len({tuple(sorted(held[label])) for label in chosen}) == 1 < len(chosen):
+        hint = " (a CIF without its space group has a label for each atom: write it with its symmetry)"
+    raise ValueError(f"{what} {told}: name the site (its label in the parent) that they share{hint}")
 
 
 def _others(
