@@ -28,17 +28,32 @@ def test_two_spins_have_the_gap_of_both():
     assert found.gap_ev == pytest.approx(0.3 + 0.5)
 
 
-def test_a_band_that_crosses_the_fermi_level_is_a_metal():
-    found = gap_of([[-1.0, 0.5], [-0.8, -0.2]], [[2.0, 0.0], [2.0, 2.0]])
+def test_a_band_that_dives_below_the_others_is_a_metal():
+    # A band crosses the Fermi level between the two k-points, where the electrons of one go to the other.
+    found = gap_of([[-1.0, 0.5], [-0.8, -0.9]], [[2.0, 0.0], [2.0, 0.0]])
     assert found.metallic
     assert found.gap_ev == 0
-    assert "crosses" in found.remark
-
-
-def test_overlapping_bands_are_a_metal():
-    found = gap_of([[-1.0, -0.2], [0.3, 1.0]], [[2.0, 0.0], [2.0, 0.0]])
-    assert found.metallic
     assert "overlap" in found.remark
+
+
+def test_half_a_band_is_a_metal_however_far_the_next_one_is():
+    found = gap_of([[-1.0, 5.0], [1.0, 6.0]], [[2.0, 0.0], [0.0, 0.0]])
+    assert found.metallic
+    assert "fill 0.50 bands" in found.remark
+
+
+def test_k_points_count_by_their_weights():
+    found = gap_of([[-1.0, 5.0], [1.0, 6.0]], [[2.0, 0.0], [0.0, 0.0]], weights=[3.0, 1.0])
+    assert "fill 0.75 bands" in found.remark
+
+
+def test_cold_smearing_that_empties_the_top_of_the_valence_band_is_no_metal():
+    # Li2S by pw.x 6.7 with mv: the Fermi level lies at the top of the valence band, at Γ.
+    bands = [[2.07, 2.19, 2.51, 6.48], [-0.03, 1.65, 2.14, 7.91]]
+    filled = [[2.16, 2.093, 0.667, 0.0], [2.0, 2.0, 2.157, 0.0]]
+    found = gap_of(bands, filled, weights=[0.1, 0.9])
+    assert found.metallic is False
+    assert found.gap_ev == pytest.approx(3.97)
 
 
 def test_smearing_that_is_wide_against_the_gap_is_told_and_decides_nothing():

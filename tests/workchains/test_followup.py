@@ -218,3 +218,4 @@ def test_the_phase_that_was_found_by_chgnet(program_code):
     assert stability["missing_phases"] == ["Li3PS4", "Li4P2S6", "Li6PS5Cl", "Li7P3S11", "Li7PS6", "LiP"]
     assert any("hull lacks Li3PS4" in remark for remark in found["remarks"])
     assert found["sentences"][0].endswith("it would become Li2S + Li3P + LiCl.")
+    assert "above the hull at 0 K, by the lowest of 4 orderings" in found["sentences"][0]

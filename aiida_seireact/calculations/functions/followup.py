@@ -224,21 +224,23 @@ def _sentences(whole: dict[str, Any]) -> list[str]:
     found, made = whole["stability"], whole["composition"]
     products = " + ".join(row["formula"] for row in found["decomposition"])
     above = found["above_hull_mev_per_atom"]
-    where = f"{above:.1f} meV/atom above" if above >= 0 else f"{-above:.1f} meV/atom below"
-    said = [
-        f"{made['composition']} lies {where} the hull at 0 K, by its lowest of {len(found['orderings'])} orderings; it "
-        f"would become {products}."
-    ]
+    n_orderings = len(found["orderings"])
+    lowest = f"by the lowest of {n_orderings} orderings" if n_orderings > 1 else "by its one ordering"
+    ends = f"it would become {products}" if above > 0 else f"it would form from {products}"
+    said = [f"{made['composition']} lies {_where(above)} the hull at 0 K, {lowest}; {ends}."]
     for row in found["temperatures"]:
         ideal, cell = row["ideal"], row["ensemble"]
         said.append(
             f"At {row['temperature_k']:g} K disorder is worth {ideal['ts_mev_per_atom']:.1f} meV/atom by ideal mixing "
             f"({ideal['ts_mev_per_shared_site']:.1f} meV a shared site) and {cell['ts_mev_per_atom']:.1f} in this "
-            f"cell: {ideal['above_hull_mev_per_atom']:.1f} and {cell['above_hull_mev_per_atom']:.1f} meV/atom above "
-            "the hull."
+            f"cell: {_where(ideal['above_hull_mev_per_atom'])} and {_where(cell['above_hull_mev_per_atom'])} the hull."
         )
     if whole["diffusion"]:
         said.append(whole["diffusion"]["sentence"])
     if whole["gap"]:
         said.append(whole["gap"]["sentence"])
     return said
+
+
+def _where(above_mev: float) -> str:
+    return f"{abs(above_mev):.1f} meV/atom {'above' if above_mev >= 0 else 'below'}"

@@ -71,8 +71,9 @@ def _of_bands(bands: orm.BandsData) -> Gap:
     if job is None or job.exit_status != 0:
         return _none("its job of pw.x did not end well")
     energies, occupations = bands.get_bands(also_occupations=True)
+    _, weights = bands.get_kpoints(also_weights=True)
     try:
-        return gap_of(np.asarray(energies), np.asarray(occupations))
+        return gap_of(np.asarray(energies), np.asarray(occupations), np.asarray(weights))
     except ValueError as error:
         return _none(f"its bands can't be read: {error}")
 
