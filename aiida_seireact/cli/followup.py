@@ -220,17 +220,17 @@ def tell_plan(builder: ProcessBuilder) -> None:
     number = f"{report['n_orderings']} orderings of {report['n_arrangements']} arrangements"
     click.echo(f"{number}; degeneracies {', '.join(str(row['degeneracy']) for row in report['rows'])}")
     atoms = len(made.frames) * report["n_atoms"] + sum(map(len, phases))
-    relaxed = "relaxed first, then " if builder.get("relax") else ""
+    relaxed = "relaxed first, then " if builder.relax.get("code") is not None else ""
     click.echo(
         f"{len(made.frames) + len(phases)} cells with {atoms} atoms together {relaxed}labelled by "
         f"{builder.label.engine.value}: {len(made.frames)} orderings and "
         f"{', '.join(str(cell.info['config_type']) for cell in phases)}"
     )
-    if builder.get("gap"):
+    if builder.gap.get("engine") is not None:
         click.echo(f"{min(settings.gap_orderings, len(made.frames))} band gaps by {builder.gap.engine.value}")
     else:
         click.echo("no band gap: this engine computes no levels")
-    if builder.get("md"):
+    if builder.md.get("potential") is not None:
         md = SegmentSettings.model_validate(builder.md.parameters.get_dict()).md
         cell = md_cell(settings, made.frames, 0)
         steps = f"{md.steps:,} steps of {md.timestep_fs:g} fs ({md.steps * md.timestep_fs / FS_PER_NS:g} ns)"

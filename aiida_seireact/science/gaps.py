@@ -78,7 +78,7 @@ def gap_of(eigenvalues: ArrayLike, occupations: ArrayLike, weights: ArrayLike | 
     if spilled <= PARTLY:
         return Gap(cbm - vbm, direct, vbm, cbm, False)
     remark = (
-        f"conduction bands are up to {spilled:.0%} filled by the smearing, which is wide against the gap: whether it is a "
-        "metal can't be told; repeat it with a smaller one"
+        f"conduction bands are up to {spilled:.0%} filled by the smearing, which is wide against the gap: whether "
+        "it is a metal can't be told; repeat it with a smaller one"
     )
     return Gap(cbm - vbm, direct, vbm, cbm, None, remark)

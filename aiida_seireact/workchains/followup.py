@@ -138,7 +138,7 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
         """Take over the cells of a stage, or tell which one has none."""
         for kind in self.kinds:
             child = self.ctx[f"{stage}_{kind}"]
-            if "failures" in child.outputs:
+            if "failures" in child.outputs and child.outputs.failures.get_dict().get("reports"):
                 self.ctx.failures[kind] = child.outputs.failures.uuid
             lost = child.outputs.failures["failures"] if "failures" in child.outputs else []
             if lost or not child.is_finished_ok:
@@ -147,8 +147,6 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
                 return self.exit_codes.ERROR_PHASE_NOT_LABELLED.format(
                     phase=str(names[lost[0]["index"]]) if lost else LINKS[kind], pk=child.pk, message=reason.rstrip(".")
                 )
-            if stage == "relax" and relaxes(self.inputs.relax):
-                self.ctx.relaxed = True
             self.ctx.cells[kind] = child.outputs.frames.uuid
         return None
 
@@ -230,6 +228,7 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
         parts: dict[str, orm.Data] = {
             f"{kind}_failures": orm.load_node(uuid) for kind, uuid in sorted(self.ctx.failures.items())
         }
+        parts |= {kind: self.cells(kind) for kind in self.ctx.failures}
         if "gap" in self.ctx:
             parts["gaps"] = self.ctx.gap.outputs.gaps
         else:

@@ -112,7 +112,8 @@ def gather(parameters: orm.Dict, report: orm.Dict, stability: orm.Dict, **parts:
     """Return all that was found as one node.
 
     :param parts: ``analysis`` of the MD, with ``cell``, its cell, and ``md``, its settings; ``gaps``; ``engine``, that
-        of the labels; ``orderings_failures`` and ``phases_failures``, the reports of relaxations.
+        of the labels; ``orderings_failures`` and ``phases_failures``, the reports of the relaxations of the cells
+        ``orderings`` and ``phases``.
     """
     settings = read_settings(FollowUpSettings, parameters.get_dict())
     whole: dict[str, Any] = {
@@ -145,17 +146,18 @@ def _index_of(frames: Frames, stability: orm.Dict) -> int:
     return [str(one) for one in frames.config_type].index(name)
 
 
-def _not_relaxed(parts: dict[str, orm.Data]) -> list[str]:
+def _not_relaxed(parts: dict[str, Any]) -> list[str]:
     """Say which cells a relaxation left unfinished."""
-    lost = []
-    for name in ("orderings_failures", "phases_failures"):
-        if name in parts:
-            reports = parts[name].get_dict().get("reports", [])
-            lost += [name.split("_")[0] for row in reports if row.get("converged") is False]
+    lost = [
+        str(parts[kind].frames.config_type[row["index"]])
+        for kind in ("orderings", "phases")
+        if f"{kind}_failures" in parts
+        for row in parts[f"{kind}_failures"].get_dict().get("reports", [])
+        if row.get("converged") is False
+    ]
     if not lost:
         return []
-    told = ", ".join(f"{lost.count(kind)} of the {kind}" for kind in dict.fromkeys(lost))
-    return [f"Not relaxed to the end: {told}; their energies are a little too high. Give `relax.steps` more."]
+    return [f"Not relaxed to the end, so a little too high: {', '.join(lost)}; give `relax.steps` more."]
 
 
 def _diffusion(settings: FollowUpSettings, parts: dict[str, Any]) -> dict[str, Any]:
@@ -233,7 +235,8 @@ def _sentences(whole: dict[str, Any]) -> list[str]:
         said.append(
             f"At {row['temperature_k']:g} K disorder is worth {ideal['ts_mev_per_atom']:.1f} meV/atom by ideal mixing "
             f"({ideal['ts_mev_per_shared_site']:.1f} meV a shared site) and {cell['ts_mev_per_atom']:.1f} in this "
-            f"cell: {_where(ideal['above_hull_mev_per_atom'])} and {_where(cell['above_hull_mev_per_atom'])} the hull."
+            f"cell; with it the composition lies {_where(ideal['above_hull_mev_per_atom'])} the hull by the one, "
+            f"{_where(cell['above_hull_mev_per_atom'])} it by the other."
         )
     if whole["diffusion"]:
         said.append(whole["diffusion"]["sentence"])

@@ -38,7 +38,7 @@ def above_the_hull(followup: Mapping[str, Any]) -> Figure:
         left.annotate(
             f"{counts[index]}×",
             (place, above[index]),
-            xytext=(0, 9),
+            xytext=(0, -17),
             textcoords="offset points",
             ha="center",
             fontsize=8,
