@@ -49,9 +49,6 @@ class ConductorSettings(Job):
     conductivity_min_s_per_cm: Positive = Field(
         1e-4, description="conductivity, from D by Nernst and Einstein, from which on it counts as a conductor"
     )
-    standard_errors: Positive = Field(
-        2.0, description="it is said only where the bound is farther from the value than so many standard errors"
-    )
     charge_e: Finite = Field(1.0, description="of the ion, in the relation of Nernst and Einstein")
 
 

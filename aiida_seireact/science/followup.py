@@ -121,37 +121,37 @@ def conductivity_s_per_cm(
 
 def conducts(
     d_cm2_per_s: float | None,
-    error_cm2_per_s: float | None,
-    bound_cm2_per_s: float | None,
+    interval_cm2_per_s: Sequence[float] | None,
+    below_cm2_per_s: float | None,
     factor: float,
     *,
     minimum_s_per_cm: float,
-    standard_errors: float,
 ) -> tuple[bool | None, str]:
     """Return whether something is a conductor, None where the error bars don't tell, and the sentence that says so.
 
-    :param d_cm2_per_s: None where no diffusion was seen; ``bound_cm2_per_s`` is then what it is below of.
+    :param d_cm2_per_s: None where no diffusion was seen; the truth is then below ``below_cm2_per_s`` at 95 %.
+    :param interval_cm2_per_s: that holds the truth at 95 %.
     :param factor: S/cm of one cm²/s.
     """
     limit = f"{minimum_s_per_cm:.1e} S/cm"
-    if d_cm2_per_s is None or error_cm2_per_s is None:
-        if bound_cm2_per_s is None:
+    if d_cm2_per_s is None or interval_cm2_per_s is None:
+        if below_cm2_per_s is None:
             return None, "Nobody can say whether it conducts: there is no diffusion coefficient."
-        bound = bound_cm2_per_s * factor
-        if bound < minimum_s_per_cm:
-            return (
-                False,
-                f"No conductor: no diffusion was seen, so below {bound:.1e} S/cm, and it counts from {limit} on.",
-            )
+        bound = f"below {below_cm2_per_s:.1e} cm²/s and {below_cm2_per_s * factor:.1e} S/cm (95 %)"
+        if below_cm2_per_s * factor < minimum_s_per_cm:
+            return False, f"No conductor: no diffusion was seen, so {bound}, and it counts from {limit} on."
         return None, (
-            f"The run can't tell: no diffusion was seen, which only says below {bound:.1e} S/cm, and it counts from "
-            f"{limit} on. Run it longer or hotter."
+            f"The run can't tell: no diffusion was seen, which only says {bound}, and it counts from {limit} on. Run "
+            "it longer or hotter."
         )
-    value, bar = d_cm2_per_s * factor, standard_errors * error_cm2_per_s * factor
-    told = f"{value:.1e} ± {bar:.1e} S/cm ({standard_errors:g} standard errors)"
-    if value - bar > minimum_s_per_cm:
+    low, high = (one * factor for one in interval_cm2_per_s)
+    told = (
+        f"D is {d_cm2_per_s:.1e} cm²/s, the conductivity {d_cm2_per_s * factor:.1e} S/cm, from {max(low, 0.0):.1e} to "
+        f"{high:.1e} (95 %)"
+    )
+    if low > minimum_s_per_cm:
         return True, f"A conductor: {told}, above {limit}."
-    if value + bar < minimum_s_per_cm:
+    if high < minimum_s_per_cm:
         return False, f"No conductor: {told}, below {limit}."
     return None, f"The run can't tell: {told}, and {limit} lies within. Run it longer."
 

@@ -70,17 +70,17 @@ def test_nernst_and_einstein():
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "bound", "is_conductor"),
+    ("value", "interval", "below", "is_conductor", "begin"),
     [
-        (1e-3, 1e-4, None, True),
-        (1e-5, 1e-6, None, False),
-        (1e-4, 5e-5, None, None),
-        (None, None, 1e-6, False),
-        (None, None, 1e-2, None),
-        (None, None, None, None),
+        (1e-3, (8e-4, 1.2e-3), 1.2e-3, True, "A conductor: D is 1.0e-03"),
+        (1e-5, (-1e-6, 2e-5), 2e-5, False, "No conductor: D is"),
+        (1e-4, (5e-5, 1.5e-4), 1.5e-4, None, "The run can't tell: D is"),
+        (None, None, 1e-6, False, "No conductor: no diffusion was seen"),
+        (None, None, 1e-2, None, "The run can't tell: no diffusion was seen"),
+        (None, None, None, None, "Nobody can say"),
     ],
 )
-def test_it_is_said_to_conduct_only_where_the_bars_tell(value, error, bound, is_conductor):
-    told, sentence = conducts(value, error, bound, 1.0, minimum_s_per_cm=1e-4, standard_errors=2.0)
+def test_it_is_said_to_conduct_only_where_the_bars_tell(value, interval, below, is_conductor, begin):
+    told, sentence = conducts(value, interval, below, 1.0, minimum_s_per_cm=1e-4)
     assert told is is_conductor
-    assert sentence.startswith({True: "A conductor", False: "No conductor"}.get(is_conductor, ("The run", "Nobody")))  # type: ignore[arg-type]
+    assert sentence.startswith(begin)

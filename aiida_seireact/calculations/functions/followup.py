@@ -173,14 +173,9 @@ def _diffusion(settings: FollowUpSettings, parts: dict[str, Any]) -> dict[str, A
         md.temperature_k,
         wanted.charge_e,
     )
-    value, error = found["d_cm2_per_s"], found["error_cm2_per_s"]
+    value, interval = found["d_cm2_per_s"], found["interval_95_cm2_per_s"]
     is_conductor, sentence = conducts(
-        value,
-        error,
-        found["bound_cm2_per_s"],
-        factor,
-        minimum_s_per_cm=wanted.conductivity_min_s_per_cm,
-        standard_errors=wanted.standard_errors,
+        value, interval, found["below_cm2_per_s"], factor, minimum_s_per_cm=wanted.conductivity_min_s_per_cm
     )
     return {
         **found,
@@ -188,16 +183,23 @@ def _diffusion(settings: FollowUpSettings, parts: dict[str, Any]) -> dict[str, A
         "temperature_k": md.temperature_k,
         "n_atoms": len(atoms),
         "conductivity_s_per_cm": None if value is None else float(f"{value * factor:.6g}"),
-        "conductivity_error_s_per_cm": None if error is None else float(f"{error * factor:.6g}"),
+        "conductivity_interval_95_s_per_cm": None if value is None else [float(f"{d * factor:.6g}") for d in interval],
         "is_conductor": is_conductor,
-        "sentence": sentence,
+        "sentence": f"{wanted.species} at {md.temperature_k:g} K in {len(atoms):,} atoms. {sentence}",
     }
 
 
 def diffusion_of(analysis: dict[str, Any], species: str) -> dict[str, Any]:
-    """Return the tracer diffusion of a species as the analysis of a run tells it."""
+    """Return the self-diffusion of a species as the analysis of a run tells it (``seireact-analyse``, `diffusion`).
+
+    :returns: `d_cm2_per_s`, `error_cm2_per_s` and `interval_95_cm2_per_s`, null where the atoms don't diffuse;
+        `below_cm2_per_s`, what it is below at 95 %; `regime`.
+    """
     row = analysis.get("diffusion", {}).get(species, {})
-    return {name: row.get(name) for name in ("d_cm2_per_s", "error_cm2_per_s", "bound_cm2_per_s")}
+    told = {name: row.get(name) for name in ("regime", "below_cm2_per_s", "last_lag_ps", "msd_ang2")}
+    numbers = ("d_cm2_per_s", "error_cm2_per_s", "interval_95_cm2_per_s")
+    diffuses = row.get("regime") == "diffusive" and row.get("interval_95_cm2_per_s") is not None
+    return {name: row[name] if diffuses else None for name in numbers} | told
 
 
 def _no_gap(engine: orm.Data | None) -> str:
