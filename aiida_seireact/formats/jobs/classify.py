@@ -27,7 +27,9 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
-    source: Literal["ace", "soap", "pyace"] = Field(DescriptorSpec.source, description="ace, built in; soap, by dscribe; pyace, by python-ace")
+    source: Literal["ace", "soap", "pyace"] = Field(
+        "ace", description="ace, built in; soap, by dscribe; pyace, by python-ace"
+    )
     radial: str | None = Field(
         DescriptorSpec.radial,
         description="chebyshev or bessel (ace, pyace), gto or polynomial (soap); null: the first of them",
