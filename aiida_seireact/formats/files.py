@@ -34,7 +34,13 @@ COMPUTED = "computed.npz"
 
 PHASES = "phases.npz"
 LABELS = "labels.npz"
+LABELS_MANIFEST = "labels.json"
+DRAWN = "drawn.npz"
+LANDMARK_PLACES = "landmark_places.npz"
+DENDROGRAM = "dendrogram.npz"
 ANALYSIS = "analysis.npz"
+DISCOVERY = "discovery.npz"
+EXAMPLES = "examples.npz"
 
 SGP = "sgp.npz"
 LAST_SGP = "last_sgp.npz"

@@ -25,7 +25,7 @@ def peaks(blobs: tuple[np.ndarray, np.ndarray]) -> dp.DensityPeaks:
 def test_neighbours_equal_the_full_distance_matrix_far_from_the_origin() -> None:
     rng = np.random.default_rng(1)
     points = rng.normal(size=(700, 30)) + 1e4
-    distances, indices = dp.nearest_neighbours(points, 20, chunk=128)
+    distances, indices = dp.nearest_neighbours(points, 20)
     full = np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=2))
     expected = np.argsort(full, axis=1)[:, :21]
     assert np.array_equal(indices, expected)
@@ -152,10 +152,10 @@ def test_points_left_without_a_cluster_are_an_error_not_garbage(blobs: tuple, mo
 
     monkeypatch.setattr(dadapy.Data, "compute_clustering_ADP", forget_one)
     with pytest.raises(dp.DensityPeaksError, match="left 1 points without a cluster"):
-        dp.density_peaks(blobs[0])
+        dp.density_peaks(blobs[0], engine="dadapy")
 
 
 def test_missing_dadapy_is_said_with_its_command(blobs: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dadapy", None)
-    with pytest.raises(dp.MissingDadapyError, match="pip install dadapy"):
-        dp.density_peaks(blobs[0])
+    with pytest.raises(dp.MissingDadapyError, match=r"pip install .*\[dadapy\]"):
+        dp.density_peaks(blobs[0], engine="dadapy")
