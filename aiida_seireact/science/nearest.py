@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.packages import CLASSIFY, MissingPackageError
+from aiida_seireact.science.threads import for_each
 
 FloatArray = NDArray[np.float64]
 # Share of the variance that the projection of the bounds keeps, and rows its axes are found from.
@@ -55,9 +56,12 @@ def k_nearest(points: ArrayLike, targets: ArrayLike, k: int) -> tuple[FloatArray
     squares, indices = np.empty((len(some), k)), np.empty((len(some), k), dtype=np.int64)
     for start in range(0, len(some), CHUNK):
         low = bounds.shadow(some[start : start + CHUNK])
-        for box in boxes(low, ROWS):
+
+        def fill(box: NDArray[np.int64], start: int = start, low: NDArray[np.float32] = low) -> None:
             rows = start + box
             squares[rows], indices[rows] = _search(some[rows], low[box], others, bounds, k)
+
+        for_each(fill, boxes(low, ROWS))
     return np.sqrt(squares), indices
 
 
