@@ -92,6 +92,8 @@ def discovery_text(found: Mapping[str, Any]) -> str:
             f"at step {region['step']}, {percent(region['unknown_share'])} of it unknown",
             f"  {region['reason']}",
         ]
+        if region["unknown_clusters"]:
+            lines.append(f"  its unknown clusters: {','.join(map(str, region['unknown_clusters']))}")
         if region["sulfur"]:
             sulfur = region["sulfur"]
             lines.append(
