@@ -63,6 +63,7 @@ def regions(
         found.append(
             {
                 "structure_type": kind,
+                "like": kind if kind[:1].islower() else rows[joined[0]]["crystal"],
                 "groups": [rows[number]["id"] for number in joined],
                 "unknown_clusters": [rows[n]["cluster"] for n in joined if rows[n]["kind"] == "unknown"],
                 "step": int(seen.snapshot.step),
@@ -80,7 +81,9 @@ def regions(
             }
         )
         patterns.append((scaled(curve), nearest_curve(diffracted, crystals, settings)))
-    return found, patterns
+    # What holds most that is unknown comes first.
+    order = sorted(range(len(found)), key=lambda n: -found[n]["unknown_share"] * found[n]["n_environments"])
+    return [found[n] for n in order], [patterns[n] for n in order]
 
 
 def _sulfur(
