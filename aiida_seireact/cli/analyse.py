@@ -35,7 +35,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
               "without it everything is told against steps. A PK knows its own.")  # fmt: skip
 @click.option("--skip-first", type=click.IntRange(0), default=0, help="Frames left out at the start.")
 @click.option("--stride", type=click.IntRange(1), default=1, help="Every how manieth frame is read.")
-@click.option("--until-truncated", is_flag=True, help="Of a run that is writing still, or was killed: end before a last "
+@click.option("--until-truncated", is_flag=True, help="Of a run that writes still, or was killed: end before a last "
               "frame that is cut off.")  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True,
