@@ -4,16 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.cli.render.style import INK, MARKERS, MUTED, PALETTE, limits, plain_log, styled
 from aiida_seireact.science.transport.units import S_PER_CM
 
 Bands = Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]
 """For each name: value, lower and upper end of the interval."""
+
+
+def transport_pictures(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Figure]:
+    """Draw what is there of diffusion, windows and Onsager coefficients, by the name of its file.
+
+    :param arrays: of `analysis.npz`.
+    """
+    drawn: dict[str, Figure] = {}
+    if "diffusion_msd_ang2" in arrays:
+        # Of all directions: the first of diffusion_directions.
+        ends = [arrays[f"diffusion_msd_{end}ang2"][:, 0] for end in ("", "low_", "high_")]
+        curves = {str(name): tuple(each[row] for each in ends) for row, name in enumerate(arrays["diffusion_species"])}
+        drawn["diffusion"] = displacements(arrays["diffusion_lag_ps"], curves)
+    if "windows_z_ang" in arrays and (n_slabs := len(arrays["windows_z_ang"])) > 1:
+        drawn["windows"] = diffusion_by_slab(arrays["windows_z_ang"], _by_slab(arrays, n_slabs))
+    if "onsager_per_ev_ang_ps" in arrays:
+        drawn["onsager"] = onsager_matrix(
+            arrays["onsager_species"].tolist(), arrays["onsager_per_ev_ang_ps"], arrays["onsager_error_per_ev_ang_ps"],
+            charges=None,
+        )  # fmt: skip
+    return drawn
+
+
+def _by_slab(arrays: Mapping[str, NDArray[Any]], n_slabs: int) -> dict[str, Bands]:
+    """Return the coefficients of each species, in each phase where groups are phases in slabs."""
+    # Groups are phase * n_slabs + slab; by slab alone there is one phase without a name.
+    phases = [str(name).split(" z ")[0] for name in arrays["windows_groups"][::n_slabs]]
+    if len(phases) == 1:
+        phases = [""]
+    keys = [f"windows_diffusion_{end}cm2_per_s" for end in ("", "low_", "high_")]
+    found: dict[str, dict[str, tuple[ArrayLike, ArrayLike, ArrayLike]]] = {}
+    for column, direction in enumerate(arrays["windows_directions"].tolist()):
+        bands = found.setdefault({"xy": "in the plane", "z": "out of it"}[direction], {})
+        for row, species in enumerate(arrays["windows_species"].tolist()):
+            for phase, name in enumerate(phases):
+                slabs = slice(phase * n_slabs, (phase + 1) * n_slabs)
+                value, low, high = (arrays[key][slabs, row, column] for key in keys)
+                if np.isfinite(value).any():
+                    bands[f"{species} {name}".strip()] = value, low, high
+    return dict(found)
 
 
 @styled
