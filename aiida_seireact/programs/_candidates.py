@@ -12,11 +12,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot
+from aiida_seireact.formats.environments import Course
 from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.select import RunChoice, SelectJob
-from aiida_seireact.formats.phases import Labels
 from aiida_seireact.programs._program import Progress
 from aiida_seireact.science.descriptors import DescriptorSpec, mean_descriptors
 from aiida_seireact.science.health import smallest_distance
@@ -172,8 +172,8 @@ def _unknown(name: str, choice: RunChoice, steps: NDArray[np.int64], folder: Pat
     found = np.full(len(steps), np.nan)
     if choice.labels is None:
         return found
-    labels = Labels.load(folder / choice.labels)
-    part = dict(zip(labels.steps.tolist(), (labels.labels == 0).mean(axis=1).tolist(), strict=True))
+    labels = Course.read(folder / choice.labels)
+    part = dict(zip(labels.steps.tolist(), labels.unknown.tolist(), strict=True))
     found[:] = [part.get(step, np.nan) for step in steps.tolist()]
     if np.isnan(found).all():
         raise InvalidInput(

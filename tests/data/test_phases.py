@@ -19,7 +19,11 @@ def two_phases():
     spec = DescriptorSpec()
     reduction = Reduction(mean=np.zeros(4), vectors=None, kept_variance=1.0)
     known = reference("Li", clouds[0][:100] + rng.normal(scale=0.05, size=(100, 4)).astype(np.float32))
-    return points, build_classifier(reduction, points, density_peaks(points, z=2.0, maxk=60), [known]), spec
+    return (
+        points,
+        build_classifier(reduction, points, density_peaks(points, z=2.0, maxk=60), [known], maxk=60, alpha=1e-6),
+        spec,
+    )
 
 
 def test_a_stored_classifier_labels_as_the_one_it_was_made_of(two_phases, tmp_path, aiida_profile_clean):

@@ -19,8 +19,8 @@ def mixture(seed: int = 0, n: int = 40, skewed: bool = True) -> Atoms:
     return Atoms(symbols, scaled_positions=rng.random((n, 3)), cell=cell, pbc=True)
 
 
-def b2(atoms: Atoms, spec: DescriptorSpec = SPEC, **kwargs: int) -> np.ndarray:
-    return b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec, **kwargs)[0]
+def b2(atoms: Atoms, spec: DescriptorSpec = SPEC) -> np.ndarray:
+    return b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0]
 
 
 def test_length_and_centres() -> None:
@@ -72,11 +72,6 @@ def test_supercell_repeats_the_rows(repeats: tuple[int, int, int]) -> None:
     found = b2(atoms.repeat(repeats))
     assert len(found) == np.prod(repeats)
     assert found == pytest.approx(np.repeat(expected, len(found), axis=0), rel=1e-5, abs=1e-4)
-
-
-def test_chunks_do_not_matter() -> None:
-    atoms = mixture(3)
-    assert np.array_equal(b2(atoms, chunk=3), b2(atoms))
 
 
 def test_neighbour_at_the_cutoff_comes_in_smoothly() -> None:

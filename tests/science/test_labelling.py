@@ -105,7 +105,12 @@ class World:
         self.points = self.reduction.apply(points)
         self.peaks: DensityPeaks = density_peaks(self.points, z=z)
         self.classifier = labelling.build_classifier(
-            self.reduction, self.points, self.peaks, [self.reference(phase) for phase in references]
+            self.reduction,
+            self.points,
+            self.peaks,
+            [self.reference(phase) for phase in references],
+            maxk=100,
+            alpha=1e-6,
         )
 
     def reference(self, phase: str) -> labelling.Reference:
@@ -139,22 +144,21 @@ def test_a4_disordered_phase_is_unknown_but_for_those_with_four_sulfur(world: Wo
 
 def test_a7_a_reference_added_later_names_the_unknown_without_clustering(world: World) -> None:
     before = world.labels()
-    more = labelling.add_references(world.classifier, [world.reference("DIS")])
+    more = labelling.relabel(world.classifier, add=[world.reference("DIS")])
     after = world.labels(more)
     was_unknown = (world.truth == "DIS") & (before == "unknown")
     assert np.mean(after[was_unknown] == "DIS") >= 0.98
     assert np.array_equal(after[before != "unknown"], before[before != "unknown"])
-    assert more.clusters is world.classifier.clusters
+    assert more.peaks is world.classifier.peaks
 
 
 def test_unknown_clusters_can_be_named_by_themselves(world: World) -> None:
     unknown = np.flatnonzero(world.classifier.cluster_labels == 0).tolist()
-    new = labelling.reference_from_clusters(world.classifier, unknown, "new phase")
-    after = world.labels(labelling.add_references(world.classifier, [new]))
+    after = world.labels(labelling.adopt(world.classifier, unknown, "new phase"))
     four = is_all_sulfur(seed=1)
     assert np.mean(after[world.truth == "DIS"][~four] == "new phase") >= 0.95
     with pytest.raises(labelling.LabellingError, match="no cluster"):
-        labelling.reference_from_clusters(world.classifier, [99], "x")
+        labelling.adopt(world.classifier, [99], "x")
 
 
 def test_a5_phases_that_are_absent_get_no_point() -> None:
@@ -245,7 +249,7 @@ def test_points_that_do_not_fit_are_refused(world: World) -> None:
     with pytest.raises(labelling.LabellingError, match="NaN"):
         labelling.assign(np.full((5, 544), np.nan), world.classifier)
     with pytest.raises(labelling.LabellingError, match="two reference phases named Li2S"):
-        labelling.add_references(world.classifier, [world.reference("Li2S")])
+        labelling.relabel(world.classifier, add=[world.reference("Li2S")])
 
 
 def test_share_outside_its_range_has_no_expectation() -> None:

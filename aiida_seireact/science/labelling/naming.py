@@ -1,0 +1,165 @@
+"""From references to names of clusters, and of landmarks in the non-core regions of what stays unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_seireact.science.density_peaks import DensityPeaks
+from aiida_seireact.science.labelling.distances import nearest
+from aiida_seireact.science.labelling.gates import Gates
+from aiida_seireact.science.labelling.references import Reference
+
+FEWEST_ACCEPTED = 3
+
+
+class Stage(IntEnum):
+    """How a point came to its label."""
+
+    UNKNOWN = 0
+    CORE = 1  # in the core of a cluster with a name
+    JOINED = 2  # in a cluster with a name, outside its core
+    NON_CORE = 3  # outside the core of a cluster without a name, where references lie
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where the references of one phase lie among the landmarks.
+
+    :param landmark: ``(n_points,)`` nearest landmark of each point of the reference.
+    :param distance: ``(n_points,)`` distance to it.
+    :param landmark_distance: ``(n_landmarks,)`` distance of each landmark to the nearest point of the reference.
+    """
+
+    landmark: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    landmark_distance: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Naming:
+    """Names as indices, 0 for unknown, then the references in their order.
+
+    :param accepted: ``(n_clusters, n_references)`` references accepted in each cluster's core.
+    :param cluster_labels: ``(n_clusters,)``
+    :param landmark_labels: ``(n_landmarks,)`` before the gate for single points.
+    :param landmark_stage: ``(n_landmarks,)`` int8, see :class:`Stage`.
+    :param reached: ``(n_landmarks,)`` core landmarks that a chain connects with the references of their phase.
+    """
+
+    accepted: NDArray[np.int64]
+    cluster_labels: NDArray[np.int64]
+    landmark_labels: NDArray[np.int64]
+    landmark_stage: NDArray[np.int8]
+    reached: NDArray[np.bool_]
+
+
+def place(reference: Reference, landmarks: NDArray[np.float32]) -> Placement:
+    """Find the distances that every naming needs; the only costly part of a new name."""
+    distance, landmark = nearest(reference.points, landmarks)
+    return Placement(landmark, distance, nearest(landmarks, reference.points)[0])
+
+
+def name_clusters(
+    landmarks: NDArray[np.float32],
+    peaks: DensityPeaks,
+    references: Sequence[Reference],
+    placements: Sequence[Placement],
+    gates: Gates,
+) -> Naming:
+    """Give clusters the names of phases.
+
+    1. A reference is accepted in a cluster if its nearest landmark is in the cluster's core and at most
+       ``accept`` gates away.
+    2. The cluster takes the name of the phase with most accepted references, if these are ``support`` of its
+       references at least (else a few outliers name a splinter),
+    3. provided that ``majority`` of the cluster's core lies within ``accept`` gates of that phase. Else it is unknown.
+    4. Clusters a phase was made of (adopted) take its name.
+    5. Second pass (Ding et al., arXiv:2506.10944): see :func:`_second_pass`.
+    """
+    accepted = np.zeros((peaks.n_clusters, len(references)), dtype=np.int64)
+    for column, (item, placed) in enumerate(zip(references, placements, strict=True)):
+        good = (placed.distance <= gates.accept * item.gate) & peaks.core[placed.landmark]
+        accepted[:, column] = np.bincount(peaks.clusters[placed.landmark[good]], minlength=peaks.n_clusters)
+    labels = np.zeros(peaks.n_clusters, dtype=np.int64)
+    for cluster in np.flatnonzero(accepted.sum(axis=1)):
+        column = int(np.argmax(accepted[cluster]))
+        if accepted[cluster, column] < _fewest(references[column], gates):
+            continue
+        core = peaks.core & (peaks.clusters == cluster)
+        near = placements[column].landmark_distance[core] <= gates.accept * references[column].gate
+        if near.mean() >= gates.majority:
+            labels[cluster] = column + 1
+    adopted = np.zeros(peaks.n_clusters, dtype=bool)
+    for number, item in enumerate(references, start=1):
+        labels[list(item.adopted)] = number
+        adopted[list(item.adopted)] = True
+    landmark_labels = labels[peaks.clusters]
+    stage = np.where(peaks.core, Stage.CORE, Stage.JOINED).astype(np.int8)
+    stage[landmark_labels == 0] = Stage.UNKNOWN
+    if references and gates.second_pass is not None:
+        searched = ~peaks.core & ((labels == 0) | adopted)[peaks.clusters]
+        for number, rows in _second_pass(peaks, references, placements, gates, searched):
+            landmark_labels[rows], stage[rows] = number, Stage.NON_CORE
+    reached = peaks.core & adopted[peaks.clusters]
+    if gates.reach is not None:
+        for number in np.unique(labels[(labels > 0) & ~adopted]):
+            item, distance = references[number - 1], placements[number - 1].landmark_distance
+            for cluster in np.flatnonzero((labels == number) & ~adopted):
+                core = np.flatnonzero(peaks.core & (peaks.clusters == cluster))
+                near = core[distance[core] <= gates.reach * item.gate]
+                sure = distance[near] <= gates.accept * item.gate
+                reached[near[_chained(landmarks[near], sure, gates.accept * item.gate)]] = True
+    return Naming(accepted, labels, landmark_labels, stage, reached)
+
+
+def _chained(points: NDArray[np.float32], sure: NDArray[np.bool_], link: float) -> NDArray[np.bool_]:
+    """Return the points that are sure, and all that a chain of links no longer than ``link`` connects with them."""
+    found, last = sure.copy(), np.flatnonzero(sure)
+    while len(last) and not found.all():
+        rest = np.flatnonzero(~found)
+        last = rest[nearest(points[rest], points[last])[0] <= link]
+        found[last] = True
+    return found
+
+
+def _second_pass(
+    peaks: DensityPeaks,
+    references: Sequence[Reference],
+    placements: Sequence[Placement],
+    gates: Gates,
+    searched: NDArray[np.bool_],
+) -> list[tuple[int, NDArray[np.int64]]]:
+    """Look for references in the non-core regions of clusters without a name of their own.
+
+    A phase too small, or too much at borders, for a peak of its own lies there. A landmark takes the name of the
+    relatively nearest given phase, if that is within ``second_pass`` gates and ``support`` of its references lie as
+    near to landmarks of that cluster that would take its name. Adopted clusters are searched too, so that adopting does
+    not take names away.
+
+    :returns: number of the phase (from 1) and the landmarks that take its name.
+    """
+    given = [column for column, item in enumerate(references) if not item.adopted]
+    if not given:
+        return []
+    ratios = np.stack([placements[column].landmark_distance / references[column].gate for column in given])
+    best = np.argmin(ratios, axis=0)
+    found = []
+    for row, column in enumerate(given):
+        placed = placements[column]
+        gate = references[column].gate * (gates.second_pass or 0.0)
+        candidates = searched & (best == row) & (placed.landmark_distance <= gate)
+        here = candidates[placed.landmark] & (placed.distance <= gate)
+        counts = np.bincount(peaks.clusters[placed.landmark[here]], minlength=peaks.n_clusters)
+        enough = counts >= _fewest(references[column], gates)
+        found.append((column + 1, np.flatnonzero(candidates & enough[peaks.clusters])))
+    return found
+
+
+def _fewest(reference: Reference, gates: Gates) -> float:
+    """Return how many references must be found in a cluster for its name."""
+    return max(FEWEST_ACCEPTED, gates.support * len(reference.points))
