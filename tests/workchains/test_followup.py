@@ -16,7 +16,6 @@ from pymatgen.core.structure import Structure
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.followup import FollowUpWorkChain
 
 EMT = {"calculator": {"name": "emt"}}
@@ -227,19 +226,19 @@ def test_the_phase_that_was_found_by_chgnet(program_code):
 
 
 # ---------------------------------------------------------------- MD
-ONLY_DIFFUSION: dict[str, Any] = {"rdf": None, "msd": None}
+NOTHING_ELSE = dict.fromkeys(("thickness", "health", "composition", "phases", "rdf", "msd"))
 LIQUID = {
     "md": {
         "pair": {
             "kind": "user",
             "style": "lj/cut 6.5",
-            "coefficients": ["1 1 0.02 2.4", "1 2 0.02 2.4", "2 2 0.02 2.4"],
+            "coefficients": ["1 1 0.02 2.2", "1 2 0.02 2.2", "2 2 0.02 2.2"],
         },
         "ensemble": "nvt",
         "temperature_k": 900.0,
         "timestep_fs": 2.0,
-        "steps": 4000,
-        "dump_every": 20,
+        "steps": 20000,
+        "dump_every": 50,
         "thermo_every": 100,
         "tau_t_ps": 0.1,
         "velocity_seed": 1,
@@ -263,7 +262,6 @@ def run_inputs(
         filepath_executable=str(scripts / "lmp"),
         prepend_text=f"export OMP_NUM_THREADS=1 LD_LIBRARY_PATH={scripts.parent / 'lib'}:$LD_LIBRARY_PATH",
     ).store()
-    analysis = AnalyseWorkChain.get_protocol_inputs()["parameters"]
     return {
         "potential": PotentialData.of_pair_style(folder / "liquid.txt", "lammps-file", species=["Cu", "Pt"]),
         "code": lmp,
@@ -273,7 +271,7 @@ def run_inputs(
         "options": {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}},
         "analyse": {
             "code": program_code("analyse"),
-            "parameters": orm.Dict({**analysis, **ONLY_DIFFUSION, "diffusion": {"species": ["Cu"]}}),
+            "parameters": orm.Dict({**NOTHING_ELSE, "diffusion": {"species": ["Cu"]}}),
         },
     }
 
