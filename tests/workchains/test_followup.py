@@ -14,8 +14,11 @@ from aiida.manage.caching import enable_caching
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from aiida_seireact.calculations.analyse import AnalyseSettings
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.label import LabelJob
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.workchains.followup import FollowUpWorkChain
 
 EMT = {"calculator": {"name": "emt"}}
@@ -121,50 +124,42 @@ def test_a_second_submission_computes_nothing(done, alloy):
     assert again.outputs.followup.get_dict() == done.outputs.followup.get_dict()
 
 
-def test_phases_that_were_labelled_before_are_taken_and_one_that_lacks_is_named(done, program_code):
-    frames = done.outputs.phases.frames
-    without = [index for index, name in enumerate(frames.config_type) if name != "platinum"]
-    given = {"frames": FramesData(frames.select(without)).store()}
-    _, node = run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, **given))
-    assert node.exit_status == 270
-    assert "no energy of the element Pt" in node.exit_message
-    _, node = run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, frames=done.outputs.phases))
+def test_phases_that_were_labelled_before_are_taken(done, program_code):
+    given = inputs(program_code("label"), ALLOY, RELAX, frames=done.outputs.phases)
+    _, node = run_get_node(FollowUpWorkChain, **given)
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.followup["stability"]["hull"] == done.outputs.followup["stability"]["hull"]
+    assert "phases" not in node.outputs
+
+
+def test_cells_relaxed_by_one_calculator_are_labelled_by_another_engine(program_code, done):
+    code = program_code("label")
+    given = inputs(code, {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"}, frames=done.outputs.phases)
+    _, node = run_get_node(FollowUpWorkChain, **given, relax={"code": code, "parameters": orm.Dict(RELAX)})
+    assert node.is_finished_ok, node.exit_message
+    # One ordering only, and it is the compound.
+    (row,) = node.outputs.followup["stability"]["orderings"]
+    assert row["degeneracy"] == 4
+    assert row["above_hull_mev_per_atom"] == pytest.approx(0.0, abs=1.0)
+    links = {link.link_label for link in node.base.links.get_outgoing().all()}
+    assert {"relax_orderings", "label_orderings"} <= links
+
+
+def test_an_ordering_that_the_engine_cannot_label_ends_it(program_code):
+    settings = {"composition": "Li2S0.75P0.125Cl0.125", "parent": "Li2S"}
+    entries = orm.Dict({"entries": [{"formula": "Li", "energy_ev": 0.0}]})
+    given = inputs(program_code("label"), settings, {**EMT, "task": "label"}, entries=entries)
+    _, node = run_get_node(FollowUpWorkChain, **given)
+    assert node.exit_status == 445
+    assert "no energy of the orderings" in node.exit_message
 
 
 def test_energies_of_another_level_are_refused(program_code):
-    entries = orm.Dict(
-        {"level": "PBE", "entries": [{"formula": "Cu", "energy_ev": 0.0}, {"formula": "Pt", "energy_ev": 0.0}]}
-    )
-    _, node = run_get_node(
-        FollowUpWorkChain, **inputs(program_code("label"), ALLOY, {**EMT, "task": "label"}, entries=entries)
-    )
+    entries = orm.Dict({"entries": [{"formula": "Cu", "energy_ev": 0.0}]})
+    given = inputs(program_code("label"), {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"}, entries=entries)
+    _, node = run_get_node(FollowUpWorkChain, **given)
     assert node.exit_status == 270
     assert "2 levels of theory" in node.exit_message
-
-
-def test_cells_relaxed_by_one_calculator_are_labelled_by_another_engine(program_code, alloy):
-    code = program_code("label")
-    given = {**alloy, **inputs(code, {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"})}
-    _, node = run_get_node(FollowUpWorkChain, **given, relax={"code": code, "parameters": orm.Dict(RELAX)})
-    assert node.is_finished_ok, node.exit_message
-    (row,) = node.outputs.followup["stability"]["orderings"]
-    assert row["degeneracy"] == 4
-    # One ordering only, and it is the compound.
-    assert row["above_hull_mev_per_atom"] == pytest.approx(0.0, abs=1.0)
-    links = {link.link_label for link in node.base.links.get_outgoing().all()}
-    assert {"relax_orderings", "relax_phases", "label_orderings", "label_phases"} <= links
-
-
-def test_a_cell_without_a_label_is_named(program_code):
-    settings = {"composition": "Li2S0.75P0.125Cl0.125", "parent": "Li2S"}
-    _, node = run_get_node(
-        FollowUpWorkChain,
-        **inputs(program_code("label"), settings, {**EMT, "task": "label"}, phases=orm.List(["Li", "S"])),
-    )
-    assert node.exit_status == 445
-    assert "the orderings" in node.exit_message or "Li2S0.75P0.125Cl0.125 ordering 1" in node.exit_message
 
 
 @pytest.mark.parametrize(
@@ -276,14 +271,14 @@ def run_inputs(
     }
 
 
-def test_md_of_a_large_cell_tells_whether_its_ions_move(program_code, alloy, run_inputs):
+def test_md_of_a_large_cell_tells_whether_its_ions_move(program_code, done, run_inputs):
     settings = {
         **ALLOY,
         "repeat": [1, 1, 1],
         "md": {"n_atoms": 108},
         "conductor": {"species": "Cu", "conductivity_min_s_per_cm": 1e-6},
     }
-    given = {**alloy, **inputs(program_code("label"), settings, {**EMT, "task": "label"}), "md": run_inputs}
+    given = inputs(program_code("label"), settings, {**EMT, "task": "label"}, frames=done.outputs.phases, md=run_inputs)
     _, node = run_get_node(FollowUpWorkChain, **given)
     assert node.is_finished_ok, node.exit_message
     found = node.outputs.followup["diffusion"]
@@ -306,3 +301,27 @@ def test_md_by_a_model_that_nobody_has_judged_or_that_lacks_an_element_is_refuse
     without = {name: value for name, value in run_inputs.items() if name != "potential"}
     with pytest.raises(ValueError, match="potential"):
         run_get_node(FollowUpWorkChain, **alloy, md=without)
+
+
+# ---------------------------------------------------------------- protocols
+@pytest.mark.parametrize("protocol", sorted(FollowUpWorkChain.get_available_protocols()))
+def test_every_protocol_gives_what_its_parts_take(protocol, program_code, run_inputs):
+    code = program_code("label")
+    codes = dict.fromkeys(("label", "relax", "gap", "lmp", "analyse"), code)
+    builder = FollowUpWorkChain.get_builder_from_protocol(
+        "Li2S0.72P0.14Cl0.14", "Li2S", protocol=protocol, codes=codes, potential=run_inputs["potential"]
+    )
+    AnalyseSettings.model_validate({**builder.md.analyse.parameters.get_dict(), "timestep_fs": 2.0})
+    assert builder.md.analyse.parameters["diffusion"]["species"] == ["Li"]
+    SegmentSettings.model_validate(builder.md.parameters.get_dict())
+    assert "Li6PS5Cl" in builder.phases.get_list()
+    by_dft = protocol != "fast"
+    assert (builder.gap.get("engine") is not None) is by_dft
+    assert (builder.relax.get("code") is not None) is by_dft
+    relaxation = builder.relax.parameters if by_dft else builder.label.parameters
+    assert LabelJob.model_validate({**relaxation.get_dict(), "frames": "x.npz"}).task == "relax"
+
+
+def test_an_unknown_parent_or_phase_is_told(program_code):
+    with pytest.raises(ValueError, match="Li3S"):
+        FollowUpWorkChain.get_builder_from_protocol("Li2S", "Li3S", codes={"label": program_code("label")})
