@@ -46,6 +46,15 @@ def test_the_benchmark_of_dumps_reads_the_same_positions_as_ase() -> None:
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
 
 
+def test_the_benchmark_of_analyses_gives_the_same_functions_as_its_peers() -> None:
+    pytest.importorskip("MDAnalysis")
+    told = run("analyse", "--atoms", "1000", "--frames", "6", "--longer", "2")
+    assert "same g(r): True" in told
+    assert "False" not in told
+    assert re.search(r"^memory = \d\.\d\d$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
 @pytest.mark.slow
 def test_the_benchmark_of_md_engines_gives_the_same_forces_by_all() -> None:
     sizes = ["--cells", "1", "1", "1", "--steps", "6", "--paper-steps", "0"]
