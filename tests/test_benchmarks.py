@@ -87,6 +87,16 @@ def test_the_benchmark_of_learning_prints_its_numbers_whatever_they_say() -> Non
     assert re.fullmatch(r"ratio = \d+\.\d\d", told.splitlines()[-1])
 
 
+def test_the_benchmark_of_density_peaks_finds_the_labels_of_dadapy() -> None:
+    pytest.importorskip("dadapy", reason="DADApy is the peer")
+    told = run("density_peaks", "1500", "--features", "50")
+    assert "labels of DADApy's own densities equal: True" in told
+    assert re.search(r"^labels_equal = (True|False) \(\d+\.\d+%\)$", told, re.MULTILINE)
+    assert re.search(r"^recall = 1\.00000$", told, re.MULTILINE)
+    assert re.search(r"^ratio_total = \d+\.\d$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
 def test_the_benchmark_of_descriptors_is_flare_s_and_small_in_memory() -> None:
     pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed", exc_type=ImportError)
     told = run("descriptors", "--repeat", "1", "--frame", "2", "2", "2")

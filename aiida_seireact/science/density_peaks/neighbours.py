@@ -111,7 +111,9 @@ def _by_lists(places: NDArray[Any], k: int, seed: int) -> Neighbours:
     drawn = np.random.default_rng(seed).permutation(len(places))[: 2 * DRAWN]
     truth = k_nearest(places[drawn], places, k + 1)[1]
     index = _lists(faiss, low, seed)
-    n_candidates = min(int(CANDIDATES_A_NEIGHBOUR * k) + 16, len(places))
+    # In the full space candidates differ from neighbours by rounding only.
+    share = CANDIDATES_A_NEIGHBOUR if low.shape[1] < places.shape[1] else 1.0
+    n_candidates = min(int(share * k) + 16, len(places))
     to_choose, to_tell = np.array_split(np.arange(len(drawn)), 2)
     for n_probe in N_PROBE:
         index.nprobe = min(n_probe, index.nlist)
