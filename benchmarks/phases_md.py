@@ -168,7 +168,7 @@ def main(record: Path, zs: tuple[float, ...]) -> None:
         unknown = [
             number
             for number in np.flatnonzero(classifier.cluster_labels == 0).tolist()
-            if np.mean(recorded.truth[classifier.clusters == number] == DISORDERED) > 0.5
+            if np.mean(recorded.truth[classifier.core & (classifier.clusters == number)] == DISORDERED) > 0.5
         ]
         if unknown:
             after = label_landmarks(adopt(classifier, unknown, "adopted"))
