@@ -18,18 +18,17 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_seireact.science.density_peaks import DensityPeaks, peaks_input, scan_z
+from aiida_seireact.science.density_peaks import density_peaks
 from aiida_seireact.science.descriptors import b2_descriptors
 from aiida_seireact.science.labelling import (
     UNKNOWN,
-    Gates,
+    Reduction,
+    Reference,
     Stage,
-    adopt,
     build_classifier,
     fit_reduction,
     label_landmarks,
     reference,
-    relabel,
     same_neighbours_expectation,
 )
 from benchmarks._phases import DISORDERED, KNOWN, SHARE_CL, SHARE_P, SPEC
@@ -68,6 +67,24 @@ def read_run(path: Path, name: str, phase: str) -> Recorded:
     parts = [b2_descriptors(positions, numbers, cell, [True] * 3, SPEC)[0] for positions in frames]
     many = len(frames)
     return Recorded(np.tile(truth, many), np.tile(border, many), np.tile(sulfur, many), np.concatenate(parts))
+
+
+def strained_reference(path: Path, phase: str, reduction: Reduction, strain: float) -> Reference:
+    """Return the reference of a crystal; with a strain each frame counts once more, deformed at random.
+
+    :param strain: standard deviation of each component of the (symmetric) strain.
+    """
+    rng = np.random.default_rng(0)
+    with np.load(path) as archive:
+        numbers, cell, frames = (archive[f"{phase} reference/{what}"] for what in ("numbers", "cell", "positions"))
+    values, atoms = [], []
+    for positions in frames.astype(np.float64):
+        random = rng.normal(scale=strain, size=(3, 3))
+        for deformed in (np.eye(3), np.eye(3) + (random + random.T) / 2)[: 2 if strain else 1]:
+            found, centres = b2_descriptors(positions @ deformed, numbers, cell @ deformed, [True] * 3, SPEC)
+            values.append(found)
+            atoms.append(centres)
+    return reference(phase, reduction.apply(np.concatenate(values)), atoms=np.concatenate(atoms))
 
 
 def _to_border(
@@ -132,52 +149,37 @@ def table(recorded: Recorded, labels: NDArray[np.str_], names: tuple[str, ...]) 
     return "\n".join(lines)
 
 
+def classify(recorded: Recorded, record: Path, *, z: float, strain: float) -> NDArray[np.str_]:
+    """Return the label of each environment."""
+    reduction = fit_reduction(recorded.descriptors)
+    points = reduction.apply(recorded.descriptors)
+    references = [strained_reference(record, phase, reduction, strain) for phase in KNOWN]
+    peaks = density_peaks(points, z=z)
+    made = build_classifier(reduction, points, peaks, references, maxk=100, alpha=1e-6)
+    return np.array(made.names)[label_landmarks(made).labels]
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--record", type=click.Path(exists=True, path_type=Path), default=RECORD, help="Recorded frames.")
-@click.option("--z", "zs", type=float, multiple=True, default=(2.0, 3.0, 4.0), show_default=True)
-def main(record: Path, zs: tuple[float, ...]) -> None:
-    """Classify the recorded frames and print how the labels lie."""
+@click.option("--z", default=2.0, show_default=True)
+@click.option("--strain", type=float, multiple=True, default=(0.0, 0.02), show_default=True, help="Of the references.")
+def main(record: Path, z: float, strain: tuple[float, ...]) -> None:
+    """Classify the recorded frames by references at rest and strained ones, and print how the labels lie."""
     recorded = data(record)
     reduction = fit_reduction(recorded.descriptors)
     points = reduction.apply(recorded.descriptors)
-    references = [
-        reference(phase, reduction.apply(read_run(record, f"{phase} reference", phase).descriptors)) for phase in KNOWN
-    ]
-    click.echo(f"{len(points)} Li, gates " + ", ".join(f"{item.name} {item.gate:.0f}" for item in references))
-    first: list[DensityPeaks] = scan_z(peaks_input(points), zs)
-    for peaks in first:
+    peaks = density_peaks(points, z=z)
+    for size in strain:
+        references = [strained_reference(record, phase, reduction, size) for phase in KNOWN]
         classifier = build_classifier(reduction, points, peaks, references, maxk=100, alpha=1e-6)
-        for told, gates in (
-            ("all gates", Gates()),
-            ("no chains", Gates(reach=None)),
-            ("no gate for points", Gates(point=None)),
-        ):
-            made = relabel(classifier, gates=gates)
-            got = label_landmarks(made)
-            click.echo(
-                f"\nZ {peaks.z}, {told}: {peaks.n_clusters} clusters, {(made.cluster_labels == 0).sum()} unknown; "
-                f"second pass {(got.stage == Stage.NON_CORE).sum()} points"
-            )
-            click.echo(table(recorded, np.array(made.names)[got.labels], made.names))
-        labels = label_landmarks(classifier)
-        ratios = {
-            phase: np.quantile(labels.ratio[recorded.truth == phase], [0.5, 0.95]).round(2).tolist()
-            for phase in dict.fromkeys(recorded.truth.tolist())
-        }
-        click.echo(f"distance over gate, median and 95 %: {ratios}")
-        unknown = [
-            number
-            for number in np.flatnonzero(classifier.cluster_labels == 0).tolist()
-            if np.mean(recorded.truth[classifier.core & (classifier.clusters == number)] == DISORDERED) > 0.5
-        ]
-        if unknown:
-            after = label_landmarks(adopt(classifier, unknown, "adopted"))
-            was = (labels.labels == 0) & (recorded.truth == DISORDERED)
-            changed = int((after.labels != labels.labels)[labels.labels > 0].sum())
-            click.echo(
-                f"after adopt: {np.mean(after.labels[was] == len(classifier.names)):.4f} of its unknown renamed, "
-                f"{changed} known labels changed"
-            )
+        got = label_landmarks(classifier)
+        click.echo(
+            f"{len(points)} Li, Z {z}, references strained by {size}: {peaks.n_clusters} clusters, "
+            f"{(classifier.cluster_labels == 0).sum()} unknown; second pass "
+            f"{(got.stage == Stage.NON_CORE).sum()} points"
+        )
+        click.echo("gates " + ", ".join(f"{item.name} {item.gate:.0f}" for item in references))
+        click.echo(table(recorded, np.array(classifier.names)[got.labels], classifier.names) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Gates:
     """
 
     accept: float = 1.5
-    support: float = 0.005
+    support: float = 0.02
     majority: float = 0.5
     point: float | None = 2.0
     reach: float | None = 4.0

@@ -42,8 +42,8 @@ def reference(
 ) -> Reference:
     """Make a reference phase of reduced points; exact duplicates count once.
 
-    :param atoms: ``(n,)`` the atom each point belongs to, where an atom gives several. Its own points of a moment before
-        are near it because little time passed, so the gate is measured to points of other atoms. None: all are others.
+    :param atoms: ``(n,)`` the atom each point belongs to, where an atom gives several. Those are near each other as
+        little time passed between them, so the gate is measured to points of other atoms. None: all are others.
 
     :param most: points kept, drawn at random. The gate is that of the points kept, so it fits their spacing.
     :raises LabellingError: a name in use for "unknown", NaN, or too few distinct points.
