@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +30,61 @@ class FrameChoice(Job):
 
 
 class ClassifySettings(ClassifyJob):
-    """What the ``parameters`` hold: the job without its files."""
+    """What the ``parameters`` hold: the job without its files, and without its part in a larger whole."""
 
     trajectory: FrameChoice = FrameChoice()  # type: ignore[assignment]
     references: FrameChoice = FrameChoice()  # type: ignore[assignment]
+
+
+def define_discovery(spec: CalcJobProcessSpec) -> None:
+    """Add the outputs about unknown clusters, which are there only if there are such clusters."""
+    spec.output(
+        "discovery", valid_type=orm.Dict, required=False, help="What each unknown cluster is, with a suggested name."
+    )
+    spec.output("discovery_arrays", valid_type=orm.ArrayData, required=False, help="Its curves: RDF, XRD, profiles.")
+    spec.output("examples", valid_type=FramesData, required=False, help="Environments of each to look at.")
+
+
+def write_classify_files(inputs: Mapping[str, Any], folder: Path, links: Links, **changes: Any) -> dict[str, Any]:
+    """Bring the files that the inputs name into the folder of a job and return the job.
+
+    :param changes: keys of the job on top of `parameters`.
+    """
+    job: dict[str, Any] = {**inputs["parameters"].get_dict(), **changes}
+    computer = inputs["code"].computer
+    chosen, of_run = job.pop("references", {}), job.pop("trajectory", {})
+    if "trajectory" in inputs:
+        run = place_run(inputs["trajectory"], "trajectory", computer, folder, links)
+        job["trajectory"] = {**of_run, "files": run}
+    job["references"] = {
+        name: {**chosen, "files": place_run(reference, f"reference_{number}", computer, folder, links)}
+        for number, (name, reference) in enumerate(sorted(inputs.get("references", {}).items()))
+    }
+    for port, key, name in (
+        ("classifier", "classifier", "classifier.npz"),
+        ("landmark_places", "landmark_places", files.LANDMARK_PLACES),
+    ):
+        if port in inputs:
+            job[key] = name
+            links.local_copy.append((inputs[port].uuid, inputs[port].filename, name))
+    return job
 
 
 class ClassifyCalculation(ProgramCalculation):
     """A run and reference runs of known phases in; the classifier and the label of every environment out."""
 
     PARSER = "seireact.classify"
-    RETRIEVE_TEMPORARY = (files.PHASES, files.LABELS)
-    CACHE_VERSION = 1
+    RETRIEVE_TEMPORARY = (files.PHASES, files.LABELS, files.DISCOVERY, files.EXAMPLES)
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
         super().define(spec)
-        spec.input("trajectory", valid_type=TrajectoryData, help="The run whose environments are classified.")
+        spec.input(
+            "trajectory",
+            valid_type=(TrajectoryData, FramesData),
+            help="The run whose environments are classified.",
+        )
         spec.input_namespace(
             "references",
             valid_type=(TrajectoryData, FramesData),
@@ -56,25 +95,25 @@ class ClassifyCalculation(ProgramCalculation):
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(ClassifySettings, classifier=None),
+            validator=job_validator(ClassifySettings, classifier=None, part="all"),
             help="`trajectory` and `references`: `skip_first` and `stride` of their frames; `spec` of the descriptors, "
-            "`n_landmarks`, `maxk`, `alpha`, `z`, `gates`, `keep_variance`, `seed`: see `seireact-classify --help`.",
+            "`n_landmarks`, `engine`, `maxk`, `alpha`, `z`, `gates`, `normalisation`, `keep_variance`, `sensitivity`, "
+            "`metal`, `electrolyte`, `discover`, `seed`: see `seireact-classify --help`.",
         )
         spec.output("phases", valid_type=PhasesData, help="The classifier.")
-        spec.output("classification", valid_type=orm.Dict, help="Fractions of the phases, clusters, and their numbers.")
-        spec.output("labels", valid_type=orm.ArrayData, help="Label, core flag and place of every environment.")
+        spec.output(
+            "classification",
+            valid_type=orm.Dict,
+            help="Fractions of the phases, of all centres and of the interphase; clusters, dendrogram, sensitivity.",
+        )
+        spec.output(
+            "labels",
+            valid_type=orm.ArrayData,
+            help="Course of the labels in time and along z; of a run of up to `most_in_one_file` environments also "
+            "label, stage and place of each. Of a larger one these lie in chunks beside the trajectory, which the "
+            "attribute `chunks` names.",
+        )
+        define_discovery(spec)
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
-        job: dict[str, Any] = self.inputs.parameters.get_dict()
-        computer = self.inputs.code.computer
-        chosen = job.pop("references", {})
-        run = place_run(self.inputs.trajectory, "trajectory", computer, folder, links)
-        job["trajectory"] = {**job.get("trajectory", {}), "files": run}
-        job["references"] = {
-            name: {**chosen, "files": place_run(reference, f"reference_{number}", computer, folder, links)}
-            for number, (name, reference) in enumerate(sorted(self.inputs.get("references", {}).items()))
-        }
-        if "classifier" in self.inputs:
-            job["classifier"] = "classifier.npz"
-            links.local_copy.append((self.inputs.classifier.uuid, self.inputs.classifier.filename, "classifier.npz"))
-        return job
+        return write_classify_files(self.inputs, folder, links)

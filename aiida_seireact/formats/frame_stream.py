@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +77,30 @@ class FrameStream:
         return [step for part in self._parts for step in part.steps]
 
     def __iter__(self) -> Iterator[Snapshot]:
+        yield from self._read(self._parts)
+
+    def at(self, places: Collection[int]) -> Iterator[Snapshot]:
+        """Yield the frames at some places of the stream, in their order; the others are not read.
+
+        :raises IndexError: no such place.
+        """
+        wanted = set(places)
+        if wrong := sorted(place for place in wanted if not 0 <= place < len(self)):
+            raise IndexError(f"There is no frame {wrong[0]}: the stream has {len(self)} frames, from 0.")
+        chosen, first = [], 0
         for part in self._parts:
+            kept = [number for number in range(len(part.indices)) if first + number in wanted]
+            chosen.append(_Part(part.path, tuple(part.indices[n] for n in kept), tuple(part.steps[n] for n in kept)))
+            first += len(part.indices)
+        yield from self._read(chosen)
+
+    def _read(self, parts: Sequence[_Part]) -> Iterator[Snapshot]:
+        for part in parts:
+            if not part.indices:
+                continue
             if _is_frames_file(part.path):
                 yield from _snapshots_of(Frames.load(part.path), part)
-            elif part.indices:
+            else:
                 wanted = set(part.indices)
                 yield from read_dump(part.path, indices=wanted, stop_before_truncated=self._stop)
 

@@ -10,15 +10,17 @@ from aiida.engine import ExitCode
 
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.formats import files
-from aiida_seireact.parsers.base import ProgramParser, arrays_of
+from aiida_seireact.parsers.base import ProgramParser
+from aiida_seireact.parsers.classify_parts import attach_discovery, labels_of
 
 
 class ClassifyParser(ProgramParser):
-    """Outputs ``phases`` (the classifier), ``classification`` (numbers) and ``labels`` (every environment)."""
+    """Outputs ``phases`` (the classifier), ``classification`` (numbers), ``labels``, and what unknown clusters are."""
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         result.pop("files")
         self.out("phases", PhasesData(folder / files.PHASES))
-        self.out("labels", arrays_of(folder / files.LABELS))
+        self.out("labels", labels_of(folder / files.LABELS, result["labels"]["chunks"]))
+        attach_discovery(self, result, folder)
         self.out("classification", orm.Dict(result))
         return None

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import CalcJob, ProcessBuilder
+from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
 from aiida_seireact.calculations.classify import ClassifyCalculation
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.workchains.base import ProgramWorkChain
-from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
+from aiida_seireact.workchains.codes import find_classify
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.stages import why
 
 
 class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
@@ -21,6 +23,48 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
 
     _process_class: ClassVar[type[CalcJob]] = ClassifyCalculation
     PROTOCOL_FILE: ClassVar[str] = "classify.yaml"
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        super().define(spec)
+        spec.input(
+            "parallel",
+            valid_type=orm.Int,
+            required=False,
+            validator=lambda node, _: None if node is None or node.value > 0 else "parallel: at least one job.",
+            help="Jobs side by side, each with a share of the frames, at most as many as frames; the labels are the "
+            "same as of one job, which is the default.",
+        )
+        one_job = (cls.setup, while_(cls.should_run_process)(cls.run_process, cls.inspect_process), cls.results)
+        spec.outline(if_(cls.is_parallel)(cls.run_parts, cls.take_parts).else_(*one_job))
+        spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
+
+    def is_parallel(self) -> bool:
+        """Whether the work is shared among jobs."""
+        return "parallel" in self.inputs and self.inputs.parallel.value > 1
+
+    def run_parts(self) -> ToContext:
+        """Let the jobs side by side do it."""
+        inputs = self.exposed_inputs(self._process_class)
+        parts = self.submit(
+            ClassifyPartsWorkChain,
+            **inputs,
+            parallel=self.inputs.parallel,
+            options=dict(self.inputs.options),
+            metadata={"call_link_label": "parts"},
+        )
+        return ToContext(parts=parts)
+
+    def take_parts(self) -> ExitCode | None:
+        """Attach what the jobs made together."""
+        parts = self.ctx.parts
+        if not parts.is_finished_ok:
+            return self.exit_codes.ERROR_STAGE_FAILED.format(
+                stage="parts", process=parts.process_label, pk=parts.pk, message=why(parts)
+            )
+        for name in parts.outputs:
+            self.out(name, parts.outputs[name])
+        return None
 
     @classmethod
     def get_builder_from_protocol(
@@ -31,13 +75,16 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        parallel: int | None = None,
     ) -> ProcessBuilder:
-        """Return a builder; ``references`` are runs of the pure phases, by name."""
+        """Return a builder; ``references`` are runs of the pure phases, by name; ``parallel`` jobs share the frames."""
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         builder.trajectory = trajectory
         builder.references = dict(references)
-        builder.code = code or find_code("classify")
+        builder.code = code or find_classify(inputs["parameters"].get("spec", {}).get("source", "ace"))
         builder.parameters = orm.Dict(inputs["parameters"])
         builder.options = dict(options or {})
+        if parallel is not None:
+            builder.parallel = orm.Int(parallel)
         return builder

@@ -46,6 +46,15 @@ def test_stride_and_skip_run_over_the_whole_run_or_each_file(tmp_path: Path) -> 
     assert FrameStream(files, skip_first=1, one_run=False).steps == [50, 100, 150, 200]
 
 
+def test_frames_are_read_at_chosen_places_across_files(tmp_path: Path) -> None:
+    files = [chunk(tmp_path / "0.dump", [0, 50, 100]), frames_file(tmp_path / "f.npz", [100, 150, 200])]
+    stream = FrameStream(files, skip_first=1)
+    assert stream.steps == [50, 100, 150, 200]
+    assert [frame.step for frame in stream.at({3, 0})] == [50, 200]
+    with pytest.raises(IndexError, match="no frame 4: the stream has 4"):
+        list(stream.at([4]))
+
+
 def test_chunks_in_the_wrong_order_are_refused(tmp_path: Path) -> None:
     files = [chunk(tmp_path / "1.dump", [100, 150]), chunk(tmp_path / "0.dump", [0, 50])]
     with pytest.raises(DumpError, match=r"0\.dump goes back from step 150 to 0: give the files .* in their order"):

@@ -14,8 +14,11 @@ from ase.build import bulk
 from ase.spacegroup import crystal
 from click.testing import CliRunner
 
+from aiida_seireact.formats.arrays_file import PhasesError
+from aiida_seireact.formats.environments import Course, Labels, joined, joined_labels
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.phases import Labels, load_classifier
+from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
+from aiida_seireact.formats.phases import load_classifier
 from aiida_seireact.programs import classify
 
 from .conftest import call, write_dump
@@ -61,6 +64,7 @@ JOB: dict[str, Any] = {
     "trajectory": {"files": ["run.dump"], "skip_first": 1},
     "references": {"LiCl": {"files": ["licl.dump"]}, "Li2S": {"files": ["li2s.npz"]}},
     "keep_variance": 0.9999,
+    "discover": None,
 }
 
 
@@ -68,7 +72,7 @@ JOB: dict[str, Any] = {
 def done(folder: Path) -> dict[str, Any]:
     status, result, progress = call(classify.main, folder, JOB)
     assert status == 0, result
-    assert f"descriptors: frame {2 * N_FRAMES} of {2 * N_FRAMES}, step 1000, 108 environments" in progress
+    assert f"descriptors: frame {2 * N_FRAMES} of {2 * N_FRAMES}, step 1000, 108 landmarks of 108" in progress
     return result["outputs"]
 
 
@@ -96,6 +100,12 @@ def test_labels_file_has_one_label_for_each_environment(folder: Path, done: dict
     assert ((labels.z_fraction >= 0) & (labels.z_fraction < 1)).all()
     assert labels.heights_ang[[0, -1]] == pytest.approx([3 * 5.13, 3 * 5.5])
     assert labels.profile.sum() == 2 * 108
+    course = Course.load(folder / "labels.npz")
+    assert course.counts.sum(axis=(1, 2)).tolist() == [108] * 2 * N_FRAMES
+    assert course.n_environments == done["n_environments"]
+    assert course.content_hash == done["labels"]["content_hash"]
+    assert course.unknown[0] == pytest.approx(0.0, abs=0.02)
+    assert course.unknown[-1] == 1.0
     assert labels.profile.shape == (3, 8)
     assert done["profile_last_tenth"]["counts"]["unknown"] == labels.profile[0].tolist()
 
@@ -107,7 +117,14 @@ def test_phase_named_later_needs_no_clustering(folder: Path, done: dict[str, Any
     (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
     references = {"ZB": {"files": ["zb.dump"]}}
     status, result, _ = call(
-        classify.main, tmp_path, {"trajectory": JOB["trajectory"], "references": references, "classifier": "known.npz"}
+        classify.main,
+        tmp_path,
+        {
+            "trajectory": JOB["trajectory"],
+            "references": references,
+            "classifier": "known.npz",
+            "discover": None,
+        },
     )
     assert status == 0, result
     assert result["outputs"]["clustered_anew"] is False
@@ -130,6 +147,163 @@ def test_fewer_landmarks_give_the_same_labels(folder: Path, done: dict[str, Any]
     assert np.mean(Labels.load(tmp_path / "labels.npz").labels == full.labels) > 0.98
 
 
+def test_fractions_say_of_what_and_by_which_stage(done: dict[str, Any]) -> None:
+    interphase = done["interphase"]
+    assert interphase["n_environments"]["whole_run"] == done["n_environments"]
+    assert "no such label is there" in interphase["of"]
+    for period, shares in done["core_fractions"].items():
+        whole = done["phase_fractions"][period]
+        assert all(shares[name] <= whole[name] for name in whole)
+    assert 0.5 < sum(done["core_fractions"]["whole_run"].values()) <= 1
+    assert sum(sum(stages.values()) for stages in done["stages"].values()) == done["n_environments"]
+    assert done["stages"]["LiCl"]["unknown"] == 0
+    assert done["stages"]["unknown"]["core"] == 0
+
+
+def test_metal_is_no_interphase(folder: Path, tmp_path: Path) -> None:
+    for name in ("run.dump", "phases.npz"):
+        (tmp_path / name).symlink_to(folder / name)
+    (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
+    job = {"trajectory": JOB["trajectory"], "classifier": "known.npz", "metal": ["LiCl"], "discover": None}
+    outputs = call(classify.main, tmp_path, job)[1]["outputs"]
+    assert outputs["interphase"]["n_environments"]["first_tenth"] <= 2
+    assert outputs["interphase"]["phase_fractions"]["last_tenth"] == {"unknown": 1.0, "Li2S": 0.0}
+    assert outputs["interphase"]["of"].endswith("not LiCl")
+
+
+def test_sensitivity_and_peaks_come_with_every_run(done: dict[str, Any]) -> None:
+    table = done["sensitivity"]
+    assert [row["z"] for row in table] == sorted({1.65, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, done["z"]})
+    (chosen,) = [row for row in table if row["z"] == done["z"]]
+    assert chosen["adjusted_rand"] == 1.0
+    assert chosen["n_clusters"] == done["n_clusters"]
+    # All environments are landmarks here, so the two fractions are of the same.
+    assert chosen["fractions"] == pytest.approx(done["phase_fractions"]["whole_run"])
+    clusters = [row["n_clusters"] for row in table]
+    assert clusters == sorted(clusters, reverse=True)
+    for cluster in done["clusters"]:
+        assert cluster["n_core"] + cluster["n_halo"] == cluster["n_landmarks"]
+        if cluster["log_density_saddle"] is not None:
+            assert cluster["log_density_peak"] > cluster["log_density_saddle"]
+    assert len(done["dendrogram"]) == done["n_clusters"] - 1
+    assert done["neighbour_recall"] == 1.0
+    assert "fewer than the 20000 landmarks" in done["notes"][0]
+
+
+def test_chunks_hold_the_same_labels(folder: Path, done: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("run.dump", "phases.npz"):
+        (tmp_path / name).symlink_to(folder / name)
+    (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
+    job = {"trajectory": JOB["trajectory"], "classifier": "known.npz", "discover": None}
+    whole = call(classify.main, tmp_path, job)[1]["outputs"]["labels"]
+    full = Labels.load(tmp_path / "labels.npz")
+    cut = {"most_in_one_file": 500, "chunk_environments": 500}
+    chunked = call(classify.main, tmp_path, {**job, **cut})[1]["outputs"]["labels"]
+    assert chunked["content_hash"] == whole["content_hash"]
+    assert [chunk["n_frames"] for chunk in chunked["chunks"]] == [5] * 4
+    parts = list(iter_labels(tmp_path))
+    assert np.array_equal(np.concatenate([part.labels for part in parts]), full.labels)
+    assert np.array_equal(np.sum([part.profile for part in parts], axis=0), full.profile)
+    labels_of = LabelsOf(tmp_path)
+    for place in (0, 4, 5, 19):
+        assert np.array_equal(labels_of(place)[1], full.clusters[place])
+    with pytest.raises(PhasesError, match="holds the course of a run of 2160 environments"):
+        Labels.load(tmp_path / "labels.npz")
+    first = tmp_path / chunked["chunks"][0]["file"]
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(PhasesError, match="sha256 differs"):
+        next(iter_labels(tmp_path))
+    first.unlink()
+    with pytest.raises(PhasesError, match="bring all chunks"):
+        next(iter_labels(tmp_path))
+
+
+def in_parts(folder: Path, run: Path, n_jobs: int, settings: dict[str, Any]) -> tuple[str, list[Path]]:
+    """Do the work as jobs side by side; return the content hash of the labels and the folders of the last jobs."""
+
+    def job(name: str, links: dict[str, Path], content: dict[str, Any]) -> Path:
+        place = folder / name
+        place.mkdir(parents=True)
+        for link, target in links.items():
+            (place / link).symlink_to(target)
+        status, result, _ = call(classify.main, place, {**settings, **content})
+        assert status == 0, result
+        return place
+
+    files = {"run.dump": run / "run.dump"}
+    references = {name: run / name for name in ("licl.dump", "li2s.npz")}
+    shares = [{"share": [number, n_jobs]} for number in range(n_jobs)]
+    of_run = {"trajectory": JOB["trajectory"]}
+    drawn = [
+        job(f"draw{number}", files, {**of_run, **share, "part": "draw"}) / "drawn.npz"
+        for number, share in enumerate(shares)
+    ]
+    if n_jobs > 2:
+        names = {f"{number}.npz": path for number, path in enumerate(drawn)}
+        drawn = [job("gather", names, {"part": "gather", "drawn": list(names)}) / "drawn.npz"]
+    names = {f"{number}.npz": path for number, path in enumerate(drawn)}
+    clustered = job(
+        "cluster",
+        {**names, **references},
+        {"part": "cluster", "drawn": list(names), "references": JOB["references"]},
+    )
+    known = {name: clustered / name for name in ("phases.npz", "landmark_places.npz")}
+    content = {"part": "assign", "classifier": "phases.npz", "landmark_places": "landmark_places.npz"}
+    done = [
+        job(f"assign{number}", {**files, **known}, {**of_run, **share, **content})
+        for number, share in enumerate(shares)
+    ]
+    return joined([Course.load(place / "labels.npz") for place in done]).content_hash, done
+
+
+def test_one_job_and_many_side_by_side_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    settings = {"n_landmarks": 1205, "keep_variance": 0.9999, "sensitivity": [], "discover": None}
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("run.dump", "licl.dump", "li2s.npz"):
+        (alone / name).symlink_to(folder / name)
+    status, result, _ = call(classify.main, alone, {**JOB, **settings})
+    assert status == 0, result
+    whole = Labels.load(alone / "labels.npz")
+    for n_jobs in (2, 3):
+        content_hash, places = in_parts(tmp_path / str(n_jobs), folder, n_jobs, settings)
+        assert content_hash == result["outputs"]["labels"]["content_hash"]
+        assert (places[0] / "phases.npz").read_bytes() == (alone / "phases.npz").read_bytes()
+        merged = joined_labels([Labels.load(place / "labels.npz") for place in places])
+        assert all(np.array_equal(values, merged.arrays()[name]) for name, values in whole.arrays().items())
+
+
+def test_parts_refuse_what_does_not_belong_together(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.dump").symlink_to(folder / "run.dump")
+    draw = {"part": "draw", "trajectory": JOB["trajectory"], "n_landmarks": 200, "discover": None}
+    for name, change in (("a", {"share": [0, 2]}), ("b", {"share": [1, 2], "spec": {"n_max": 3}})):
+        assert call(classify.main, tmp_path, {**draw, **change})[0] == 0
+        (tmp_path / "drawn.npz").rename(tmp_path / f"{name}.npz")
+
+    def refusal(job: dict[str, Any]) -> str:
+        status, result, _ = call(classify.main, tmp_path, job)
+        assert status == 2
+        return str(result["error"]["message"])
+
+    assert "unlike runs or descriptors" in refusal({"part": "gather", "drawn": ["a.npz", "b.npz"]})
+    assert "out of order, or twice the same" in refusal({"part": "gather", "drawn": ["a.npz", "a.npz"]})
+    assert "drawn with other descriptors" in refusal({"part": "cluster", "drawn": ["b.npz"]})
+    assert "30 jobs can't share 20 frames" in refusal({**draw, "share": [0, 30]})
+    assert "no share 2 of 2" in refusal({**draw, "share": [2, 2]})
+    assert "classifier: the part assign needs it" in refusal({**draw, "part": "assign"})
+
+
+@pytest.mark.parametrize("normalisation", ["standard", "row"])
+def test_new_points_are_normalised_as_the_landmarks_were(folder: Path, tmp_path: Path, normalisation: str) -> None:
+    for name in ("run.dump", "licl.dump", "li2s.npz"):
+        (tmp_path / name).symlink_to(folder / name)
+    job = {**JOB, "normalisation": normalisation, "n_landmarks": 1000, "sensitivity": []}
+    outputs = call(classify.main, tmp_path, job)[1]["outputs"]
+    assert outputs["normalisation"] == normalisation
+    assert outputs["phase_fractions"]["first_tenth"]["LiCl"] > 0.95
+    assert outputs["phase_fractions"]["last_tenth"]["unknown"] == 1.0
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -138,7 +312,7 @@ def test_fewer_landmarks_give_the_same_labels(folder: Path, done: dict[str, Any]
         ({"trajectory": {"files": ["nan.dump"]}}, "nan.dump, step 50: positions or box hold NaN"),
         ({"trajectory": {"files": ["few.dump"]}}, "Only 64 of 64 points are distinct, too few for maxk 100"),
         ({"trajectory": {"files": ["mixed.npz"]}}, "step 1: the Li atoms are not those of the first frame"),
-        ({"trajectory": {"files": ["sodium.npz"]}}, "trajectory, step 0: The structure holds Na, but"),
+        ({"trajectory": {"files": ["sodium.npz"]}}, "trajectory, step 0: there is no Li, .* but Cl, Na"),
         ({"references": {"NaCl": {"files": ["sodium.npz"]}}}, "reference NaCl, step 0: The structure holds Na"),
         ({"references": {"LiCl": {"files": ["rest.npz"]}}}, "phase LiCl has 1 distinct environments"),
         ({"references": {"unknown": {"files": ["licl.dump"]}}}, "can't be named 'unknown'"),
@@ -166,7 +340,7 @@ def test_bad_input_is_one_sentence(
     Frames.from_atoms([*rattled("LiCl", 1, 1), *rattled("Li2S", 1, 1)]).save(tmp_path / "mixed.npz")
     Frames.from_atoms([bulk("NaCl", "rocksalt", a=5.6, cubic=True)]).save(tmp_path / "sodium.npz")
     Frames.from_atoms([bulk("LiCl", "rocksalt", a=5.13)]).save(tmp_path / "rest.npz")
-    job = {"trajectory": {"files": ["licl.dump"]}, "keep_variance": 0.999, **change}
+    job = {"trajectory": {"files": ["licl.dump"]}, "keep_variance": 0.999, "discover": None, **change}
     status, result, _ = call(classify.main, tmp_path, job)
     assert status == 2
     assert result["error"]["kind"] == "invalid_input"

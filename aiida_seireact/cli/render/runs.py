@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from aiida_seireact.cli.render.outputs import Outputs
 from aiida_seireact.data.copies import LiveCopy
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.arrays_file import PhasesError
+from aiida_seireact.formats.discovery import DiscoveryCurves
 from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dump
-from aiida_seireact.formats.phases import Labels
-from aiida_seireact.science.analysis import profile_along_z
+from aiida_seireact.formats.environments import Course, Labels
 from aiida_seireact.science.labelling import UNKNOWN
 
-PROFILE_BIN_ANG = 2.0
 MOST_ATOMS_DRAWN = 20_000
 
 Array = NDArray[Any]
@@ -53,6 +53,9 @@ class Run:
     distributions: tuple[Array, dict[str, dict[str, Array]]] | None = None
     displacements: tuple[Array, dict[str, Array]] | None = None
     picture: dict[str, Moment] = field(default_factory=dict)
+    discovery: dict[str, Any] = field(default_factory=dict)
+    """What each unknown cluster is; empty where nobody looked, or nothing is unknown."""
+    discovery_curves: DiscoveryCurves | None = None
 
     @property
     def stop_message(self) -> str:
@@ -84,36 +87,40 @@ def read_run(outputs: Outputs, part: str = "", *, draw_cell: bool = True) -> Run
         run.thermo = {**thermo, "time_ps": run.times_ps(thermo["step"])} if "step" in thermo else {}
     _read_phases(run, outputs, part)
     if draw_cell and trajectory is not None and run.fractions is not None:
-        _read_picture(run, outputs, trajectory, _labels(outputs.find("labels", part)))
+        _read_picture(run, outputs, trajectory, _arrays(outputs.find("labels", part)))
     _read_analysis(run, outputs, part)
     return run
 
 
-def _labels(node: Any) -> Labels:
-    return Labels(**{item.name: node.get_array(item.name) for item in fields(Labels)})
+def _arrays(node: Any) -> dict[str, Array]:
+    return {name: node.get_array(name) for name in node.get_arraynames()}
 
 
 def _read_phases(run: Run, outputs: Outputs, part: str) -> None:
     classification, node = outputs.find("classification", part), outputs.find("labels", part)
     if classification is not None:
         run.classification = classification.get_dict()
+    found, curves = (outputs.find(name, part, quietly=True) for name in ("discovery", "discovery_arrays"))
+    if found is not None and curves is not None:
+        run.discovery, run.discovery_curves = found.get_dict(), DiscoveryCurves(**_arrays(curves))
     if node is None:
         return
-    labels = _labels(node)
-    names = [str(name) for name in labels.label_names]
+    course = Course.of_arrays(_arrays(node))
+    names = [str(name) for name in course.label_names]
     order = sorted(range(len(names)), key=lambda index: (names[index] == UNKNOWN, index))
-    shares = np.stack([(labels.labels == index).mean(axis=1) for index in range(len(names))])
+    counts = course.counts.sum(axis=2)
+    shares = (counts / counts.sum(axis=1, keepdims=True)).T
     seen = [index for index in order if shares[index].any()]
     of = str(run.classification.get("of") or "environments")
-    run.fractions = (run.times_ps(labels.steps), {names[index]: shares[index] for index in seen}, of)
+    run.fractions = (run.times_ps(course.steps), {names[index]: shares[index] for index in seen}, of)
 
-    tenth = max(1, round(len(labels.steps) / 10))
-    height = float(labels.heights_ang.mean())
-    n_bins = max(1, round(height / PROFILE_BIN_ANG))
+    tenth = max(1, round(len(course.steps) / 10))
+    height = float(course.heights_ang.mean())
+    n_bins = course.slabs.shape[2]
     panels = {}
     for title, moments in (("start", slice(None, tenth)), ("end", slice(-tenth, None))):
-        counts = profile_along_z(labels.z_fraction[moments], labels.labels[moments], len(names), n_bins) / tenth
-        panels[title] = {names[index]: counts[index] for index in seen}
+        slabs = course.slabs[moments].sum(axis=0) / tenth
+        panels[title] = {names[index]: slabs[index] for index in seen}
     z_ang = (np.arange(n_bins) + 0.5) * height / n_bins
     run.profile = (z_ang, panels, f"Li in {height / n_bins:.1f} Å")
 
@@ -125,12 +132,13 @@ def named_fractions(fractions: Mapping[str, Any], of: str) -> dict[str, Any]:
     return {"of": fractions.get("of") or of, **{name: part for name, part in found.items() if part is not None}}
 
 
-def _read_picture(run: Run, outputs: Outputs, trajectory: TrajectoryData, labels: Labels) -> None:
+def _read_picture(run: Run, outputs: Outputs, trajectory: TrajectoryData, arrays: dict[str, Array]) -> None:
     """The cell at the first and at the last classified frame, from wherever a copy of the dump lies."""
     if int(run.facts.get("n_atoms", 0)) > MOST_ATOMS_DRAWN:
         return
-    names = [str(name) for name in labels.label_names]
     try:
+        labels = Labels.of_arrays(arrays)
+        names = [str(name) for name in labels.label_names]
         for title, row in (("start", 0), ("end", len(labels.steps) - 1)):
             frame = snapshot_at(trajectory, int(labels.steps[row]))
             phase_of = dict(zip(labels.atom_ids.tolist(), labels.labels[row].tolist(), strict=True))
@@ -141,7 +149,7 @@ def _read_picture(run: Run, outputs: Outputs, trajectory: TrajectoryData, labels
                 cell=frame.cell,
                 phases=np.array([names[phase_of[key]] if key in phase_of else "" for key in frame.ids.tolist()]),
             )
-    except (NotExistent, DumpError, OSError) as error:
+    except (NotExistent, DumpError, OSError, PhasesError) as error:
         run.picture = {}
         outputs.missing["picture"] = str(error)
 

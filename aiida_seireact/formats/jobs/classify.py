@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.formats.jobs.discover import DiscoverSettings
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Gates
+
+Part = Literal["all", "draw", "gather", "cluster", "assign", "discover"]
+Normalisation = Literal["none", "standard", "row"]
+
+# Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
+# seireact-classify-, as those of the usual one do.
+PYACE_CODE = "classify-pyace"
 
 
 class SpecSettings(Job):
@@ -18,6 +28,23 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
+    source: Literal["ace", "soap", "pyace"] = Field(
+        "ace", description="ace, built in; soap, by dscribe; pyace, by python-ace"
+    )
+    radial: str | None = Field(
+        DescriptorSpec.radial,
+        description="chebyshev or bessel (ace, pyace), gto or polynomial (soap); null: the first of them",
+    )
+    cutoffs_ang: tuple[float, ...] = Field(
+        DescriptorSpec.cutoffs_ang, description="ace: cutoff of the neighbours of each species; empty: cutoff_ang"
+    )
+    b1: bool = Field(DescriptorSpec.b1, description="ace: prepend B1")
+    b3_n_max: int = Field(DescriptorSpec.b3_n_max, description="ace: append B3 of so many radial functions")
+    b3_l_max: int = Field(DescriptorSpec.b3_l_max, description="ace: highest angular momentum in B3")
+    sigma_ang: float = Field(DescriptorSpec.sigma_ang, description="soap: width of the Gaussians")
+    source_version: str | None = Field(
+        DescriptorSpec.source_version, description="version of dscribe or python-ace; null: the one installed"
+    )
 
     @model_validator(mode="after")
     def _is_possible(self) -> SpecSettings:
@@ -47,22 +74,77 @@ class GateSettings(Job):
 class ClassifyJob(Job):
     """What is classified, by which references, and how finely."""
 
-    trajectory: FrameFiles = Field(description="frames to classify, chunks of one run")
+    part: Part = Field(
+        "all",
+        description="of the work: all, or one job of many side by side: draw (landmarks of a share of the frames), "
+        "gather (draws become one), cluster (draws become a classifier), assign (labels of a share of the frames), "
+        "discover (what unknown clusters are, from labels that lie in the working folder)",
+    )
+    share: tuple[int, int] = Field(
+        (0, 1), description="which share of the frames, of how many: [0, 4] is the first of four"
+    )
+    trajectory: FrameFiles | None = Field(None, description="frames to classify, chunks of one run")
     references: dict[str, FrameFiles] = Field(
         default_factory=dict, description="frames of each known phase; each file is a run of its own"
     )
     classifier: str | None = Field(
         None, description="phases.npz of an earlier run: label by it, without clustering again"
     )
+    drawn: tuple[str, ...] = Field((), description="what the parts `draw` or `gather` wrote, in the order of shares")
+    landmark_places: str | None = Field(
+        None, description="landmark_places.npz of the part `cluster`: which environments of the run are landmarks"
+    )
     spec: SpecSettings = Field(default_factory=SpecSettings, description="descriptors of the environments")
     n_landmarks: int = Field(20_000, ge=100, description="environments clustered; a fixed number keeps z comparable")
+    landmark_slab_ang: float | None = Field(
+        20.0, gt=0, description="of each frame, slabs of this thickness along z give equally many; null: no slabs"
+    )
     n_references: int = Field(1_000, ge=20, description="environments kept of each reference phase")
-    maxk: int = Field(100, ge=5, description="neighbours known to the density estimate")
-    alpha: float = Field(1e-6, gt=0, lt=1, description="quantile of the test that ends a neighbourhood")
-    z: float = Field(3.0, gt=0, description="peaks less significant than this are merged; 2 for 10,000 landmarks")
-    gates: GateSettings = Field(default_factory=GateSettings, description="conditions for a name")
+    normalisation: Normalisation = Field(
+        "none", description="of descriptors: none, standard (unit variance of each feature), row (unit length of each)"
+    )
     keep_variance: float | None = Field(
         None, gt=0, le=1, description="variance the principal components keep; null: no reduction"
     )
+    engine: Literal["native", "dadapy"] = Field("native", description="of the density peaks; the two agree")
+    neighbours: Literal["auto", "exact", "ivf"] = Field(
+        "auto", description="how neighbours are found: exact, ivf (an index, with its measured recall), or by size"
+    )
+    maxk: int = Field(100, ge=5, description="neighbours known to the density estimate")
+    alpha: float = Field(1e-6, gt=0, lt=1, description="quantile of the test that ends a neighbourhood")
+    z: float = Field(3.0, gt=0, description="peaks less significant than this are merged; 2 for 10,000 landmarks")
+    sensitivity: tuple[float, ...] = Field(
+        (1.65, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0), description="other z, for the table of what would change"
+    )
+    gates: GateSettings = Field(default_factory=GateSettings, description="conditions for a name")
+    metal: tuple[str, ...] = Field(("Li",), description="labels that are metal, not interphase")
+    electrolyte: tuple[str, ...] = Field(("Li6PS5Cl",), description="labels that are electrolyte, not interphase")
+    discover: DiscoverSettings | None = Field(
+        default_factory=DiscoverSettings, description="how unknown clusters are looked at; null: they are not"
+    )
     seed: int = Field(0, ge=0, description="of the draws of landmarks and references")
     bin_width_ang: float = Field(2.0, gt=0, description="slabs of the profile along z")
+    most_in_one_file: int = Field(
+        5_000_000, ge=1, description="environments up to which all labels are labels.npz; beyond, chunks beside it"
+    )
+    chunk_environments: int = Field(2_000_000, ge=1, description="environments after which a chunk is closed")
+
+    @model_validator(mode="after")
+    def _has_what_its_part_needs(self) -> ClassifyJob:
+        number, count = self.share
+        if not 0 <= number < count:
+            raise ValueError(f"share: there is no share {number} of {count}, the first is 0.")
+        needs = {
+            "all": ("trajectory",),
+            "draw": ("trajectory",),
+            "gather": ("drawn",),
+            "cluster": () if self.classifier else ("drawn",),
+            "assign": ("trajectory", "classifier"),
+            "discover": ("trajectory", "classifier", "discover"),
+        }[self.part]
+        missing = [name for name in needs if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"{', '.join(missing)}: the part {self.part} needs it.")
+        if any(z <= 0 for z in self.sensitivity):
+            raise ValueError("sensitivity: each z is above 0.")
+        return self

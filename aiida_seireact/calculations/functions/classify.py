@@ -1,0 +1,113 @@
+"""Parts of a classification become one inside the graph, and new names for an old one; each takes seconds at most."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+from ase import Atoms
+
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
+from aiida_seireact.formats import files
+from aiida_seireact.formats.environments import Course, Labels, course_of, joined, joined_labels
+from aiida_seireact.formats.phases import save_classifier
+from aiida_seireact.programs._classify_follow import changed, followed, renamed_outputs
+from aiida_seireact.programs._classify_result import facts_of_course
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
+from aiida_seireact.science.labelling import Classifier
+
+MAX_PARTS = 100
+"""Parts that one merging takes: more are a tree of mergings (link creation is quadratic in the inputs)."""
+
+
+def arrays_node(arrays: dict[str, Any], chunks: list[dict[str, Any]]) -> orm.ArrayData:
+    """Return arrays as a node that also names the chunks in which the labels of a large run lie."""
+    node = orm.ArrayData()
+    for name, values in arrays.items():
+        node.set_array(name, np.asarray(values))
+    node.base.attributes.set("chunks", chunks)
+    return node
+
+
+def arrays_of_node(node: orm.ArrayData) -> dict[str, Any]:
+    """Return the arrays of a node under their names."""
+    return {name: node.get_array(name) for name in node.get_arraynames()}
+
+
+@calcfunction
+def merge_labels(**parts: orm.ArrayData) -> orm.ArrayData:
+    """Put the labels of parts of a run, by names in their order, one after the other."""
+    nodes = [node for _, node in sorted(parts.items())]
+    arrays = [arrays_of_node(node) for node in nodes]
+    chunks = [chunk for node in nodes for chunk in node.base.attributes.get("chunks", [])]
+    merged = joined([Course.of_arrays(held) for held in arrays]).arrays()
+    if not chunks:
+        merged |= joined_labels([Labels.of_arrays(held) for held in arrays]).arrays()
+    return arrays_node(merged, chunks)
+
+
+@calcfunction
+def tell_classification(
+    clusters: orm.Dict, labels: orm.ArrayData, assigned: orm.Dict, parameters: orm.Dict
+) -> orm.Dict:
+    """Return the numbers of a run whose labels were merged, as ``seireact-classify`` tells those of a small one."""
+    from aiida_seireact.calculations.classify import ClassifySettings
+
+    settings = ClassifySettings.model_validate(parameters.get_dict())
+    course = facts_of_course(
+        Course.of_arrays(arrays_of_node(labels)),
+        labels.base.attributes.get("chunks", []),
+        centre=settings.spec.centre,
+        metal=settings.metal,
+        electrolyte=settings.electrolyte,
+    )
+    return orm.Dict({**clusters.get_dict(), **course, "null_expectation": assigned["null_expectation"]})
+
+
+@calcfunction
+def relabel_phases(phases: PhasesData, settings: orm.Dict, **references: FramesData) -> PhasesData:
+    """Name the clusters of phases anew.
+
+    :param settings: as of :func:`aiida_seireact.programs._classify_follow.changed`.
+    :param references: frames of further known phases, by name.
+    """
+    return _renamed(phases, settings, references)[2]
+
+
+@calcfunction
+def relabel_run(
+    phases: PhasesData, labels: orm.ArrayData, classification: orm.Dict, settings: orm.Dict, **references: FramesData
+) -> dict[str, orm.Data]:
+    """Name the clusters of phases anew, and let the labels of the run they were made of follow."""
+    old, new, node = _renamed(phases, settings, references)
+    after = followed(Labels.of_arrays(arrays_of_node(labels)), old, new)
+    course = course_of(after)
+    told = renamed_outputs(classification.get_dict(), new, course, [])
+    return {
+        "phases": node,
+        "labels": arrays_node({**course.arrays(), **after.arrays()}, []),
+        "classification": orm.Dict(told),
+    }
+
+
+def _renamed(
+    phases: PhasesData, settings: orm.Dict, references: dict[str, FramesData]
+) -> tuple[Classifier, Classifier, PhasesData]:
+    old, spec = phases.classifier()
+    described = {
+        name: np.concatenate([_described(atoms, spec) for atoms in frames.iter_ase()])
+        for name, frames in references.items()
+    }
+    new = changed(old, settings.get_dict(), described)
+    with tempfile.TemporaryDirectory() as folder:
+        save_classifier(Path(folder) / files.PHASES, new, spec)
+        return old, new, PhasesData(Path(folder) / files.PHASES)
+
+
+def _described(atoms: Atoms, spec: DescriptorSpec) -> Any:
+    return describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0]

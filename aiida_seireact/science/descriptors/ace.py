@@ -1,0 +1,80 @@
+"""The built-in source: ACE invariants of the neighbours' expansion; B2 in the form FLARE computes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from aiida_seireact.science.descriptors.b3 import gaunt_terms
+from aiida_seireact.science.descriptors.functions import (
+    FloatArray,
+    bessel_smooth,
+    chebyshev_quadratic,
+    real_harmonics,
+)
+from aiida_seireact.science.descriptors.spec import DescriptorSpec, MissingSourceError
+from aiida_seireact.science.descriptors.structure import INSTALL, Structure, find_neighbours
+
+RADIAL = {"chebyshev": chebyshev_quadratic, "bessel": bessel_smooth}
+# Centres expanded at a time: bounds the memory beside neighbours and result (tens of MB).
+CHUNK = 1024
+
+
+def ace_rows(
+    structure: Structure, spec: DescriptorSpec, *, dtype: DTypeLike = np.float32, chunk: int = CHUNK
+) -> NDArray[Any]:
+    """Compute [B1,] B2 [, B3] around the centres.
+
+    With ``c[s n, l m] = Σ_j R_n(r_j) Y_lm(r̂_j)`` over neighbours ``j`` of species ``s``,
+    ``B1 = c[s n, 0 0]``, ``B2[(s n) ≤ (s' n'), l] = Σ_m c[s n, l m] c[s' n', l m]``, and B3 as
+    :func:`b3.gaunt_terms` says. R_n chebyshev is T_n(r / r_c) (r − r_c)²: then B2 equals FLARE's ``B2("chebyshev",
+    "quadratic")`` (Vandermause et al., Nat. Commun. 13, 5183 (2022); Drautz, Phys. Rev. B 99, 014104 (2019)), whose
+    values grow as r_c⁴. To weigh the same in a distance, B1 is multiplied and B3 divided by r_c² there.
+
+    :param dtype: of the result; computed in float64.
+    :param chunk: centres computed at a time.
+    :returns: ``(n_centres, n_features)``.
+    :raises DescriptorError: two atoms on each other. :raises MissingSourceError: no numba or matscipy.
+    """
+    try:
+        from aiida_seireact.science.descriptors import kernels
+    except ImportError as error:
+        raise MissingSourceError(f"The built-in descriptors need numba ({error}): `{INSTALL}`.") from None
+
+    neighbours = find_neighbours(structure, max(spec.cutoff_of))
+    cutoff_of = np.array(spec.cutoff_of)
+    n_channels, n_lm = len(spec.species) * spec.n_max, (spec.l_max + 1) ** 2
+    b1 = n_channels if spec.b1 else 0
+    b2 = b1 + n_channels * (n_channels + 1) // 2 * (spec.l_max + 1)
+    scale = spec.cutoff_ang**2 if spec.radial == "chebyshev" else 1.0
+    found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
+    for start in range(0, len(found), chunk):
+        some = structure.centres[start : start + chunk]
+        starts, rows = neighbours.rows_of(some)
+        channels = structure.channels[neighbours.atoms[rows]]
+        distances = neighbours.distances[rows]
+        cutoffs = cutoff_of[channels]
+        radial = _radial(distances, cutoffs, spec)
+        x, y, z = (neighbours.vectors[rows] / distances[:, None]).T
+        angular = np.stack(real_harmonics(x, y, z, spec.l_max))
+        c = np.zeros((len(some), n_lm, n_channels))
+        kernels.expand(starts, channels, radial, angular, c)
+        block = found[start : start + chunk]
+        if spec.b1:
+            block[:, :b1] = c[:, 0] * scale
+        kernels.power_spectrum(c, spec.l_max, block[:, b1:b2])
+        if spec.b3_n_max:
+            terms = gaunt_terms(len(spec.species) * spec.b3_n_max, spec.b3_l_max)
+            # Channels of B3 are the first radial functions of each species.
+            wide = terms.channels // spec.b3_n_max * spec.n_max + terms.channels % spec.b3_n_max
+            kernels.bispectrum(c, wide, terms.begin, terms.end, terms.lm, terms.weights, 1 / scale, block[:, b2:])
+    return found
+
+
+def _radial(distances: FloatArray, cutoffs: FloatArray, spec: DescriptorSpec) -> FloatArray:
+    """Return the radial functions, ``(n_max, n)``; zero beyond the cutoff of a neighbour's species."""
+    assert spec.radial is not None  # the spec fills it in
+    values = RADIAL[spec.radial](distances, cutoffs, spec.n_max)
+    return np.where(distances < cutoffs, values, 0.0) if spec.cutoffs_ang else values
