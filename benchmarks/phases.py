@@ -144,11 +144,11 @@ class Scores:
 
 
 def new_phase(classified: Classified) -> list[int]:
-    """Return the unknown clusters of which most environments are of the disordered phase."""
+    """Return the unknown clusters whose core is mostly of the disordered phase: what a cluster is, its core tells."""
     classifier, truth = classified.classifier, classified.world.truth
-    clusters = classified.assignment.clusters
+    clusters, core = classified.assignment.clusters, classified.assignment.core
     unknown = np.flatnonzero(classifier.cluster_labels == 0).tolist()
-    return [number for number in unknown if np.mean(truth[clusters == number] == DISORDERED) > 0.5]
+    return [number for number in unknown if np.mean(truth[core & (clusters == number)] == DISORDERED) > 0.5]
 
 
 def measure(world: World, settings: Settings) -> tuple[Scores, Classified]:

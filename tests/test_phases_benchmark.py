@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiida_seireact.science.labelling import same_neighbours_expectation
+from benchmarks import phases_md
 from benchmarks._phases import SHARE_CL, SHARE_P
 from benchmarks.phases import Scores, Settings, make_world, measure
 
@@ -37,3 +38,17 @@ def test_one_z_names_all_rightly_at_every_rattle(rattle: float, seed: int) -> No
     require(scores, rattle)
     expected = same_neighbours_expectation(1 - SHARE_P - SHARE_CL)
     assert scores.counted_share == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.slow
+def test_recorded_md_gets_no_wrong_name_and_is_known_inside_its_slabs() -> None:
+    recorded = phases_md.data(phases_md.RECORD)
+    labels = phases_md.classify(recorded, phases_md.RECORD, z=2.0, strain=0.02)
+    crystal = recorded.truth != phases_md.DISORDERED
+    wrong = crystal & (labels != recorded.truth) & (labels != "unknown")
+    assert wrong.sum() == 0
+    inside = crystal & (recorded.border > 6.0)
+    assert (labels[inside] == recorded.truth[inside]).mean() >= 0.95
+    four = recorded.sulfur == 4
+    assert (labels[~crystal & ~four] == "unknown").mean() >= 0.98
+    assert (labels[four] == "Li2S").mean() >= 0.95
