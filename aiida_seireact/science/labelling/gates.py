@@ -12,7 +12,7 @@ class Gates:
     """Lengths in units of a phase's own gate, the distance within which its references have each other.
 
     :param accept: a reference counts if it is nearer to a core point than this many gates.
-    :param support: share of a phase's references, three at least, that must count in a core.
+    :param support: share of a phase's references, three at least, that must count in the core of one cluster.
     :param majority: share of a cluster's core that must lie so near to the phase's references.
     :param point: a point keeps its label within this many gates of the phase; None for no such condition.
     :param reach: a core point keeps its label up to this many gates, if a chain of core points leads from it to the
@@ -24,7 +24,7 @@ class Gates:
     """
 
     accept: float = 1.5
-    support: float = 0.005
+    support: float = 0.02
     majority: float = 0.5
     point: float | None = 2.0
     reach: float | None = 4.0
