@@ -46,6 +46,15 @@ def test_the_benchmark_of_dumps_reads_the_same_positions_as_ase() -> None:
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
 
 
+def test_the_benchmark_of_analyses_gives_the_same_functions_as_its_peers() -> None:
+    pytest.importorskip("MDAnalysis")
+    told = run("analyse", "--atoms", "1000", "--frames", "6", "--longer", "2")
+    assert "same g(r): True" in told
+    assert "False" not in told
+    assert re.search(r"^memory = \d\.\d\d$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
 @pytest.mark.slow
 def test_the_benchmark_of_md_engines_gives_the_same_forces_by_all() -> None:
     sizes = ["--cells", "1", "1", "1", "--steps", "6", "--paper-steps", "0"]
@@ -76,6 +85,16 @@ def test_the_benchmark_of_learning_prints_its_numbers_whatever_they_say() -> Non
     )
     assert re.fullmatch(r"rare ratio = \d+\.\d\d", told.splitlines()[-2])
     assert re.fullmatch(r"ratio = \d+\.\d\d", told.splitlines()[-1])
+
+
+def test_the_benchmark_of_density_peaks_finds_the_labels_of_dadapy() -> None:
+    pytest.importorskip("dadapy", reason="DADApy is the peer")
+    told = run("density_peaks", "1500", "--features", "50")
+    assert "labels of DADApy's own densities equal: True" in told
+    assert re.search(r"^labels_equal = (True|False) \(\d+\.\d+%\)$", told, re.MULTILINE)
+    assert re.search(r"^recall = 1\.00000$", told, re.MULTILINE)
+    assert re.search(r"^ratio_total = \d+\.\d$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
 
 
 def test_the_benchmark_of_descriptors_is_flare_s_and_small_in_memory() -> None:

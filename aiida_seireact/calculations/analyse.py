@@ -11,11 +11,16 @@ from aiida.engine import CalcJobProcessSpec
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.classify import FrameChoice
+from aiida_seireact.calculations.placing import place_copy
 from aiida_seireact.calculations.trajectories import place_run
 from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.data.copies import copies_of
+from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
+from aiida_seireact.formats.environments import Course
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
+from aiida_seireact.formats.label_chunks import write_manifest
 
 
 class AnalyseSettings(AnalyseJob):
@@ -25,27 +30,34 @@ class AnalyseSettings(AnalyseJob):
 
 
 class AnalyseCalculation(ProgramCalculation):
-    """A run in; intact PS4, thickness, holes, distances, distribution functions and displacements out."""
+    """A run in; what each analysis found of it out."""
 
     PARSER = "seireact.analyse"
     RETRIEVE_TEMPORARY = (files.ANALYSIS,)
-    CACHE_VERSION = 1
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
         super().define(spec)
-        spec.input("trajectory", valid_type=TrajectoryData, help="The run to analyse.")
+        spec.input(
+            "trajectory",
+            valid_type=(TrajectoryData, FramesData),
+            help="The run to analyse. Frames in a node are taken for wrapped, so they have no displacements.",
+        )
         spec.input(
             "labels",
             valid_type=orm.ArrayData,
             required=False,
-            help="Labels of its environments, for the profile.",
+            help="Labels of its environments by `seireact.classify`, for what is told by phase. Those of a large run "
+            "lie in chunks, which are linked or copied from where they are.",
         )
         spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(AnalyseSettings, labels=files.LABELS, timestep_fs=1.0),
-            help="`trajectory`: `skip_first` and `stride` of its frames; `thickness`, `hole_every`, `rdf`, `msd`; "
+            validator=job_validator(
+                AnalyseSettings, labels=files.LABELS, thermo_log=files.THERMO_TABLE, timestep_fs=1.0
+            ),
+            help="`trajectory`: `skip_first` and `stride` of its frames; a section for each analysis; "
             "`seireact-analyse --help` tells more.",
         )
         spec.output("analysis", valid_type=orm.Dict, help="The numbers: PS4 at start and end, thickness, extremes.")
@@ -56,9 +68,40 @@ class AnalyseCalculation(ProgramCalculation):
         run = self.inputs.trajectory
         chunks = place_run(run, "trajectory", self.inputs.code.computer, folder, links)
         job["trajectory"] = {**job.get("trajectory", {}), "files": chunks}
-        job["timestep_fs"] = run.base.attributes.get("timestep_fs")
+        job["timestep_fs"] = run.base.attributes.get("timestep_fs", None)
+        if isinstance(run, TrajectoryData) and "step" in (thermo := run.thermo):
+            job["thermo_log"] = files.THERMO_TABLE
+            np.savez(folder / files.THERMO_TABLE, **thermo)
         if "labels" in self.inputs:
-            job["labels"] = files.LABELS
-            labels = self.inputs.labels
-            np.savez(folder / files.LABELS, **{name: labels.get_array(name) for name in labels.get_arraynames()})
+            job["labels"] = place_labels(self.inputs.labels, self.inputs.code.computer, folder, links)
         return job
+
+
+def place_labels(labels: orm.ArrayData, computer: orm.Computer, folder: Path, links: Links) -> str:
+    """Bring labels of environments to the folder of a job; return the file that names or holds them.
+
+    :raises ValueError: a chunk of the labels of a large run is gone, or on another computer.
+    """
+    arrays = {name: labels.get_array(name) for name in labels.get_arraynames()}
+    if "labels" in arrays:
+        np.savez(folder / files.LABELS, **arrays)
+        return files.LABELS
+    chunks = labels.base.attributes.get("chunks", [])
+    for chunk in chunks:
+        is_placed, elsewhere = place_copy(copies_of(_makers(labels), chunk["file"]), computer, chunk["file"], links)
+        if not is_placed:
+            where = "is gone" if elsewhere is None else f"lies on {elsewhere.node.computer.label}"
+            raise ValueError(
+                f"Chunk {chunk['file']} of the labels {labels.pk} {where}, this job runs on {computer.label}: "
+                + ("classify the run again with caching off." if elsewhere is None else "run it there.")
+            )
+    write_manifest(folder / files.LABELS_MANIFEST, Course.of_arrays(arrays), chunks)
+    return files.LABELS_MANIFEST
+
+
+def _makers(node: orm.Data) -> list[orm.CalcJobNode]:
+    """Return the jobs that a node comes from: its own, or those whose parts were put together."""
+    if node.creator is None or isinstance(node.creator, orm.CalcJobNode):
+        return [] if node.creator is None else [node.creator]
+    parts = node.creator.base.links.get_incoming(node_class=orm.ArrayData).all()
+    return [maker for part in parts for maker in _makers(part.node)]

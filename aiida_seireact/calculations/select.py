@@ -16,6 +16,7 @@ from aiida_seireact.calculations.classify import FrameChoice
 from aiida_seireact.calculations.trajectories import place_run
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
@@ -23,7 +24,7 @@ from aiida_seireact.formats.jobs.select import CutSettings, SelectJob
 from aiida_seireact.programs.potentials import KINDS
 
 # What the calculation adds to the parameters of its own.
-FILLED: dict[str, Any] = {"gps": {}, "committee": {}, "potential": None}
+FILLED: dict[str, Any] = {"gps": {}, "committee": {}, "potential": None, "classifier": None}
 
 
 class RunNumbers(FrameChoice):
@@ -98,6 +99,12 @@ class SelectCalculation(ProgramCalculation):
             help="The model, a package or a sparse Gaussian process: it moves the atoms of seams where a run is cut.",
         )
         spec.input(
+            "classifier",
+            valid_type=PhasesData,
+            required=False,
+            help="Tells where in a frame that is cut the unknown is.",
+        )
+        spec.input(
             "parameters",
             valid_type=orm.Dict,
             validator=job_validator(SelectSettings, **FILLED),
@@ -139,6 +146,9 @@ class SelectCalculation(ProgramCalculation):
             file = f"seam_{potential.filename}"
             links.local_copy.append((potential.uuid, potential.filename, file))
             job["potential"] = {"file": file, "kind": potential.kind}
+        if "classifier" in self.inputs:
+            job["classifier"] = "classifier.npz"
+            links.local_copy.append((self.inputs.classifier.uuid, self.inputs.classifier.filename, job["classifier"]))
         return job
 
 
@@ -192,15 +202,11 @@ def validate_names(inputs: Mapping[str, Any], _: Any) -> str | None:
     for part in ("starts", "labels"):
         if foreign := sorted(set(inputs.get(part, {})) - runs):
             return f"{part}.{foreign[0]} belongs to no run: name it as one of the runs."
-    return cells_complaint(
-        inputs["parameters"],
-        "potential" in inputs,
-        bool(inputs.get("gps") or inputs.get("committee")),
-        set(inputs.get("labels", {})),
-    )
+    judges = (name for name in ("gps", "committee", "classifier") if inputs.get(name))
+    return cells_complaint(inputs["parameters"], "potential" in inputs, any(judges))
 
 
-def cells_complaint(parameters: orm.Dict, has_potential: bool, is_judged: bool, labelled: set[str]) -> str | None:
+def cells_complaint(parameters: orm.Dict, has_potential: bool, is_judged: bool) -> str | None:
     """Return why cells can't be cut out of a run, None if they can; see `formats.jobs.select.SelectJob`."""
     settings = SelectSettings.model_validate({**parameters.get_dict(), **FILLED})
-    return settings.complaint_about_cells(has_potential, is_judged, labelled)
+    return settings.complaint_about_cells(has_potential, is_judged)

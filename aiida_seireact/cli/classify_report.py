@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aiida_seireact.cli.render import figures
-from aiida_seireact.cli.render.discovery import discovery_text
+from aiida_seireact.cli.render.discovery import discovery_text, save_pages
 from aiida_seireact.cli.render.style import PALETTE, phase_colours, styled
 from aiida_seireact.formats import files
 from aiida_seireact.formats.atomic import write_atomically
@@ -82,7 +82,7 @@ def tell(outputs: Mapping[str, Any], console: Console) -> None:
     for note in outputs.get("notes", []):
         console.print(f"Note: {note}")
     if outputs.get("discovery"):
-        console.print(discovery_text(outputs["discovery"]), markup=False)
+        console.print(discovery_text(outputs["discovery"]), markup=False, highlight=False, soft_wrap=True)
 
 
 def _sensitivity(outputs: Mapping[str, Any]) -> Table:
@@ -120,7 +120,8 @@ def draw(folder: Path, outputs: Mapping[str, Any], *, timestep_fs: float | None 
     for name, figure in drawn.items():
         with write_atomically(folder / name) as temporary, matplotlib.rc_context({"svg.hashsalt": "seireact"}):
             figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
-    return [folder / name for name in drawn]
+    pages = save_pages(outputs["discovery"], folder) if outputs.get("discovery") else []
+    return [*(folder / name for name in drawn), *pages]
 
 
 def _in_order(course: Course) -> dict[str, int]:

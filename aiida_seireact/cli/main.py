@@ -16,6 +16,10 @@ COMMANDS = {
     ),
     "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
     "products": ("products:products", "Predict what forms where two phases meet, and the energy it gives away."),
+    "follow-up": (
+        "followup:followup",
+        "Follow up a composition that was found: energy above the hull with its disorder, Li diffusion, band gap.",
+    ),
     "build": (
         "build:build",
         "Build a cell: match two crystals, cut, stack and look; small ones here, large ones as a job.",
@@ -28,6 +32,7 @@ COMMANDS = {
     "compare": ("models:compare", "Show two models side by side: errors, speed, and the numbers of their verdicts."),
     "produce": ("produce:produce", "Run long MD of a trained model, over as many jobs as it takes."),
     "extend": ("produce:extend", "Go on with a run of MD that has ended."),
+    "analyse": ("analyse:analyse", "Follow a run of MD, of files or of the profile: what reacted, where, how fast."),
     "classify": ("classify:classify", "Say which phases the atoms of a trajectory belong to, and which are unknown."),
     "relabel": ("relabel:relabel", "Name the clusters of a classification anew, by other references or gates."),
     "adopt": ("relabel:adopt", "Make unknown clusters a phase of its own, under a name of yours."),

@@ -39,6 +39,7 @@ DRAWN = "drawn.npz"
 LANDMARK_PLACES = "landmark_places.npz"
 DENDROGRAM = "dendrogram.npz"
 ANALYSIS = "analysis.npz"
+THERMO_TABLE = "thermo.npz"
 DISCOVERY = "discovery.npz"
 EXAMPLES = "examples.npz"
 

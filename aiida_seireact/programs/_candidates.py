@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot
+from aiida_seireact.formats.environments import Course
 from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.select import RunChoice, SelectJob
-from aiida_seireact.formats.phases import Labels
-from aiida_seireact.programs._cells import Cell, cell_around, centre_of
+from aiida_seireact.programs._cells import Cutter
 from aiida_seireact.programs._program import Progress
-from aiida_seireact.science.descriptors import DescriptorSpec, mean_descriptors
+from aiida_seireact.science.cutouts import CutoutError
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, mean_descriptors
 from aiida_seireact.science.health import smallest_distance
 from aiida_seireact.science.selection import blocks_by_number, equally_weighted, is_held_out
 
@@ -37,8 +37,7 @@ class Run:
     :param stream: the frames themselves.
     :param max_std: largest of the atoms' uncertainties, NaN where it is not known; ``mean_std``: their mean.
     :param uncertain_atom: the atom with the largest, -1 where it is not known.
-    :param labels: what the classifier says of the environments, None where it was not asked.
-    :param unknown: part of the environments that it calls unknown, NaN where it was not asked.
+    :param unknown: part of the environments that the classifier calls unknown, NaN where it was not asked.
     :param screened: whether a stop rule ended the run soon after.
     :param features: ``(n_frames, n_features)`` by which frames are unlike each other.
     :param block: time block, -1 in a gap.
@@ -58,7 +57,6 @@ class Run:
     max_std: NDArray[np.float64]
     mean_std: NDArray[np.float64]
     uncertain_atom: NDArray[np.int64]
-    labels: Labels | None
     unknown: NDArray[np.float64]
     screened: NDArray[np.bool_]
     too_close: NDArray[np.bool_]
@@ -107,15 +105,15 @@ class Run:
         """Return the name of a block, made of content: two runs never share one."""
         return f"augment-{self.name}/{self.content_hash[:12]}/block-{block}"
 
-    def chosen_frames(self, calculator: BaseCalculator | None = None) -> list[Atoms]:
+    def chosen_frames(self, cutter: Cutter) -> list[Atoms]:
         """Return what is given out of the frames taken, each with where it comes from.
 
-        :param calculator: relaxes the seams of cells that are cut out.
+        :param cutter: cuts cells out of frames, where the run is cut.
         """
         images = []
         for number, frame in enumerate(self.stream):
             if self.chosen[number]:
-                atoms = self._given_out(number, frame, calculator)
+                atoms = self._given_out(number, frame, cutter)
                 atoms.info.update(
                     config_type=f"augment-{self.name}",
                     group=self.group(int(self.block[number])),
@@ -126,31 +124,19 @@ class Run:
                 images.append(atoms)
         return images
 
-    def _given_out(self, number: int, frame: Snapshot, calculator: BaseCalculator | None) -> Atoms:
+    def _given_out(self, number: int, frame: Snapshot, cutter: Cutter) -> Atoms:
         atoms = _atoms(frame)
         if self.choice.cut is None:
             return atoms
-        unknown = self._unknown_atoms(frame)
-        # Without anybody who tells the uncertainty the unknown is all there is to look at.
-        amid = self.reason[number] == UNKNOWN or self.uncertain_atom[number] < 0
-        if amid and not len(unknown):
-            raise InvalidInput(
-                f"{self.name}, step {frame.step}: nothing in the frame is unknown and nobody tells what is uncertain, "
-                "so a cell has no centre: give gps or a committee, or take frames whole (cut: null)."
-            )
-        centre = centre_of(atoms, unknown if amid else unknown[:0], int(self.uncertain_atom[number]), self.choice.cut)
-        cell: Cell = cell_around(atoms, centre, self.choice.cut, calculator, f"{self.name}, step {frame.step}")
-        self.centre_id[number] = frame.ids[centre]
+        uncertain = None if self.uncertain_atom[number] < 0 else int(self.uncertain_atom[number])
+        amid = self.reason[number] == UNKNOWN or uncertain is None
+        try:
+            cell = cutter.cut(atoms, self.choice.cut, uncertain=uncertain, amid_unknown=amid)
+        except (CutoutError, DescriptorError) as error:
+            raise InvalidInput(f"{self.name}, step {frame.step}: {error}") from error
+        self.centre_id[number] = frame.ids[cell.centre]
         self.n_removed[number], self.relaxed[number] = cell.n_removed, cell.relaxed
         return cell.atoms
-
-    def _unknown_atoms(self, frame: Snapshot) -> NDArray[np.int64]:
-        """Return the atoms of a frame whose environments are unknown."""
-        if self.labels is None:
-            return np.zeros(0, dtype=np.int64)
-        row = np.flatnonzero(self.labels.steps == frame.step)
-        ids = self.labels.atom_ids[self.labels.labels[row[0]] == 0] if len(row) else []
-        return np.flatnonzero(np.isin(frame.ids, ids))
 
 
 def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progress: Progress) -> Run:
@@ -199,7 +185,6 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
     placed = np.zeros((len(block), compared.shape[1]))
     placed[seen] = compared
     steps = np.array(stream.steps, dtype=np.int64)
-    labels = None if choice.labels is None else Labels.load(folder / choice.labels)
     return Run(
         name=name,
         choice=choice,
@@ -210,8 +195,7 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
         max_std=np.array(most),
         mean_std=np.array(mean),
         uncertain_atom=np.array(worst, dtype=np.int64),
-        labels=labels,
-        unknown=_unknown(name, labels, steps),
+        unknown=_unknown(name, choice, steps, folder),
         screened=_screened(choice, steps, job.screened_frames),
         too_close=np.array(close),
         features=placed,
@@ -220,17 +204,18 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
     )
 
 
-def _unknown(name: str, labels: Labels | None, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+def _unknown(name: str, choice: RunChoice, steps: NDArray[np.int64], folder: Path) -> NDArray[np.float64]:
     """Return the part of unknown environments of each frame; NaN of frames that were not classified."""
     found = np.full(len(steps), np.nan)
-    if labels is None:
+    if choice.labels is None:
         return found
-    part = dict(zip(labels.steps.tolist(), (labels.labels == 0).mean(axis=1).tolist(), strict=True))
+    labels = Course.read(folder / choice.labels)
+    part = dict(zip(labels.steps.tolist(), labels.unknown.tolist(), strict=True))
     found[:] = [part.get(step, np.nan) for step in steps.tolist()]
     if np.isnan(found).all():
         raise InvalidInput(
-            f"{name}: no frame of the run has one of the labels given, which begin at step {labels.steps[0]}: give the "
-            "labels of this run."
+            f"{name}: no frame of the run has labels in {choice.labels}, which begin at step {labels.steps[0]}: give "
+            "the labels of this run."
         )
     return found
 

@@ -18,7 +18,7 @@ from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.phases import PhasesError
 from aiida_seireact.formats.sgp import SgpError, load_gp
 from aiida_seireact.programs._candidates import HELD_OUT, LEARNED, Judge, Run, look_at
-from aiida_seireact.programs._cells import seam_calculator
+from aiida_seireact.programs._cells import Cutter
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs.potentials import PACKAGES, calculator_of, committee_forces
 from aiida_seireact.science.descriptors import DescriptorError
@@ -62,8 +62,8 @@ def run(job: SelectJob, folder: Path, progress: Progress) -> dict[str, Any]:
         for seen in runs:
             for part, quota in quotas.items():
                 _choose(seen, part, quota[seen.name], job)
-        calculator = seam_calculator(job, folder)
-        selected = Frames.from_atoms([atoms for seen in runs for atoms in seen.chosen_frames(calculator)])
+        cutter = Cutter.of_job(job, folder)
+        selected = Frames.from_atoms([atoms for seen in runs for atoms in seen.chosen_frames(cutter)])
     except (DescriptorError, DumpError, FramesError, PhasesError, SgpError, SparseGPError) as error:
         raise InvalidInput(str(error)) from error
     selected.save(folder / files.SELECTED)

@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import CalcJob, ProcessBuilder
 
 from aiida_seireact.calculations.analyse import AnalyseCalculation
+from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.codes import find_code
@@ -24,7 +25,7 @@ class AnalyseWorkChain(ProtocolMixin, ProgramWorkChain):
     @classmethod
     def get_builder_from_protocol(
         cls,
-        trajectory: TrajectoryData,
+        trajectory: TrajectoryData | FramesData,
         labels: orm.ArrayData | None = None,
         code: orm.AbstractCode | None = None,
         protocol: str | None = None,

@@ -206,6 +206,5 @@ def runs_complaint(inputs: Mapping[str, Any]) -> str | None:
         atoms, ran = len(inputs["cells"][name].frames.numbers), run.base.attributes.get("n_atoms")
         if atoms != ran:
             return f"runs.{name} has {ran} atoms, its cell {atoms}: give the cell that it started from."
-    classified = set(inputs["cells"]) if "classifier" in inputs.get("classify", {}) else set(labels)
-    judged = bool(inputs.get("gps") or inputs.get("committee"))
-    return cells_complaint(inputs["select"], has_potential=True, is_judged=judged, labelled=classified)
+    judged = any(inputs.get(name) for name in ("gps", "committee")) or "classifier" in inputs.get("classify", {})
+    return cells_complaint(inputs["select"], has_potential=True, is_judged=judged)

@@ -127,6 +127,8 @@ class AugmentRoundWorkChain(StagedWorkChain):
         }
         if any(run.get("cut") for run in self.inputs.select["runs"].values()):
             inputs["potential"] = self.inputs.potential
+            if "classifier" in self.inputs.get("classify", {}):
+                inputs["classifier"] = self.inputs.classify.classifier
         return self.begin("select", select=(SelectWorkChain, inputs))
 
     def label(self) -> ToContext | ExitCode:

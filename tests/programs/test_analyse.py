@@ -11,8 +11,8 @@ import pytest
 from ase import Atoms
 from click.testing import CliRunner
 
+from aiida_seireact.formats.environments import Labels
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.phases import Labels
 from aiida_seireact.programs import analyse
 from aiida_seireact.science.analysis import partial_rdf
 
@@ -35,22 +35,28 @@ def sandwich(frame: int) -> Atoms:
     return atoms
 
 
+N_ATOMS = 3 * 5 + 2 + 36
+
+
 def write_labels(path: Path, names: list[str]) -> None:
-    """Two frames of 40 Å: metal below and above, electrolyte from 15 to 25 Å in the first, nowhere in the second."""
-    z = np.tile(np.arange(0.5, 40.0) / 40.0, (2, 1))
-    place = z * 40
-    first = np.where((place < 10) | (place > 30), 1, np.where((place > 15) & (place < 25), 2, 0))
-    second = np.where((place < 10) | (place > 30), 1, 0)
-    shape = (2, 40)
+    """Of the frames 0 and 5: Li is metal, PS4 are electrolyte while they are intact, all else is unknown."""
+    rows = []
+    for frame in (0, 5):
+        row = np.zeros(N_ATOMS, dtype=np.int8)
+        row[17:] = 1
+        for number in range(3):
+            row[5 * number : 5 * number + 5] = 0 if number < frame // 2 else 2
+        rows.append(row)
+    shape = (2, N_ATOMS)
     Labels(
         steps=np.array([0, 250]),
-        atom_ids=np.arange(1, 41),
-        labels=np.stack([first[0], second[1]]).astype(np.int8),
+        atom_ids=np.arange(1, N_ATOMS + 1),
+        labels=np.stack(rows),
         clusters=np.zeros(shape, dtype=np.int16),
         core=np.ones(shape, dtype=bool),
         ratio=np.zeros(shape, dtype=np.float32),
-        z_fraction=z.astype(np.float32),
-        heights_ang=np.array([40.0, 40.0]),
+        z_fraction=np.zeros(shape, dtype=np.float32),
+        heights_ang=np.array([40.0, 42.5]),
         label_names=np.array(names),
         profile=np.zeros((3, 20), dtype=np.int64),
     ).save(path)
@@ -70,10 +76,17 @@ JOB: dict[str, Any] = {"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0
 @pytest.fixture(scope="module")
 def done(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     status, result, progress = call(
-        analyse.main, folder, {**JOB, "rdf": {"pairs": [["Li", "S"], ["P", "S"]]}, "msd": {"remove_drift": False}}
+        analyse.main,
+        folder,
+        {
+            **JOB,
+            "rdf": {"pairs": [["Li", "S"], ["P", "S"]]},
+            "msd": {"remove_drift": False},
+            "composition": {"charges": {"Li": 1, "P": 5, "S": -2, "Cl": -1}},
+        },
     )
     assert status == 0, result
-    assert "frame 8 of 8, step 350, 0 intact PS4" in progress
+    assert "frame 8 of 8, step 350" in progress
     with np.load(folder / "analysis.npz") as archive:
         return result["outputs"], dict(archive)
 
@@ -101,9 +114,35 @@ def test_both_thicknesses(done: tuple) -> None:
     assert outputs["outermost_thickness"] == pytest.approx(
         {"last_defined_step": 250, "lower_ang": 15.0, "upper_ang": 6.0}, abs=1e-6
     )
+    assert arrays["ps4_lower_ang"][:6] == pytest.approx([15, 15, 20, 20, 25, 25], abs=1e-6)
+    assert arrays["ps4_upper_ang"][:6] == pytest.approx([25] * 6, abs=1e-6)
+    assert np.isnan(arrays["ps4_lower_ang"][6:]).all()
+
+
+def test_phases_and_their_thickness_on_each_side(done: tuple) -> None:
+    outputs, arrays = done
     assert arrays["thickness_profile_steps"].tolist() == [0, 250]
-    # Half filled slabs at 14-16 and 24-26 Å count as electrolyte: 10-14 and 26-30, then 10-30.
-    assert arrays["thickness_profile_ang"] == pytest.approx([8.0, 20.0])
+    # Slabs of 2 Å: the S at 10 and the Cl at 31 Å first. Then two PS4 are broken, at z = 15 and 20 Å with S
+    # 1.63 Å (2.83 / √3) below and above; slabs are 2.125 Å: number 4 and 6 to 10 below, 14 with Cl above.
+    assert arrays["thickness_profile_ang"] == pytest.approx([4.0, 7 * 2.125])
+    assert arrays["thickness_profile_lower_ang"] == pytest.approx([2.0, 6 * 2.125])
+    assert arrays["thickness_profile_upper_ang"] == pytest.approx([2.0, 2.125])
+    assert arrays["phase_counts"].tolist() == [[2, 36, 15], [12, 36, 5]]
+    assert arrays["phase_profile"].sum(axis=(1, 2)).tolist() == [N_ATOMS] * 2
+    assert outputs["phase_fractions_end"]["Li"] == pytest.approx(36 / N_ATOMS)
+
+
+def test_composition_and_charge_along_z(done: tuple) -> None:
+    outputs, arrays = done
+    species = arrays["composition_species"].tolist()
+    atoms = arrays["composition_atoms"]
+    assert atoms.shape == (8, 4, 20)
+    assert atoms.sum(axis=2)[3].tolist() == [{"Li": 36, "P": 3, "S": 13, "Cl": 1}[symbol] for symbol in species]
+    assert atoms[0, species.index("P")].nonzero()[0].tolist() == [7, 10, 12]  # 15, 20, 25 Å
+    assert arrays["composition_z_ang"][:2] == pytest.approx([1.0, 3.0])
+    assert arrays["charge_e"][0, 15] == pytest.approx(-1.0)  # the Cl alone
+    assert outputs["charge"]["total_e"] == pytest.approx(36 + 15 - 26 - 1)
+    assert outputs["charge"]["formal_charges"]["P"] == 5.0
 
 
 def test_ballistic_msd_and_time_axis(done: tuple) -> None:
@@ -131,7 +170,7 @@ def test_rdf_is_the_mean_over_the_last_half(done: tuple) -> None:
 
 
 def test_defaults_take_all_pairs_and_drift_is_removed(folder: Path) -> None:
-    status, result, _ = call(analyse.main, folder, {"trajectory": JOB["trajectory"], "hole_every": 4})
+    status, result, _ = call(analyse.main, folder, {"trajectory": JOB["trajectory"], "health": {"hole_every": 4}})
     assert status == 0, result
     with np.load(folder / "analysis.npz") as archive:
         arrays = dict(archive)
@@ -144,7 +183,7 @@ def test_defaults_take_all_pairs_and_drift_is_removed(folder: Path) -> None:
 
 
 def test_displacements_are_decimated_to_the_bound(folder: Path) -> None:
-    job = {**JOB, "rdf": None, "labels": None, "msd": {"max_frames": 3}}
+    job = {**JOB, "rdf": None, "labels": None, "paths": {"max_frames": 3}}
     status, result, _ = call(analyse.main, folder, job)
     assert status == 0, result
     assert result["outputs"]["msd"]["stride_frames"] == 3
@@ -162,11 +201,16 @@ def test_displacements_are_decimated_to_the_bound(folder: Path) -> None:
         ({"trajectory": {"files": ["changed.npz"]}, "msd": None}, "step 1: the atoms are not those of the first"),
         ({"trajectory": {"files": ["open.npz"]}, "msd": None}, "not periodic in all directions"),
         ({"trajectory": {"files": ["run.dump", "late.dump"]}}, "frames are not evenly spaced .from step 350 on"),
-        ({"rdf": {"pairs": [["Li", "Br"]]}}, "rdf of Li-Br: .*no atom of atomic number 35"),
+        ({"rdf": {"pairs": [["Li", "Br"]]}}, "rdf of Li-Br: the trajectory holds no Br, only Li, P"),
+        ({"rdf": {"centres_label": "Li3P"}, "labels": "labels.npz"}, "rdf.centres_label is 'Li3P', but the labels"),
+        ({"rdf": {"centres_label": "Li3P"}}, "rdf: needs labels: give the labels.npz"),
+        ({"phases": {}}, "phases: needs labels"),
+        ({"composition": {"charges": {"Li": 1}}}, "composition.charges has no charge of Cl, P, S"),
+        ({"trajectory": {"files": ["run.dump"], "skip_first": 6}, "labels": "labels.npz"}, "and none of the frames"),
         ({"rdf": {"pairs": [["Li", "Qq"]]}}, "'Qq' is no element symbol"),
         ({"msd": {"species": ["Na"]}}, "msd: the trajectory holds no Na"),
         ({"labels": "none.npz"}, "There is no labels file"),
-        ({"labels": "labels.npz", "thickness": {"metal": "lithium"}}, "thickness.metal is 'lithium', but the labels"),
+        ({"labels": "labels.npz", "phases": {"metal": "lithium"}}, "phases.metal is 'lithium', but the labels"),
     ],
 )
 def test_bad_input_is_one_sentence(folder: Path, tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
@@ -194,3 +238,40 @@ def test_help_shows_an_example_that_is_a_valid_job() -> None:
 
     AnalyseJob.model_validate_json(analyse.EXAMPLE)
     assert "production.dump.gz" in CliRunner().invoke(analyse.main, ["--help"]).output
+
+
+def test_several_processes_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    images = []
+    for frame in range(70):
+        atoms = sandwich(frame % 8)
+        atoms.positions += rng.normal(scale=0.05, size=atoms.positions.shape)
+        images.append(atoms)
+    write_dump(tmp_path / "first.dump", images[:30])
+    write_dump(tmp_path / "second.dump", images[29:])
+    text = (tmp_path / "second.dump").read_text()
+    (tmp_path / "second.dump").write_text(
+        re.sub(r"TIMESTEP\n(\d+)", lambda found: f"TIMESTEP\n{int(found[1]) + 29 * 50}", text)
+    )
+    contents = []
+    for workers in (1, 2, 3):
+        job = {"trajectory": {"files": ["first.dump", "second.dump"]}, "workers": workers}
+        status, result, progress = call(analyse.main, tmp_path, job)
+        assert status == 0, result
+        assert f"of {len(images)}, " in progress
+        result["outputs"].pop("files")
+        contents.append(((tmp_path / "analysis.npz").read_bytes(), result["outputs"]))
+    assert contents[0] == contents[1] == contents[2]
+    assert result["outputs"]["n_frames"] == len(images)
+
+
+def test_what_is_wrong_in_a_process_is_told_by_all(folder: Path, tmp_path: Path) -> None:
+    write_dump(tmp_path / "run.dump", [sandwich(0)] * 40)
+    text = (tmp_path / "run.dump").read_text()
+    parts = text.split("ITEM: TIMESTEP\n1500\n")
+    (tmp_path / "run.dump").write_text(
+        parts[0] + "ITEM: TIMESTEP\n1500\n" + re.sub(r"\n1 P \S+", "\n1 P nan", parts[1], count=1)
+    )
+    status, result, _ = call(analyse.main, tmp_path, {"trajectory": {"files": ["run.dump"]}, "workers": 2})
+    assert status == 2
+    assert "step 1500: positions or box hold NaN" in result["error"]["message"]

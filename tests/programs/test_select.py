@@ -6,7 +6,6 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,15 @@ from ase.build import bulk
 from ase.neighborlist import neighbor_list as neighbour_list
 from click.testing import CliRunner
 
+from aiida_seireact.formats.environments import Labels
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.select import SelectJob
-from aiida_seireact.formats.phases import Labels
+from aiida_seireact.formats.phases import save_classifier
 from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.programs import select
+from aiida_seireact.science.density_peaks import density_peaks
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
+from aiida_seireact.science.labelling import build_classifier, fit_reduction, reference
 from aiida_seireact.science.sparse_gp import SparseGP
 
 from .conftest import call, write_dump
@@ -305,17 +308,24 @@ CUT = {"core_ang": 4.0, "edge_ang": 11.0, "relax_steps": 5}
 
 @pytest.fixture
 def long_run(folder: Path) -> Path:
-    """A run of a cell of 36 Å, whose atoms near 10 Å are unknown to the classifier."""
+    """A run of a cell of 36 Å whose frames are half unknown, and a classifier that knows all but what is near 10 Å."""
     images = melting(13, repeat=7, seed=2)
+    # An environment of its own: two Cl of the crystal are Li there.
+    near = np.argsort(np.abs(images[0].positions[:, 0] - 10.0) + 100 * (images[0].numbers == 3))[:2]
     for number, atoms in enumerate(images):
+        atoms.numbers[near] = 3
         atoms.info["md_step"] = 10 * number
     Frames.from_atoms(images).save(folder / "long.npz")
-    near = np.flatnonzero((images[0].numbers == 3) & (np.abs(images[0].positions[:, 0] - 10.0) < 2.0))
-    steps = [atoms.info["md_step"] for atoms in images]
-    labels_of(steps, [0.0] * len(steps), len(images[0])).save(folder / "labels.npz")
-    labels = Labels.load(folder / "labels.npz")
-    labels.labels[:, near] = 0
-    replace(labels, atom_ids=np.arange(1, len(images[0]) + 1)).save(folder / "labels.npz")
+    labels_of([10 * number for number in range(13)], [0.5] * 13).save(folder / "labels.npz")
+    spec = DescriptorSpec(species=("Li", "Cl"), cutoff_ang=3.5)
+    crystal = melting(13, repeat=7, seed=3)
+    described = [describe(a.positions, a.numbers, a.cell.array, a.pbc, spec)[0] for a in (*crystal, *images)]
+    reduction = fit_reduction(np.concatenate(described))
+    points = reduction.apply(np.concatenate(described))
+    peaks = density_peaks(points, z=3.0, maxk=60, alpha=1e-6)
+    known = reference("LiCl", reduction.apply(np.concatenate(described[: len(crystal)])))
+    classifier = build_classifier(reduction, points, peaks, [known], maxk=60, alpha=1e-6)
+    save_classifier(folder / "phases.npz", classifier, spec)
     return folder
 
 
@@ -325,6 +335,7 @@ def cut_job(**changes: Any) -> dict[str, Any]:
         "runs": {"long": {**run, **changes}},
         "gps": {"cold": "cold.npz"},
         "potential": {"file": "cold.npz", "kind": "sgp"},
+        "classifier": "phases.npz",
         "reasons": {"unknown": 1},
         "n_blocks": 3,
         "gap_frames": 1,
@@ -362,8 +373,8 @@ def sorted_distances(atoms: Atoms, centre: int, reach: float) -> np.ndarray:
     return np.sort(d[i == centre])
 
 
-def test_without_labels_the_most_uncertain_atom_is_the_centre(long_run: Path) -> None:
-    status, result, _ = call(select.main, long_run, cut_job(labels=None))
+def test_without_a_classifier_the_most_uncertain_atom_is_the_centre(long_run: Path) -> None:
+    status, result, _ = call(select.main, long_run, {**cut_job(labels=None), "classifier": None})
     assert status == 0, result
     _, rows = selected(long_run)
     assert (rows["centre_id"][rows["chosen"]] > 0).all()
@@ -383,7 +394,7 @@ def test_a_run_that_is_not_cut_gives_whole_frames(long_run: Path) -> None:
     ("job", "words"),
     [
         ({**cut_job(), "potential": None}, "give a `potential`, or relax_steps 0"),
-        ({**cut_job(labels=None), "gps": {}}, "have no centre"),
+        ({**cut_job(), "classifier": None, "gps": {}}, "have no centre"),
         (cut_job(cut={**CUT, "edge_ang": 8.5}), "edge_ang must be at least"),
     ],
 )

@@ -14,6 +14,7 @@ from aiida_seireact.science.labelling import Gates
 
 Part = Literal["all", "draw", "gather", "cluster", "assign", "discover"]
 Normalisation = Literal["none", "standard", "row"]
+
 # Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
 # seireact-classify-, as those of the usual one do.
 PYACE_CODE = "classify-pyace"
@@ -27,7 +28,9 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
-    source: str = Field(DescriptorSpec.source, description="ace, built in; soap, by dscribe; pyace, by python-ace")
+    source: Literal["ace", "soap", "pyace"] = Field(
+        "ace", description="ace, built in; soap, by dscribe; pyace, by python-ace"
+    )
     radial: str | None = Field(
         DescriptorSpec.radial,
         description="chebyshev or bessel (ace, pyace), gto or polynomial (soap); null: the first of them",

@@ -77,6 +77,9 @@ class SelectJob(Job):
         "environments; last before a stop rule ended the run. What a run has not of a reason is taken as uncertain",
     )
     potential: SeamPotential | None = Field(None, description="moves the atoms of the seam where a run is cut")
+    classifier: str | None = Field(
+        None, description="phases.npz of seireact-classify: tells where in a frame that is cut the unknown is"
+    )
     screened_frames: int = Field(5, ge=1, description="so many frames before a stop rule ended a run count as screened")
     n_blocks: int = Field(6, ge=2, description="time blocks of a run")
     gap_frames: int = Field(2, ge=0, description="frames between two blocks that are not taken")
@@ -107,28 +110,25 @@ class SelectJob(Job):
 
     @model_validator(mode="after")
     def _cells_can_be_cut(self) -> SelectJob:
-        labelled = {name for name, run in self.runs.items() if run.labels}
-        if message := self.complaint_about_cells(
-            self.potential is not None, bool(self.gps or self.committee), labelled
-        ):
+        judged = bool(self.gps or self.committee or self.classifier)
+        if message := self.complaint_about_cells(self.potential is not None, judged):
             raise ValueError(message)
         return self
 
-    def complaint_about_cells(self, has_potential: bool, is_judged: bool, labelled: set[str]) -> str | None:
+    def complaint_about_cells(self, has_potential: bool, is_judged: bool) -> str | None:
         """Return why cells can't be cut out of a run, None if they can.
 
         :param has_potential: whether a model is there that relaxes seams.
-        :param is_judged: whether anybody tells how uncertain atoms are.
-        :param labelled: runs with labels of their environments.
+        :param is_judged: whether anybody tells which atoms are uncertain, or unknown.
         """
         for name, run in self.runs.items():
             if run.cut is None:
                 continue
             if run.cut.relax_steps and not has_potential:
                 return f"the seams of {name} are to be relaxed: give a `potential`, or relax_steps 0"
-            if not is_judged and name not in labelled:
+            if not is_judged:
                 return (
-                    f"the cells cut out of {name} have no centre: give its labels, or gps or a committee, which tell "
+                    f"the cells cut out of {name} have no centre: give a classifier, gps or a committee, which tell "
                     "what is not known"
                 )
         return None

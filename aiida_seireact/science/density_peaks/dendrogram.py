@@ -10,7 +10,7 @@ from aiida_seireact.science.density_peaks.result import DensityPeaks, FloatArray
 def linkage(peaks: DensityPeaks) -> FloatArray:
     """Return the clusters as a tree that ``scipy.cluster.hierarchy.dendrogram`` draws.
 
-    Clusters join at their saddles, the densest first (d'Errico et al., Inf. Sci. 560, 476 (2021), sec. 2.4); a
+    Clusters join at their saddles, the densest first (d'Errico et al., Inf. Sci. 560, 476 (2021)); a
     height is how far a saddle lies below the highest peak, in log density. What no saddle joins meets at the height
     of the least dense point.
 

@@ -17,7 +17,7 @@ def kstar(distances: FloatArray, indices: IntArray, dimension: float, alpha: flo
 
     The volumes that hold k neighbours, around the point and around its (k + 1)-th neighbour, differ by more than
     chance if ``D_k = −2 k [ln V_i + ln V_j − 2 ln(V_i + V_j) + ln 4]`` exceeds the quantile of χ² with one degree of
-    freedom (Rodriguez et al., J. Chem. Theory Comput. 14, 1206 (2018), eq. 6). With ``u = d |ln(r_i / r_j)| / 2`` that
+    freedom (Rodriguez et al., J. Chem. Theory Comput. 14, 1206 (2018)). With ``u = d |ln(r_i / r_j)| / 2`` that
     is ``4 k ln cosh u``, so for each k there is one ratio of radii which decides.
 
     :param distances: ``(n_points, maxk + 1)`` ascending, first column the point; :param indices: likewise.
@@ -39,7 +39,7 @@ def pak(distances: FloatArray, neighbours: IntArray, dimension: float) -> tuple[
     """Estimate the logarithm of the density at each point.
 
     Maximises ``L(F, a) = F k + a k (k + 1) / 2 − Σ_l v_l exp(F + a l)`` over the volumes ``v_l`` of the k shells
-    between neighbours (Rodriguez et al., 2018, eq. 9): the density is ``exp(F) / n``, a takes up its linear change.
+    between neighbours (Rodriguez et al., 2018): the density is ``exp(F) / n``, a takes up its linear change.
 
     :param neighbours: ``(n_points,)`` k of each point.
     :returns: ``(n_points,)`` log density; and where one shell holds next to all the volume, so that there is no

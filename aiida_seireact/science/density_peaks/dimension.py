@@ -15,7 +15,7 @@ def two_nn(first: ArrayLike, second: ArrayLike) -> float:
     """Estimate the intrinsic dimension from the distances to the first and the second neighbour.
 
     With ``μ = r₂ / r₁`` Pareto distributed, ``−ln(1 − F(μ)) = d ln μ``: d is the slope through the origin (Facco et
-    al., Sci. Rep. 7, 12140 (2017), eq. 5), fitted over the lower nine tenths of ``ln μ``.
+    al., Sci. Rep. 7, 12140 (2017)), fitted over the lower nine tenths of ``ln μ``.
 
     :param first: ``(n_points,)`` distances above 0; :param second: ``(n_points,)``.
     :raises DensityPeaksError: all ratios are 1, as those of a lattice.

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_seireact.science.density_peaks.result import DensityPeaksError, FloatArray, IntArray
 from aiida_seireact.science.nearest import k_nearest, principal_axes
 from aiida_seireact.science.packages import CLASSIFY, MissingPackageError
+from aiida_seireact.science.threads import for_each
 
 METHODS = ("auto", "exact", "ivf")
 # From about here the inverted lists are faster; their recall is nearly 1, but not 1.
@@ -110,7 +111,9 @@ def _by_lists(places: NDArray[Any], k: int, seed: int) -> Neighbours:
     drawn = np.random.default_rng(seed).permutation(len(places))[: 2 * DRAWN]
     truth = k_nearest(places[drawn], places, k + 1)[1]
     index = _lists(faiss, low, seed)
-    n_candidates = min(int(CANDIDATES_A_NEIGHBOUR * k) + 16, len(places))
+    # In the full space candidates differ from neighbours by rounding only.
+    share = CANDIDATES_A_NEIGHBOUR if low.shape[1] < places.shape[1] else 1.0
+    n_candidates = min(int(share * k) + 16, len(places))
     to_choose, to_tell = np.array_split(np.arange(len(drawn)), 2)
     for n_probe in N_PROBE:
         index.nprobe = min(n_probe, index.nlist)
@@ -161,9 +164,11 @@ def _ranked(places: NDArray[Any], rows: IntArray, candidates: IntArray, k: int) 
     from aiida_seireact.science import nearest_kernels
 
     squares, indices = np.empty((len(rows), k + 1)), np.empty((len(rows), k + 1), dtype=np.int64)
-    for start in range(0, len(rows), 8192):
-        part = slice(start, start + 8192)
+
+    def fill(part: slice) -> None:
         nearest_kernels.rank(places[rows[part]], places, candidates[part], squares[part], indices[part])
+
+    for_each(fill, [slice(start, start + 2048) for start in range(0, len(rows), 2048)])
     return np.sqrt(squares), indices
 
 

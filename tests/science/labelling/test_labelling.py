@@ -16,7 +16,8 @@ from ase.spacegroup import crystal
 
 from aiida_seireact.science import labelling
 from aiida_seireact.science.density_peaks import DensityPeaks, density_peaks
-from aiida_seireact.science.descriptors import DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorSpec
+from aiida_seireact.science.descriptors import describe as describe_frame
 
 KNOWN = ("Li", "Li6PS5Cl", "Li2S", "Li3P", "LiCl")
 SIGMA = 0.15
@@ -70,7 +71,7 @@ def structure(phase: str, rng: np.random.Generator) -> Atoms:
 
 
 def describe(atoms: Atoms) -> np.ndarray:
-    return b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, DescriptorSpec())[0]
+    return describe_frame(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, DescriptorSpec())[0]
 
 
 @cache

@@ -60,7 +60,7 @@ def test_intact_agrees_with_ase_neighbour_list_in_a_skewed_cell() -> None:
     assert 5 < sum(verdicts) < 40
 
 
-def rdf(atoms: Atoms, pair: tuple[int, int], **kwargs: float) -> tuple[np.ndarray, np.ndarray]:
+def rdf(atoms: Atoms, pair: tuple[int, int], **kwargs: object) -> tuple[np.ndarray, np.ndarray]:
     return analysis.partial_rdf(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, pair, **kwargs)  # type: ignore[arg-type]
 
 
@@ -107,6 +107,16 @@ def test_rdf_refuses_what_has_no_answer() -> None:
     atoms.pbc = False
     with pytest.raises(ValueError, match="periodic in all directions"):
         rdf(atoms, (3, 3))
+
+
+def test_pairs_from_the_centres_of_one_label_only() -> None:
+    crystal = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * 3
+    everything = rdf(crystal, (11, 17), n_bins=159)[1]
+    # In a crystal all sites are alike: any subset sees the same, also given as a mask with atoms of the other element.
+    assert rdf(crystal, (11, 17), n_bins=159, centres=np.arange(5))[1] == pytest.approx(everything)
+    assert rdf(crystal, (11, 17), n_bins=159, centres=np.arange(len(crystal)) < 40)[1] == pytest.approx(everything)
+    with pytest.raises(ValueError, match="None of the centres given is of atomic number 11"):
+        rdf(crystal, (11, 17), n_bins=159, centres=np.flatnonzero(crystal.numbers == 17))
 
 
 def direct_msd(paths: np.ndarray) -> np.ndarray:
@@ -182,3 +192,32 @@ def test_profile_thickness_counts_slabs_filled_by_neither() -> None:
     rows = {"metal": 0, "electrolyte": 1}
     assert analysis.thickness_of_profile(profile, 60.0, **rows) == pytest.approx(20.0)
     assert analysis.thickness_of_profile(profile, 60.0, **rows, threshold=0.4) == pytest.approx(30.0)
+
+
+def test_sides_of_the_profile_add_up_wherever_the_cell_is_cut() -> None:
+    #                  metal 0            electrolyte 1       interphase 2; 12 slabs of 1 Å
+    kinds = np.array([0, 0, 2, 2, 1, 1, 1, 1, 2, 2, 2, 0])
+    profile = (np.arange(3)[:, None] == kinds).astype(int) * 5
+    rows = {"metal": 0, "electrolyte": 1}
+    for shift in range(12):
+        sides = analysis.sides_of_profile(np.roll(profile, shift, axis=1), 12.0, **rows)
+        assert sides is not None
+        assert (sides.lower_ang, sides.upper_ang) == pytest.approx((2.0, 3.0))
+        assert analysis.thickness_of_profile(np.roll(profile, shift, axis=1), 12.0, **rows) == pytest.approx(5.0)
+    # All electrolyte is gone: nine slabs of interphase are cut in their middle.
+    gone = np.where(profile[1:2] > 0, 0, profile) + (np.arange(3)[:, None] == 2) * profile[1]
+    for shift in range(12):
+        sides = analysis.sides_of_profile(np.roll(gone, shift, axis=1), 12.0, **rows)
+        assert sides is not None
+        assert (sides.lower_ang, sides.upper_ang) == pytest.approx((4.5, 4.5))
+    assert analysis.sides_of_profile(profile[:, 2:11], 9.0, **rows) is None
+
+
+def test_ends_of_the_intact_block_wherever_the_cell_is_cut() -> None:
+    for shift in (0.0, 10.0, 17.0, 33.0):
+        boundary = analysis.ps4_boundary((np.array([15.0, 20.0, 26.0]) + shift) % 40.0, 40.0)
+        assert boundary is not None
+        assert boundary.lower_ang == pytest.approx((15.0 + shift) % 40.0)
+        assert boundary.upper_ang == pytest.approx((26.0 + shift) % 40.0)
+    assert analysis.ps4_boundary([], 40.0) is None
+    assert analysis.ps4_boundary([7.0], 40.0) == analysis.ps4.Boundary(7.0, 7.0)

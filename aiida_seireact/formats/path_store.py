@@ -1,0 +1,159 @@
+"""Paths of atoms over a whole run on disk: written frame by frame, read atom by atom."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+Paths = NDArray[np.float32]
+_RECORD = 15  # numbers kept of a frame: drift 3, cell 9, origin 3
+
+
+class PathStore:
+    """Displacements of atoms from where they began, float32, in a file without a name: whoever is killed leaves none.
+
+    Atoms lie together in blocks, each with all its frames in a row, so that a time correlation reads one block after
+    the other and holds one at a time. Frames may be put in any order, by processes forked after it was made too: each
+    writes to its own places. Displacements are small numbers, which float32 keeps to 1e-6 Å at 10 Å.
+
+    :param start: ``(n_atoms, 3)`` unwrapped positions of the first frame, Å.
+    :param masses: ``(n_atoms,)``; the drift of their centre is kept beside the paths.
+    :param n_frames: frames that will be put.
+    :param folder: where there is room, 13 bytes an atom and frame; None for the temporary folder of the machine.
+    :param block_bytes: size of a block; a block has one atom at least.
+    """
+
+    def __init__(
+        self,
+        start: ArrayLike,
+        masses: ArrayLike,
+        n_frames: int,
+        *,
+        folder: Path | None = None,
+        block_bytes: int = 1 << 23,
+    ) -> None:
+        self._start = np.asarray(start, dtype=np.float64)
+        weights = np.asarray(masses, dtype=np.float64)
+        self._weights = weights / weights.sum()
+        self.n_frames, self.n_atoms = n_frames, len(self._start)
+        width = max(1, min(self.n_atoms, block_bytes // (12 * n_frames)))
+        self._bounds = [*range(0, self.n_atoms, width), self.n_atoms]
+        self._records_at = 12 * n_frames * self.n_atoms
+        self._labels_at = self._records_at + 8 * _RECORD * n_frames
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
+        # A hole in the file reads as zeros; frames that nobody put are told by a NaN.
+        self._write(self._records_at, np.full((n_frames, _RECORD), np.nan))
+
+    def put(
+        self,
+        number: int,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        origin: ArrayLike = (0.0, 0.0, 0.0),
+        labels: ArrayLike | None = None,
+    ) -> None:
+        """Write the frame ``number``.
+
+        :param positions: ``(n_atoms, 3)`` unwrapped, Å.
+        :param cell: ``(3, 3)``, rows are lattice vectors; ``origin``: ``(3,)``, its corner.
+        :param labels: ``(n_atoms,)`` label of the environment of each atom, −1 for none.
+        """
+        moved = np.asarray(positions, dtype=np.float64) - self._start
+        short = moved.astype(np.float32)
+        for first, last in pairwise(self._bounds):
+            self._write(12 * (first * self.n_frames + number * (last - first)), short[first:last])
+        record = np.concatenate([self._weights @ moved, np.ravel(cell), np.ravel(origin)]).astype(np.float64)
+        # Zero is a hole: labels are kept one higher.
+        shown = np.zeros(self.n_atoms, dtype=np.int8) if labels is None else (np.asarray(labels) + 1).astype(np.int8)
+        self._write(self._labels_at + self.n_atoms * number, shown)
+        self._write(self._records_at + 8 * _RECORD * number, record)
+
+    def drift(self) -> FloatArray:
+        """Return the displacement of the centre of mass of all atoms, ``(n_frames, 3)``, Å.
+
+        :raises ValueError: frames are missing.
+        """
+        return self._records()[:, :3]
+
+    def cells(self) -> tuple[FloatArray, FloatArray]:
+        """Return the cell ``(n_frames, 3, 3)`` and its corner ``(n_frames, 3)`` in each frame, Å.
+
+        :raises ValueError: frames are missing.
+        """
+        records = self._records()
+        return records[:, 3:12].reshape(-1, 3, 3), records[:, 12:]
+
+    def blocks(self, chosen: ArrayLike | None = None) -> Iterator[tuple[NDArray[np.int64], Paths]]:
+        """Yield the paths of all atoms, or of those of ``chosen``, a block at a time.
+
+        :param chosen: mask ``(n_atoms,)``. Blocks without any of them are not read.
+        :returns: index of each atom ``(n,)``, displacements from the first frame ``(n_frames, n, 3)``, Å.
+        """
+        mask = np.ones(self.n_atoms, dtype=bool) if chosen is None else np.asarray(chosen, dtype=bool)
+        for first, last in pairwise(self._bounds):
+            wanted = np.flatnonzero(mask[first:last])
+            if len(wanted):
+                block = np.empty((self.n_frames, last - first, 3), dtype=np.float32)
+                self._read(12 * first * self.n_frames, block)
+                yield first + wanted, block if len(wanted) == last - first else block[:, wanted]
+
+    def frame(self, number: int) -> Paths:
+        """Return the displacements in one frame, ``(n_atoms, 3)``, Å."""
+        found = np.empty((self.n_atoms, 3), dtype=np.float32)
+        for first, last in pairwise(self._bounds):
+            self._read(12 * (first * self.n_frames + number * (last - first)), found[first:last])
+        return found
+
+    def labels(self, number: int) -> NDArray[np.int8]:
+        """Return the labels in one frame, ``(n_atoms,)``; −1 for atoms or frames without one."""
+        found = np.empty(self.n_atoms, dtype=np.int8)
+        self._read(self._labels_at + self.n_atoms * number, found)
+        return np.asarray(found - 1, dtype=np.int8)
+
+    def start(self) -> FloatArray:
+        """Return the unwrapped positions of the first frame, ``(n_atoms, 3)``, Å."""
+        return self._start
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _records(self) -> FloatArray:
+        records = np.empty((self.n_frames, _RECORD))
+        self._read(self._records_at, records)
+        if missing := np.flatnonzero(np.isnan(records[:, 0])).tolist():
+            raise ValueError(f"The path store lacks {len(missing)} of its {self.n_frames} frames, first {missing[0]}.")
+        return records
+
+    def _write(self, place: int, array: NDArray[Any]) -> None:
+        content = np.ascontiguousarray(array).view(np.uint8).reshape(-1).data
+        while len(content):
+            done = os.pwrite(self._file.fileno(), content, place)
+            content, place = content[done:], place + done
+
+    def _read(self, place: int, array: NDArray[Any]) -> None:
+        """Fill a contiguous array. Read, not mapped: pages of a map count as memory of this process."""
+        content = array.reshape(-1).view(np.uint8).data
+        while len(content):
+            done = os.preadv(self._file.fileno(), [content], place)
+            if not done:  # behind the last byte that was written: a hole like the others
+                content[:] = bytes(len(content))
+                break
+            content, place = content[done:], place + done

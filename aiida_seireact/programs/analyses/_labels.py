@@ -1,0 +1,82 @@
+"""Labels of environments, frame by frame, of a small run's one file or a large run's chunks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_seireact.formats.arrays_file import PhasesError
+from aiida_seireact.formats.environments import Labels
+from aiida_seireact.formats.jobs.base import InvalidInput
+from aiida_seireact.formats.label_chunks import read_manifest
+from aiida_seireact.programs.analyses._protocol import IntArray, LabelRow
+
+
+class LabelRows:
+    """Gives the labels of the environments of a frame by its MD step; one file is held at a time.
+
+    :param path: ``labels.npz``, or the manifest ``labels.json`` of chunks that lie beside it.
+    :raises PhasesError: missing or foreign file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._held: tuple[Path, Labels] | None = None
+        self._parts: list[tuple[int, int, Path]] = []
+        if path.suffix == ".json":
+            for chunk in read_manifest(path):
+                self._parts.append((chunk["first_step"], chunk["last_step"], path.parent / chunk["file"]))
+        else:
+            steps = self._load(path).steps
+            self._parts.append((int(steps[0]), int(steps[-1]), path))
+        if not self._parts:
+            raise PhasesError(f"{path} names no chunk of labels.")
+        self.names = tuple(str(name) for name in self._load(self._parts[0][2]).label_names)
+        self._path = path
+
+    def require_any(self, steps: IntArray) -> None:
+        """Refuse labels of another run, or of other frames.
+
+        :raises InvalidInput: no frame has labels.
+        """
+        first, last = self._parts[0][0], self._parts[-1][1]
+        if len(self._parts) == 1:
+            found = bool(np.isin(steps, self._load(self._parts[0][2]).steps).any())
+        else:
+            found = bool(((steps >= first) & (steps <= last)).any())
+        if not found:
+            raise InvalidInput(
+                f"{self._path} has labels of the steps {first} to {last}, and none of the frames read, which are of "
+                f"the steps {steps[0]} to {steps[-1]}: give the labels of this run, of the same skip_first and "
+                "stride."
+            )
+
+    def at(self, step: int, ids: NDArray[np.int64]) -> LabelRow | None:
+        """Return the labels of a frame, None if it has none.
+
+        :param ids: ``(n_atoms,)`` of the frame, sorted.
+        :raises InvalidInput: atoms that the frame has not.
+        """
+        for first, last, path in self._parts:
+            if first <= step <= last:
+                labels = self._load(path)
+                row = int(np.searchsorted(labels.steps, step))
+                if row == len(labels.steps) or labels.steps[row] != step:
+                    return None
+                centres = np.searchsorted(ids, labels.atom_ids)
+                if (centres == len(ids)).any() or not np.array_equal(ids[centres], labels.atom_ids):
+                    raise InvalidInput(
+                        f"{self._path}, step {step}: labels of atoms that the frame has not: they are of another run."
+                    )
+                return LabelRow(centres, labels.labels[row], self.names)
+        return None
+
+    def _load(self, path: Path) -> Labels:
+        if self._held is None or self._held[0] != path:
+            self._held = (path, Labels.load(path))
+        return self._held[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_held": None}
