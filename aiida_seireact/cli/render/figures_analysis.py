@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aiida_seireact.cli.render import figures
+from aiida_seireact.cli.render.figures_transport import transport_pictures
 
 Arrays = Mapping[str, NDArray[Any]]
 _LEGIBLE = 12  # curves in one picture
@@ -86,7 +87,7 @@ def pictures(arrays: Arrays, timestep_fs: float | None) -> dict[str, Figure]:
     for name, draw in _OTHERS.items():
         if (figure := draw(arrays, scale, xlabel)) is not None:
             drawn[name] = figure
-    return drawn
+    return {**drawn, **transport_pictures(arrays)}
 
 
 def _phases(arrays: Arrays, scale: float, xlabel: str) -> Figure | None:
