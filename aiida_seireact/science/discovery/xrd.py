@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
+from scipy.fft import next_fast_len, rfftn
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -107,7 +108,7 @@ class ReciprocalGrid:
             mine = (kinds == element) & (share > 0)
             factor = form_factor(int(element), self._lengths)
             density = _spread(fractions[mine], share[mine], self._shape)
-            amplitude += factor * np.fft.rfftn(density).ravel()[self._inside]
+            amplitude += factor * rfftn(density.astype(np.float32)).ravel()[self._inside]
             alone += factor**2 * float((share[mine] ** 2).sum())
         values = (np.abs(amplitude / self._spread) ** 2 - (alone if ordered_only else 0.0)) * self._multiplicity
         bins = (self._lengths / bin_per_ang).astype(np.int64)
@@ -181,8 +182,6 @@ def _table() -> dict[str, list[list[float]]]:
 
 def _even(number: int) -> int:
     """Return the next even number that transforms fast."""
-    from scipy.fft import next_fast_len
-
     found = next_fast_len(number, real=True)
     while found % 2:
         found = next_fast_len(found + 1, real=True)
