@@ -1,4 +1,4 @@
-"""What a classification in a folder shows: lines for the terminal and pictures: along z, in time, of z, of the tree."""
+"""What a classification in a folder shows: lines for the terminal; pictures along z, in time, and of the clusters."""
 
 from __future__ import annotations
 

@@ -1,0 +1,98 @@
+"""New names for an old classification are new nodes; merging parts needs no program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from click.testing import CliRunner
+
+from aiida_seireact.calculations.functions.classify import arrays_of_node, merge_labels, relabel_run
+from aiida_seireact.cli.main import cli
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
+from aiida_seireact.formats.environments import Labels, course_of
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.parsers.classify_parts import labels_of
+from aiida_seireact.programs import classify
+from tests.programs.conftest import call
+from tests.programs.test_classify import rattled
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Rock salt, then zinc blende, of which only the first is known."""
+    folder = tmp_path_factory.mktemp("classified")
+    Frames.from_atoms([*rattled("LiCl", 4, 1), *rattled("ZB", 4, 2)]).save(folder / "run.npz")
+    Frames.from_atoms(rattled("LiCl", 2, 3)).save(folder / "licl.npz")
+    job = {
+        "trajectory": {"files": ["run.npz"]},
+        "references": {"LiCl": {"files": ["licl.npz"]}},
+        "discover": None,
+        "sensitivity": [],
+    }
+    status, result, _ = call(classify.main, folder, job)
+    assert status == 0, result
+    return folder, result["outputs"]
+
+
+def test_a_phase_added_and_one_adopted_name_what_was_unknown(
+    classified: tuple[Path, dict[str, Any]], aiida_profile_clean: Any
+) -> None:
+    folder, outputs = classified
+    inputs = {
+        "phases": PhasesData(folder / "phases.npz"),
+        "labels": labels_of(folder / "labels.npz", []),
+        "classification": orm.Dict(outputs),
+    }
+    unknown = [number for number, cluster in enumerate(outputs["clusters"]) if cluster["label"] == "unknown"]
+    adoption = orm.Dict({"adopt": {"clusters": unknown, "name": "ZB"}})
+    given = relabel_run(**inputs, settings=orm.Dict({}), ZB=FramesData(Frames.from_atoms(rattled("ZB", 2, 5))))
+    adopted = relabel_run(**inputs, settings=adoption)
+    for found in (given, adopted):
+        told = found["classification"].get_dict()
+        assert told["phase_fractions"]["last_tenth"]["ZB"] > 0.95
+        assert told["phase_fractions"]["first_tenth"]["LiCl"] == outputs["phase_fractions"]["first_tenth"]["LiCl"]
+        assert told["clustered_anew"] is False
+        assert found["phases"].label_names == ["unknown", "LiCl", "ZB"]
+        labels = Labels.of_arrays(arrays_of_node(found["labels"]))
+        assert course_of(labels).content_hash == told["labels"]["content_hash"]
+        assert labels.profile.sum() == len(labels.atom_ids)
+    assert found["phases"].creator.process_label == "relabel_run"
+
+
+def test_commands_on_a_pk_tell_and_refuse(classified: tuple[Path, dict[str, Any]], aiida_profile_clean: Any) -> None:
+    folder, outputs = classified
+    phases = PhasesData(folder / "phases.npz").store()
+    number = next(n for n, cluster in enumerate(outputs["clusters"]) if cluster["label"] == "LiCl")
+
+    def said(*words: str) -> str:
+        return CliRunner().invoke(cli, list(words)).output
+
+    assert "these have a name" in said("adopt", str(phases.pk), str(number), "--name", "X")
+    assert "LiCl -> unknown" in said("relabel", str(phases.pk), "--remove", "LiCl", "--dry-run")
+    made = said("relabel", str(phases.pk), "--remove", "LiCl")
+    assert "Give the PK of the process to have its labels follow" in made
+    other = orm.Int(1).store()
+    assert "without phases" in said("relabel", str(other.pk), "--remove", "LiCl")
+
+
+def test_parts_are_merged_in_the_order_of_their_names(
+    classified: tuple[Path, dict[str, Any]], aiida_profile_clean: Any
+) -> None:
+    node = labels_of(classified[0] / "labels.npz", [])
+    whole = arrays_of_node(node)
+    by_frame = {name: values for name, values in whole.items() if len(values) == 8 and name != "profile"}
+    parts = {}
+    for number, rows in enumerate((slice(0, 3), slice(3, 8))):
+        part = orm.ArrayData()
+        for name, values in whole.items():
+            part.set_array(name, values[rows] if name in by_frame else values)
+        if number == 0:
+            part.set_array("profile", np.zeros_like(whole["profile"]))
+        parts[f"part_{number:03d}"] = part
+    merged = arrays_of_node(merge_labels(**parts))
+    assert all(np.array_equal(merged[name], values) for name, values in whole.items())
