@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
+from aiida_seireact.formats.jobs.transport import DiffusionSettings, JumpSettings, OnsagerSettings, WindowSettings
 
 
 def _known(symbols: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,4 +229,14 @@ class AnalyseJob(Job):
     rdf: RdfSettings | None = Field(default_factory=RdfSettings, description="partial radial distribution functions")
     msd: MsdSettings | None = Field(
         default_factory=MsdSettings, description="displacements; needs unwrapped positions, evenly spaced"
+    )
+    diffusion: DiffusionSettings | None = Field(
+        None, description="self-diffusion of each element with 95 % intervals; needs timestep_fs, as do those below"
+    )
+    windows: WindowSettings | None = Field(
+        None, description="displacements after chosen times by phase and slab at that time, and residence"
+    )
+    jumps: JumpSettings | None = Field(None, description="atoms that go far within a time")
+    onsager: OnsagerSettings | None = Field(
+        None, description="Onsager coefficients with cross terms; conductivity and Haven ratio by formal charges"
     )

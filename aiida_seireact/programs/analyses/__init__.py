@@ -9,9 +9,12 @@ from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.programs.analyses._protocol import Observer
 from aiida_seireact.programs.analyses.clusters import ClustersObserver
 from aiida_seireact.programs.analyses.composition import CompositionObserver
+from aiida_seireact.programs.analyses.diffusion import DiffusionObserver
 from aiida_seireact.programs.analyses.health import HealthObserver
+from aiida_seireact.programs.analyses.jumps import JumpsObserver
 from aiida_seireact.programs.analyses.layers import LayersObserver
 from aiida_seireact.programs.analyses.msd import MsdObserver
+from aiida_seireact.programs.analyses.onsager import OnsagerObserver
 from aiida_seireact.programs.analyses.order import OrderObserver
 from aiida_seireact.programs.analyses.phases import PhasesObserver
 from aiida_seireact.programs.analyses.rdf import RdfObserver
@@ -19,6 +22,7 @@ from aiida_seireact.programs.analyses.templates import PtmObserver
 from aiida_seireact.programs.analyses.thermo import ThermoObserver
 from aiida_seireact.programs.analyses.thickness import ThicknessObserver
 from aiida_seireact.programs.analyses.voids import VoidsObserver
+from aiida_seireact.programs.analyses.windows import WindowsObserver
 from aiida_seireact.programs.analyses.xrd import XrdObserver
 
 __all__ = ["ANALYSES", "Analysis"]
@@ -58,5 +62,11 @@ ANALYSES: dict[str, Analysis] = {
     "thermo": Analysis(ThermoObserver, "energies, volume, temperature, pressure, and how they drift"),
     "rdf": Analysis(RdfObserver, "partial radial distribution functions of the last part of the run"),
     "msd": Analysis(MsdObserver, "mean squared displacement of each element against time"),
+    "diffusion": Analysis(DiffusionObserver, "self-diffusion of each element with intervals, in plane and out of it"),
+    "windows": Analysis(
+        WindowsObserver, "displacements after chosen times by phase and slab, and how long atoms stay in them"
+    ),
+    "jumps": Analysis(JumpsObserver, "atoms that go far within a time, from where to where"),
+    "onsager": Analysis(OnsagerObserver, "transport coefficients with cross terms, conductivity, Haven ratio"),
 }
 """By the name of the section, in the order they are shown."""

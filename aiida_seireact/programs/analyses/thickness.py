@@ -8,6 +8,7 @@ import numpy as np
 
 from aiida_seireact.formats.dump import Snapshot
 from aiida_seireact.formats.jobs.analyse import ThicknessSettings
+from aiida_seireact.programs.analyses._pace import pace
 from aiida_seireact.programs.analyses._protocol import Arrays, LabelRow, Series
 from aiida_seireact.science import analysis
 
@@ -46,6 +47,7 @@ class ThicknessObserver(Series[ThicknessSettings]):
             "n_p": int((self.run.first.numbers == analysis.PHOSPHORUS).sum()),
             "ps4_intact_start": int(intact[0]),
             "ps4_intact_end": int(intact[-1]),
+            "ps4_pace": pace(self.steps, intact, self.run.timestep_fs),
             "outermost_thickness": None
             if last is None
             else {

@@ -7,18 +7,15 @@ from typing import Literal
 
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from aiida_seireact.science.analysis import centre_of_mass_path, mean_squared_displacement
+from aiida_seireact.science.transport.blocks import InMemory, even_interval
+from aiida_seireact.science.transport.diffusion import diffusion
+from aiida_seireact.science.transport.displacements import centre_of_mass_path
+from aiida_seireact.science.transport.units import CM2_PER_S
 from aiida_seireact.science.validation.lines import AskedRun, Evidence, Phases, Run
 from aiida_seireact.science.validation.md import MdLine
 from aiida_seireact.science.validation.targets import Measured
-
-FloatArray = NDArray[np.float64]
-CM2_PER_S = 1e-4
-"""One Å²/ps in cm²/s."""
-FIT = (0.1, 0.5)
-"""Lags of a block that the slope is fitted to, over its length: rattling is over, and enough origins are left."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,8 @@ def tracer_diffusion(
 ) -> Diffusion:
     """Return D = slope of the MSD / 6, and its standard error from blocks of the run.
 
-    The run is cut into blocks of equal length; each gives a slope over the lags `FIT` of the MSD averaged over atoms
-    and origins. The blocks' displacements are independent where the motion has no longer memory than a block, so the
-    standard deviation of their slopes over √n is the error of the mean (Flyvbjerg and Petersen, J. Chem. Phys. 91,
-    461 (1989)). Below `msd_min_ang2` atoms rattle in their cages, and a slope would be a number without a meaning.
+    Estimate and error are those of `transport.diffusion.diffusion`: blocks of equal length, a slope from each.
+    Below `msd_min_ang2` atoms rattle in their cages, and a slope would be a number without a meaning.
 
     :param positions: unwrapped, ``(n_frames, n_atoms, 3)`` Å, equally spaced in time.
     :param times_ps: ``(n_frames,)``
@@ -72,30 +67,20 @@ def tracer_diffusion(
         default is about the square of half a jump between Li sites.
     :raises ValueError: blocks of fewer than 10 frames, other spacing, or none of the species.
     """
-    paths, times, chosen = np.asarray(positions), np.asarray(times_ps, dtype=float), np.asarray(species, dtype=bool)
+    paths, chosen = np.asarray(positions), np.asarray(species, dtype=bool)
     if not chosen.any():
         raise ValueError("there is no atom of the species")
-    length = len(paths) // n_blocks
-    if n_blocks < 2 or length < 10:
-        raise ValueError(
-            f"{len(paths)} frames in {n_blocks} blocks: an error needs 2 blocks or more of at least 10 frames"
-        )
-    spacing = np.diff(times)
-    if not (spacing > 0).all() or np.ptp(spacing) > 1e-6 * spacing.mean():
-        raise ValueError("the frames are not equally spaced in time")
-    drift = None if masses is None else centre_of_mass_path(paths, masses)
-    lags = np.arange(max(1, round(FIT[0] * length)), max(3, round(FIT[1] * length)) + 1)
-    curves = []
-    for start in range(len(paths) - n_blocks * length, len(paths), length):
-        block = slice(start, start + length)
-        path = None if drift is None else drift[block]
-        curves.append(mean_squared_displacement(paths[block][:, chosen], drift=path).sum(axis=1)[lags])
-    after = lags * float(spacing.mean())
-    slopes = np.array([np.polyfit(after, curve, 1)[0] for curve in curves]) / 6
-    msd, mean = float(np.mean([curve[-1] for curve in curves])), float(slopes.mean())
-    if msd < msd_min_ang2 or mean <= 0:
-        return Diffusion(None, None, msd, float(after[-1]), n_blocks)
-    return Diffusion(mean, float(slopes.std(ddof=1) / np.sqrt(n_blocks)), msd, float(after[-1]), n_blocks)
+    found = diffusion(
+        InMemory(paths),
+        even_interval(times_ps),
+        n_frames=len(paths),
+        n_blocks=n_blocks,
+        chosen=chosen,
+        drift=None if masses is None else centre_of_mass_path(paths, masses),
+    )
+    if found.msd_ang2 < msd_min_ang2 or found.d.value <= 0:
+        return Diffusion(None, None, found.msd_ang2, found.last_lag_ps, n_blocks)
+    return Diffusion(found.d.value, found.d.error, found.msd_ang2, found.last_lag_ps, n_blocks)
 
 
 @dataclass(frozen=True, kw_only=True)

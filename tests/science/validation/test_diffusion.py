@@ -46,7 +46,7 @@ def test_a_cell_that_drifts_as_a_whole_does_not_diffuse() -> None:
     drifting = positions + 2.0 * times[:, None, None]
     everyone = np.ones(40, dtype=bool)
     assert tracer_diffusion(drifting, times, species=everyone, masses=np.ones(40)).d_ang2_per_ps is None
-    assert tracer_diffusion(drifting, times, species=everyone).d_ang2_per_ps > 10
+    assert tracer_diffusion(drifting, times, species=everyone).d_ang2_per_ps > 5
 
 
 def test_one_species_of_two_is_followed() -> None:

@@ -1,0 +1,1 @@
+"""How atoms move: displacements, jumps, diffusion with honest errors, Onsager coefficients, residence, regimes."""

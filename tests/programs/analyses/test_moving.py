@@ -1,0 +1,183 @@
+"""``seireact-analyse`` on walkers of known coefficients: slow Li below, fast Li above, S that rattles, one far jump."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from aiida_seireact.formats.environments import Labels
+from aiida_seireact.programs import analyse
+
+from ..conftest import call, write_dump
+
+N_FRAMES, INTERVAL_PS = 401, 0.1  # of 50 steps
+N_EACH, N_S = 30, 20
+SLOW, FAST = 0.02, 0.4  # Å²/ps
+JUMPER = 2 * N_EACH + 3
+HEIGHT = 40.0
+OFF = dict.fromkeys(("thickness", "health", "composition", "phases", "rdf", "msd"))
+
+
+def paths() -> np.ndarray:
+    """Unwrapped positions, ``(n_frames, n_atoms, 3)``, with a drift of the whole cell; fast Li don't move along z."""
+    rng = np.random.default_rng(5)
+    start = rng.random((2 * N_EACH + N_S, 3)) * [10, 10, 0.45 * HEIGHT] + [0, 0, 0.02 * HEIGHT]
+    start[N_EACH : 2 * N_EACH, 2] += 0.5 * HEIGHT
+    steps = np.zeros((N_FRAMES, len(start), 3))
+    steps[:, :N_EACH] = rng.normal(scale=np.sqrt(2 * SLOW * INTERVAL_PS), size=(N_FRAMES, N_EACH, 3))
+    steps[:, N_EACH : 2 * N_EACH] = rng.normal(scale=np.sqrt(2 * FAST * INTERVAL_PS), size=(N_FRAMES, N_EACH, 3))
+    steps[:, N_EACH : 2 * N_EACH, 2] = 0.0
+    steps[0] = 0.0
+    steps[250, JUMPER] = [12.0, 0.0, 0.0]
+    found = start + np.cumsum(steps, axis=0)
+    found[:, 2 * N_EACH :] += rng.normal(scale=0.1, size=(N_FRAMES, N_S, 3))
+    return found + np.arange(N_FRAMES)[:, None, None] * np.array([0.02, 0.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("moving")
+    symbols = ["Li"] * 2 * N_EACH + ["S"] * N_S
+    images = [Atoms(symbols, frame, cell=[10, 10, HEIGHT], pbc=True) for frame in paths()]
+    write_dump(folder / "run.dump", images)
+    # Labels of Li at every 100th frame; the first fast one is slow from the second on.
+    phase = np.tile(np.repeat([1, 2], N_EACH), (5, 1)).astype(np.int8)
+    phase[1:, N_EACH] = 1
+    Labels(
+        steps=np.arange(0, 401, 100) * 50,
+        atom_ids=np.arange(1, 2 * N_EACH + 1),
+        labels=phase,
+        clusters=np.zeros(phase.shape, dtype=np.int16),
+        core=np.ones(phase.shape, dtype=bool),
+        ratio=np.zeros(phase.shape, dtype=np.float32),
+        z_fraction=np.zeros(phase.shape, dtype=np.float32),
+        heights_ang=np.full(5, HEIGHT),
+        label_names=np.array(["unknown", "slow", "fast"]),
+        profile=np.zeros((3, 20), dtype=np.int64),
+    ).save(folder / "labels.npz")
+    return folder
+
+
+JOB: dict[str, Any] = {"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0, "labels": "labels.npz", **OFF}
+
+
+def told(folder: Path, job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    status, result, _ = call(analyse.main, folder, {**JOB, **job})
+    assert status == 0, result
+    with np.load(folder / "analysis.npz") as archive:
+        return result["outputs"], dict(archive)
+
+
+def test_diffusion_in_plane_and_out_of_it_with_intervals(folder: Path) -> None:
+    outputs, arrays = told(folder, {"diffusion": {"species": ["Li", "S"]}})
+    lithium, sulfur = outputs["diffusion"]["Li"], outputs["diffusion"]["S"]
+    low, high = lithium["in_plane"]["interval_95_cm2_per_s"]
+    assert low < (SLOW + FAST) / 2 * 1e-4 < high
+    low, high = lithium["out_of_plane"]["interval_95_cm2_per_s"]
+    assert low < SLOW / 2 * 1e-4 < high
+    assert lithium["regime"] in ("diffusive", "undecided")
+    assert sulfur["regime"] in ("confined", "undecided")
+    assert 0 < lithium["resolvable_cm2_per_s"] < 1e-4
+    assert arrays["diffusion_species"].tolist() == ["Li", "S"]
+    assert arrays["diffusion_directions"].tolist() == ["all", "xy", "z"]
+    assert arrays["diffusion_cm2_per_s"][0, 0] == pytest.approx(lithium["d_cm2_per_s"])
+    assert arrays["diffusion_low_cm2_per_s"][0, 1] < arrays["diffusion_high_cm2_per_s"][0, 1]
+    assert arrays["diffusion_lag_ps"][1] == pytest.approx(0.1)
+    assert arrays["diffusion_msd_ang2"].shape == arrays["diffusion_msd_low_ang2"].shape
+    assert arrays["diffusion_msd_ang2"].shape[:2] == (2, 3)
+
+
+def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
+    outputs, arrays = told(
+        folder, {"windows": {"by": "phase", "length_ps": 10.0, "species": ["Li"], "temperature_k": 300.0}}
+    )
+    assert outputs["windows"]["n_windows"] == 4
+    assert outputs["windows"]["groups"] == ["slow", "fast"]
+    assert arrays["windows_steps"].tolist() == [0, 5000, 10000, 15000]
+    # unknown, slow, fast; the first window knows one slow atom less.
+    assert arrays["windows_counts"][:, :, 0].tolist() == [[0, 30, 30]] + [[0, 31, 29]] * 3
+    slow, fast = arrays["windows_diffusion_cm2_per_s"][1:, 0, 0]
+    assert fast == pytest.approx(FAST * 1e-4, rel=0.3)
+    assert slow < 0.4 * fast
+    low, high = (arrays[f"windows_diffusion_{side}_cm2_per_s"][2, 0, 0] for side in ("low", "high"))
+    assert low < FAST * 1e-4 < high
+    assert np.isnan(arrays["windows_diffusion_cm2_per_s"][0]).all()
+    assert arrays["windows_regime"][0, 0, 0] == ""
+    # Labels are known at both ends of windows only; one of 30 + 3 · 29 fast ones turned.
+    assert arrays["windows_survival"][2, [0, -1]] == pytest.approx([1.0, 116 / 117])
+    assert np.isnan(arrays["windows_survival"][2, 1])
+    assert outputs["windows"]["stayed_at_end"]["slow"] == 1.0
+    assert arrays["windows_onsager_volume_ang2_per_ev_ps"].shape == (3, 1, 1)
+    assert arrays["windows_onsager_volume_ang2_per_ev_ps"][2, 0, 0] > 0
+
+
+def test_slabs_and_both_and_all(folder: Path) -> None:
+    settings = {"length_ps": 8.0, "at_ps": [0.0, 10.0, 20.0], "n_slabs": 2}
+    _, arrays = told(folder, {"windows": {**settings, "by": "slab", "temperature_k": 300.0}})
+    assert arrays["windows_groups"].tolist() == ["z 0.00-0.50", "z 0.50-1.00"]
+    assert arrays["windows_counts"][0].sum() == 2 * N_EACH + N_S
+    # The S are below.
+    assert arrays["windows_counts"][0, :, 1].tolist() == [N_S, 0]
+    assert arrays["windows_diffusion_cm2_per_s"][1, 0, 0] == pytest.approx(FAST * 1e-4, rel=0.4)
+    assert arrays["windows_survival"].shape == (2, 81)
+    assert arrays["windows_onsager_per_ev_ang_ps"].shape == (2, 2, 2)
+    _, arrays = told(folder, {"windows": {**settings, "by": "both"}})
+    assert arrays["windows_groups"][2:4].tolist() == ["slow z 0.00-0.50", "slow z 0.50-1.00"]
+    assert arrays["windows_counts"][0, 2:, 0].tolist() == [N_EACH, 0, 0, N_EACH]
+    _, arrays = told(folder, {"windows": {**settings, "by": "none"}, "labels": None})
+    assert arrays["windows_counts"][:, 0, 0].tolist() == [2 * N_EACH] * 3
+
+
+def test_who_jumped_and_from_where(folder: Path) -> None:
+    outputs, arrays = told(folder, {"jumps": {"within_ps": 20.0, "species": ["S"]}})
+    assert outputs["jumps"]["n_jumps"] == 1
+    assert outputs["jumps"]["n_windows"] == 2
+    assert outputs["jumps"]["share"] == 1 / 40
+    assert arrays["jumps_ids"].tolist() == [JUMPER + 1]
+    assert arrays["jumps_steps"].tolist() == [200 * 50]
+    assert arrays["jumps_from_ang"][0] == pytest.approx(paths()[200, JUMPER] % [10, 10, HEIGHT], abs=1e-5)
+    # The drift of the cell, with the walkers' own, is left out.
+    assert arrays["jumps_moved_ang"][0] == pytest.approx([12.0, 0.0, 0.0], abs=1.5)
+    outputs, _ = told(folder, {"jumps": {"within_ps": 20.0, "species": ["S"], "at_ps": [0.0]}})
+    assert outputs["jumps"]["n_jumps"] == 0
+
+
+def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> None:
+    outputs, arrays = told(folder, {"onsager": {"temperature_k": 300.0, "charges": {"Li": 1, "S": -2}}})
+    assert arrays["onsager_species"].tolist() == ["Li", "S"]
+    assert outputs["onsager"]["sum_rule_relative"] < 1e-9
+    matrix, error = arrays["onsager_per_ev_ang_ps"], arrays["onsager_error_per_ev_ang_ps"]
+    assert matrix[0, 0] > 0 > matrix[0, 1]
+    assert 0 < error[0, 0] < matrix[0, 0]
+    conductivity = outputs["onsager"]["conductivity_s_per_cm"]
+    assert conductivity["value"] == pytest.approx(16.0218 * (np.array([1, -2]) @ matrix @ [1, -2]), rel=1e-4)
+    low, high = outputs["onsager"]["haven_ratio"]["interval_95"]
+    assert low < outputs["onsager"]["haven_ratio"]["value"] < high
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"diffusion": {}, "timestep_fs": None}, "diffusion: needs timestep_fs"),
+        ({"diffusion": {"n_blocks": 50}}, "diffusion: 401 frames in 50 stretches"),
+        ({"diffusion": {"species": ["Na"]}}, "diffusion: the trajectory holds no Na, only Li, S"),
+        (
+            {"windows": {"length_ps": 500.0, "by": "slab"}},
+            "windows: a window of 500 ps is longer than the run of 40 ps",
+        ),
+        ({"windows": {"length_ps": 5.0, "at_ps": [38.0], "by": "slab"}}, "windows: a window from 38 ps on ends after"),
+        ({"windows": {"length_ps": 5.0, "at_ps": [5.0]}}, "windows: the labels have none of step 2500"),
+        ({"windows": {"length_ps": 5.0}, "labels": None}, "windows: needs labels"),
+        ({"onsager": {"temperature_k": 300.0, "charges": {"Li": 1}}}, "onsager.charges has no charge of S"),
+        ({"onsager": {"temperature_k": 300.0, "n_blocks": 60}}, "onsager: 401 frames in 60 blocks"),
+        ({"diffusion": {"first_lag": 0.6}}, "last_lag is longer than first_lag"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(folder: Path, change: dict[str, Any], sentence: str) -> None:
+    status, result, _ = call(analyse.main, folder, {**JOB, **change})
+    assert status != 0
+    assert sentence in str(result)
