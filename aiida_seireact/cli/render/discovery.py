@@ -15,6 +15,8 @@ from aiida_seireact.formats.discovery import DiscoveryCurves
 
 SMALL = 0.005
 """Unknown groups of a smaller share are told in the table, not drawn."""
+TOLD = 6
+"""Clusters whose reasons the terminal tells, the largest ones."""
 TOGETHER, APART = 0.01, 0.99
 
 
@@ -98,5 +100,7 @@ def discovery_text(found: Mapping[str, Any]) -> str:
             )
     unknown = [group for group in shown_groups(found) if group["kind"] == "unknown" and group["name"]]
     if unknown:
-        lines += ["", "Why these names:", *(f"  {group['id']}: {group['reason']}" for group in unknown)]
+        lines += ["", "Why these names:", *(f"  {group['id']}: {group['reason']}" for group in unknown[:TOLD])]
+        if len(unknown) > TOLD:
+            lines.append(f"  … and {counted(len(unknown) - TOLD, 'smaller cluster')}")
     return "\n".join(lines)

@@ -167,6 +167,12 @@ def within(elements: Iterable[str]) -> list[str]:
     return [name for name in names() if entry(name).elements <= wanted]
 
 
+def made_of(elements: Iterable[str]) -> list[str]:
+    """Return the names of the phases made of no other elements than these, none of them where there is none."""
+    wanted = set(elements)
+    return [name for name in names() if entry(name).elements <= wanted]
+
+
 def from_cif(text: str) -> Structure:
     """Return the conventional cell of the first crystal of a CIF, disordered where the CIF is.
 

@@ -1,0 +1,127 @@
+"""``aiida-seireact follow-up``: the plan, what is refused, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.manage import get_manager
+from ase.io import read
+from click.testing import CliRunner, Result
+from plumpy.process_states import ProcessState
+
+from aiida_seireact.cli.main import cli
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats.followup import FollowUpSettings, make_orderings
+
+RESULT = Path(__file__).parents[2] / "docs" / "howto" / "follow_up.json"
+FOUND = "Li2S0.72P0.14Cl0.14"
+
+
+@pytest.fixture
+def call(aiida_profile_clean: Any, aiida_localhost: orm.Computer, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that calls the command in a profile that has seireact-label."""
+    monkeypatch.setenv("COLUMNS", "140")
+    for program in ("label", "lmp", "analyse"):
+        orm.InstalledCode(
+            label=f"seireact-{program}-0",
+            computer=aiida_localhost,
+            filepath_executable=str(Path(sys.executable).parent / f"seireact-{program}"),
+        ).store()
+    profile = get_manager().get_profile().name
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(cli, ["-p", profile, "follow-up", *map(str, arguments)])
+
+    return run
+
+
+def test_a_dry_run_says_orderings_labels_and_atoms_and_submits_nothing(call):
+    result = call(FOUND, "--parent", "Li2S", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "Li2S0.75P0.125Cl0.125 is the nearest neutral composition" in result.output
+    assert "4 orderings of 56 arrangements; degeneracies 8, 32, 8, 8" in result.output
+    assert "17 cells" in result.output
+    assert "no band gap" in result.output
+    assert "no MD" in result.output
+    assert "Nothing was submitted (--dry-run)" in result.output
+    assert not orm.QueryBuilder().append(orm.ProcessNode).count()
+
+
+def test_options_reach_the_plan(call):
+    result = call(
+        "Li2S0.75P0.125Cl0.125", "--parent", "Li2S", "--primitive", "--repeat", 2, 2, 2, "--phase", "Li2S", "--phase",
+        "LiCl", "--max-orderings", 1, "--charge", "P=-3", "--dry-run",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "2 orderings of 56 arrangements; degeneracies 48" in result.output
+    assert "1 were left out" in result.output
+    assert "Li2S, LiCl" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((FOUND,), "Give the --parent"),
+        ((FOUND, "--parent", "Li2S", "--exact"), "take 25 times as many unit cells"),
+        ((FOUND, "--parent", "Li2Z"), "Li2Z"),
+        ((FOUND, "--parent", "Li2S", "--charge", "P"), "--charge is El=Q"),
+        ((FOUND, "--parent", "Li2S", "--phase", "Li3S"), "Li3S"),
+        ((FOUND, "--parent", "Li2S", "--plot", "a.svg"), "give the PK"),
+        (("Li2S0.8Cl0.2", "--parent", "Li2S"), "nominal charge is +0.2 e"),
+        ((FOUND, "--parent", "Li2S", "--protocol", "slow"), "no protocol 'slow'"),
+    ],
+)
+def test_what_does_not_fit_is_told(call, arguments, sentence):
+    result = call(*arguments, "--dry-run")
+    assert result.exit_code != 0
+    assert sentence in " ".join(result.output.replace("│", " ").split())
+
+
+def test_the_protocols_are_listed(call):
+    result = call("--protocols")
+    assert result.exit_code == 0, result.output
+    assert "fast (default): " in result.output
+
+
+@pytest.fixture
+def ended(call) -> orm.WorkChainNode:
+    """Return a follow-up that has ended with the result beside the how-to."""
+    node = orm.WorkChainNode()
+    node.set_process_label("FollowUpWorkChain")
+    node.set_process_state(ProcessState.FINISHED)
+    node.set_exit_status(0)
+    node.store()
+    made = make_orderings(FollowUpSettings(composition="Li2S0.75P0.125Cl0.125", parent="Li2S"))
+    for label, data in (
+        ("followup", orm.Dict(json.loads(RESULT.read_text(encoding="utf-8")))),
+        ("orderings", FramesData(made.frames)),
+    ):
+        data.store()
+        data.base.links.add_incoming(node, LinkType.RETURN, label)
+    return node
+
+
+def test_a_result_is_told_drawn_and_written(call, ended, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(ended.pk, "--plot", "hull.svg", "-o", "orderings.extxyz")
+    assert result.exit_code == 0, result.output
+    assert "meV/atom by ideal mixing (19.0 meV a shared site)" in result.output
+    assert "Li2S0.75P0.125Cl0.125 ordering 4" in result.output
+    assert "ensemble of this cell (24 atoms)" in Path("hull.svg").read_text(encoding="utf-8")
+    assert [len(atoms) for atoms in read("orderings.extxyz", index=":")] == [24] * 4
+    assert json.loads(call(ended.pk, "--json").stdout)["schema"] == "seireact-followup/1"
+
+
+def test_a_process_without_a_result_and_a_strange_picture_are_refused(call, ended):
+    other = orm.WorkChainNode()
+    other.set_process_label("FollowUpWorkChain")
+    other.set_process_state(ProcessState.RUNNING)
+    other.store()
+    assert f"aiida-seireact status {other.pk}" in call(other.pk).output
+    assert "not hull.txt" in call(ended.pk, "--plot", "hull.txt").output

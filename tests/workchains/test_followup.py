@@ -1,0 +1,221 @@
+"""The follow-up of a composition in the graph: an alloy by EMT, and the phase of the paper by CHGNet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
+
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.workchains.followup import FollowUpWorkChain
+
+EMT = {"calculator": {"name": "emt"}}
+RELAX = {**EMT, "task": "relax", "relax": {"steps": 40, "fmax_ev_per_ang": 0.05}}
+
+
+def cif(lattice: float, species: list[str]) -> str:
+    """Return an fcc crystal of four sites."""
+    sites = [(0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)]
+    return str(Structure(Lattice.cubic(lattice), species, sites).to(fmt="cif", symprec=0.01))
+
+
+COPPER = cif(3.6, ["Cu"] * 4)
+ALLOY = {"composition": "Cu0.75Pt0.25", "cif": COPPER, "charges": {"Pt": 0.0}, "repeat": [1, 1, 2]}
+
+
+def file(text: str) -> orm.SinglefileData:
+    return orm.SinglefileData.from_string(text, filename="phase.cif")
+
+
+CIFS = {"copper": COPPER, "platinum": cif(3.9, ["Pt"] * 4), "Cu3Pt": cif(3.7, ["Pt", "Cu", "Cu", "Cu"])}
+
+
+def inputs(code: orm.AbstractCode, settings: dict[str, Any], labels: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "parameters": orm.Dict(settings),
+        "label": {"code": code, "parameters": orm.Dict(labels)},
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def alloy(program_code: Any) -> dict[str, Any]:
+    """Return the inputs of the follow-up of a copper alloy."""
+    cifs = {name: file(text) for name, text in CIFS.items()}
+    return inputs(program_code("label"), ALLOY, RELAX, cifs=cifs)
+
+
+@pytest.fixture(scope="module")
+def done(alloy: dict[str, Any]) -> orm.WorkChainNode:
+    """Return the follow-up of a copper alloy."""
+    _, node = run_get_node(FollowUpWorkChain, **alloy)
+    assert node.is_finished_ok, node.exit_message
+    return node
+
+
+def test_orderings_and_phases_are_relaxed_alike_and_placed_on_one_hull(done):
+    found = done.outputs.followup
+    stability = found["stability"]
+    assert {row["name"] for row in stability["hull"]} == {"copper", "platinum", "Cu3Pt"}
+    assert stability["level"] == done.outputs.orderings.frames.settings_hash
+    rows = stability["orderings"]
+    assert len(rows) == found["composition"]["n_orderings"] > 1
+    # 2 Pt on 8 sites.
+    assert sum(row["degeneracy"] for row in rows) == 28
+    assert {row["source"] for row in rows} <= set(done.outputs.orderings.frames.frame_ids)
+    # Cu3Pt is one of the orderings; by EMT another one is a little lower.
+    assert stability["above_hull_mev_per_atom"] >= -5
+    (row,) = stability["temperatures"]
+    assert row["ideal"]["ts_mev_per_atom"] == pytest.approx(14.537, abs=0.01)
+    assert row["ensemble"]["ts_mev_per_atom"] < row["ideal"]["ts_mev_per_atom"]
+
+
+def test_what_was_left_out_is_said(done):
+    found = done.outputs.followup
+    assert found["gap"] is None
+    assert found["diffusion"] is None
+    assert any("seireact.label.ase computes no electronic levels" in remark for remark in found["remarks"])
+
+
+def test_the_result_holds_content_only(done):
+    text = str(done.outputs.followup.get_dict())
+    for node in [done, *done.called_descendants]:
+        assert node.uuid not in text
+        assert f"<{node.pk}>" not in text
+
+
+def test_everything_comes_from_a_process(done):
+    for node in done.called_descendants:
+        for link in node.base.links.get_incoming().all():
+            if isinstance(link.node, orm.Data) and link.link_label not in ("metadata",):
+                given = link.node.base.links.get_incoming().all() or link.node in _inputs_of(done)
+                # Defaults of ports have no creator.
+                assert given or isinstance(link.node, orm.Int | orm.Str | orm.Bool | orm.List), link
+    assert {link.link_label for link in done.base.links.get_outgoing().all()} >= {
+        "orderings_of",
+        "place_on_hull",
+        "gather",
+    }
+
+
+def _inputs_of(node: orm.WorkChainNode) -> list[orm.Node]:
+    return [link.node for link in node.base.links.get_incoming().all()]
+
+
+def test_a_second_submission_computes_nothing(done, alloy):
+    with enable_caching():
+        _, again = run_get_node(FollowUpWorkChain, **alloy)
+    assert again.is_finished_ok
+    jobs = [node for node in again.called_descendants if isinstance(node, orm.CalcJobNode | orm.CalcFunctionNode)]
+    assert jobs
+    assert all(job.base.caching.is_created_from_cache for job in jobs)
+    assert again.outputs.followup.get_dict() == done.outputs.followup.get_dict()
+
+
+def test_phases_that_were_labelled_before_are_taken_and_one_that_lacks_is_named(done, program_code):
+    frames = done.outputs.phases.frames
+    without = [index for index, name in enumerate(frames.config_type) if name != "platinum"]
+    given = {"frames": FramesData(frames.select(without)).store()}
+    _, node = run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, **given))
+    assert node.exit_status == 270
+    assert "no energy of the element Pt" in node.exit_message
+    _, node = run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, frames=done.outputs.phases))
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.followup["stability"]["hull"] == done.outputs.followup["stability"]["hull"]
+
+
+def test_energies_of_another_level_are_refused(program_code):
+    entries = orm.Dict(
+        {"level": "PBE", "entries": [{"formula": "Cu", "energy_ev": 0.0}, {"formula": "Pt", "energy_ev": 0.0}]}
+    )
+    _, node = run_get_node(
+        FollowUpWorkChain, **inputs(program_code("label"), ALLOY, {**EMT, "task": "label"}, entries=entries)
+    )
+    assert node.exit_status == 270
+    assert "2 levels of theory" in node.exit_message
+
+
+def test_cells_relaxed_by_one_calculator_are_labelled_by_another_engine(program_code, alloy):
+    code = program_code("label")
+    given = {**alloy, **inputs(code, {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"})}
+    _, node = run_get_node(FollowUpWorkChain, **given, relax={"code": code, "parameters": orm.Dict(RELAX)})
+    assert node.is_finished_ok, node.exit_message
+    (row,) = node.outputs.followup["stability"]["orderings"]
+    assert row["degeneracy"] == 4
+    # One ordering only, and it is the compound.
+    assert row["above_hull_mev_per_atom"] == pytest.approx(0.0, abs=1.0)
+    links = {link.link_label for link in node.base.links.get_outgoing().all()}
+    assert {"relax_orderings", "relax_phases", "label_orderings", "label_phases"} <= links
+
+
+def test_a_cell_without_a_label_is_named(program_code):
+    settings = {"composition": "Li2S0.75P0.125Cl0.125", "parent": "Li2S"}
+    _, node = run_get_node(
+        FollowUpWorkChain,
+        **inputs(program_code("label"), settings, {**EMT, "task": "label"}, phases=orm.List(["Li", "S"])),
+    )
+    assert node.exit_status == 445
+    assert "the orderings" in node.exit_message or "Li2S0.75P0.125Cl0.125 ordering 1" in node.exit_message
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "sentence"),
+    [
+        (ALLOY, {}, "no hull without other phases"),
+        ({**ALLOY, "composition": "Cu??"}, {"phases": ["Li"]}, "no chemical formula"),
+        ({**ALLOY, "repeat": [1, 1, 1], "nearest": False, "composition": "Cu0.7Pt0.3"}, {"phases": ["Li"]}, "whole"),
+        ({**ALLOY, "speed": 1}, {"phases": ["Li"]}, "speed"),
+        (ALLOY, {"phases": ["Li3S"]}, "Li3S"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_it_is_submitted(settings, more, sentence, program_code):
+    given = {name: orm.List(value) for name, value in more.items()}
+    with pytest.raises(ValueError, match=sentence):
+        run_get_node(FollowUpWorkChain, **inputs(program_code("label"), settings, RELAX, **given))
+
+
+def test_two_relaxations_and_half_a_gap_are_refused(program_code, alloy):
+    code = program_code("label")
+    with pytest.raises(ValueError, match="Both relax and label relax"):
+        run_get_node(FollowUpWorkChain, **alloy, relax={"code": code, "parameters": orm.Dict(RELAX)})
+    with pytest.raises(ValueError, match="needs gap.code"):
+        run_get_node(FollowUpWorkChain, **alloy, gap={"engine": orm.Str("seireact.gap.qe")})
+    with pytest.raises(ValueError, match="seireact.gap"):
+        run_get_node(FollowUpWorkChain, **alloy, gap={"engine": orm.Str("seireact.gap.ase")})
+
+
+def test_unlabelled_phases_are_refused(program_code, done):
+    bare = FramesData(done.outputs.phases.frames.without_labels())
+    with pytest.raises(ValueError, match="have no labels"):
+        run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, frames=bare))
+
+
+def test_the_phase_that_was_found_by_chgnet(program_code):
+    """Four labels of 24 atoms beside the phases it would become: single points, so that it takes seconds."""
+    builder = FollowUpWorkChain.get_builder_from_protocol(
+        "Li2S0.75P0.125Cl0.125",
+        "Li2S",
+        phases=["Li", "P", "S", "Cl", "Li2S", "Li3P", "LiCl"],
+        codes={"label": program_code("label")},
+        overrides={"label": {"parameters": {"task": "label"}}},
+    )
+    _, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    found = node.outputs.followup
+    stability = found["stability"]
+    assert [row["degeneracy"] for row in stability["orderings"]] == [8, 32, 8, 8]
+    assert {row["name"]: row["share_of_atoms"] for row in stability["decomposition"]} == pytest.approx(
+        {"Li2S": 0.75, "Li3P": 4 / 24, "LiCl": 2 / 24}, abs=1e-6
+    )
+    # By CHGNet, unrelaxed; the paper has 27.7 by PBE.
+    assert 0 < stability["above_hull_mev_per_atom"] < 60
+    assert stability["temperatures"][0]["ideal"]["ts_mev_per_shared_site"] == pytest.approx(19.017, abs=0.01)
+    assert stability["missing_phases"] == ["Li3PS4", "Li4P2S6", "Li6PS5Cl", "Li7P3S11", "Li7PS6", "LiP"]
+    assert any("hull lacks Li3PS4" in remark for remark in found["remarks"])
+    assert found["sentences"][0].endswith("it would become Li2S + Li3P + LiCl.")
+    assert "above the hull at 0 K, by the lowest of 4 orderings" in found["sentences"][0]
