@@ -124,7 +124,7 @@ def discover(
         "cutoffs_ang": {chemical_symbols[key]: {"radius": end.radius_ang, "how": end.how} for key, end in ends.items()},
         "crystallinity_is": (
             "how much the surroundings of a centre recur unturned at other centres within 10 Å, from 0 for a glass to "
-            "1 for a crystal at rest; about 0.65 for crystals with thermal displacements of 0.15 Å"
+            "1 for a crystal at rest; about 0.7 for crystals with thermal displacements of 0.15 Å"
         ),
         "groups": rows,
         "regions": joined,

@@ -46,6 +46,7 @@ def told_of(
         "name": suggestion.name,
         "reason": suggestion.reason,
         "structure_type": suggestion.structure_type,
+        "crystal": suggestion.crystal,
         "composition": found.amounts,
         "formula": formula(found.amounts, centre),
         **counted.as_numbers(found, elements, ends),

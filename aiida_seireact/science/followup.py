@@ -17,6 +17,8 @@ MEV = 1000.0
 DIGITS = 3
 """Decimals of meV/atom in results."""
 A_PER_CM = 1e-8
+SEEN = {"confined": "no diffusion was seen", "undecided": "whether the ions diffuse is not decided"}
+"""What is said of a regime that is no diffusion."""
 
 
 def stability(
@@ -126,23 +128,26 @@ def conducts(
     factor: float,
     *,
     minimum_s_per_cm: float,
+    regime: str | None = None,
 ) -> tuple[bool | None, str]:
     """Return whether something is a conductor, None where the error bars don't tell, and the sentence that says so.
 
     :param d_cm2_per_s: None where no diffusion was seen; the truth is then below ``below_cm2_per_s`` at 95 %.
     :param interval_cm2_per_s: that holds the truth at 95 %.
     :param factor: S/cm of one cm²/s.
+    :param regime: of the displacements, as `transport.estimates.Regime`.
     """
+    seen = SEEN.get(regime or "confined", f"the motion is {regime}")
     limit = f"{minimum_s_per_cm:.1e} S/cm"
     if d_cm2_per_s is None or interval_cm2_per_s is None:
         if below_cm2_per_s is None:
             return None, "Nobody can say whether it conducts: there is no diffusion coefficient."
         bound = f"below {below_cm2_per_s:.1e} cm²/s and {below_cm2_per_s * factor:.1e} S/cm (95 %)"
         if below_cm2_per_s * factor < minimum_s_per_cm:
-            return False, f"No conductor: no diffusion was seen, so {bound}, and it counts from {limit} on."
+            return False, f"No conductor: {seen}, so {bound}, and it counts from {limit} on."
         return None, (
-            f"The run can't tell: no diffusion was seen, which only says {bound}, and it counts from {limit} on. Run "
-            "it longer or hotter."
+            f"The run can't tell: {seen}, which only says {bound}, and it counts from {limit} on. Run it longer or "
+            "hotter."
         )
     low, high = (one * factor for one in interval_cm2_per_s)
     told = (

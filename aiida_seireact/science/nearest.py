@@ -10,13 +10,14 @@ projection and the boxes, and the same for any chunk and any number of threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.packages import CLASSIFY, MissingPackageError
+from aiida_seireact.science.threads import for_each
 
 FloatArray = NDArray[np.float64]
 # Share of the variance that the projection of the bounds keeps, and rows its axes are found from.
@@ -54,10 +55,13 @@ def k_nearest(points: ArrayLike, targets: ArrayLike, k: int) -> tuple[FloatArray
     bounds = Bounds.of(others)
     squares, indices = np.empty((len(some), k)), np.empty((len(some), k), dtype=np.int64)
     for start in range(0, len(some), CHUNK):
-        low = shadow(some[start : start + CHUNK], bounds.origin, bounds.axes)
-        for box in boxes(low, ROWS):
+        low = bounds.shadow(some[start : start + CHUNK])
+
+        def fill(box: NDArray[np.int64], start: int = start, low: NDArray[np.float32] = low) -> None:
             rows = start + box
             squares[rows], indices[rows] = _search(some[rows], low[box], others, bounds, k)
+
+        for_each(fill, boxes(low, ROWS))
     return np.sqrt(squares), indices
 
 
@@ -84,14 +88,16 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Lower bounds of distances to fixed targets, half their squares less a constant of the point.
+    """Lower bounds of distances to fixed targets, half their squares less a constant of the point, in a unit.
 
     :param origin: ``(d,)`` centre of the targets.
     :param axes: ``(d, p)`` orthonormal columns, or None where the bound is the distance itself.
+    :param unit: of all lengths here, a power of two near the largest coordinate: float32 has a short range.
     """
 
     origin: FloatArray
     axes: FloatArray | None
+    unit: float
     boxes: tuple[Box, ...]
 
     @classmethod
@@ -99,8 +105,21 @@ class Bounds:
         """Return the bounds to these targets ``(m, d)``."""
         origin = targets.mean(axis=0, dtype=np.float64)
         axes = principal_axes(targets, origin, BOUND_VARIANCE)
-        low = np.concatenate([shadow(targets[at : at + CHUNK], origin, axes) for at in range(0, len(targets), CHUNK)])
-        return cls(origin, axes, tuple(_box(low, members) for members in boxes(low, COLUMNS)))
+        largest = max(
+            float(np.abs(targets.max(axis=0) - origin).max()), float(np.abs(targets.min(axis=0) - origin).max())
+        )
+        empty = cls(origin, axes, float(2.0 ** np.frexp(largest)[1]), ())
+        low = np.concatenate([empty.shadow(targets[at : at + CHUNK]) for at in range(0, len(targets), CHUNK)])
+        return replace(empty, boxes=tuple(_box(low, members) for members in boxes(low, COLUMNS)))
+
+    def shadow(self, points: NDArray[Any]) -> NDArray[np.float32]:
+        """Return coordinates along the axes and, last, the length of what they leave: ``(n, p + 1)``."""
+        centred = (points.astype(np.float64) - self.origin) / self.unit
+        if self.axes is None:
+            return centred.astype(np.float32)
+        low = centred @ self.axes
+        rest = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", low, low)
+        return np.column_stack([low, np.sqrt(np.maximum(rest, 0.0))]).astype(np.float32)
 
     def limits(self, lengths: FloatArray, squares: FloatArray, n_terms: int) -> FloatArray:
         """Return the largest bound that a target within these squared distances can have, rounding included.
@@ -154,21 +173,12 @@ def principal_axes(
         return None
     stride = -(-len(targets) // MOST_ROWS_OF_AXES)
     some = targets[::stride].astype(np.float64) - origin
+    some /= np.abs(some).max() or 1.0
     values, vectors = np.linalg.eigh(some.T @ some)
     shares = np.cumsum(np.maximum(values[::-1], 0.0))
     kept = int(np.searchsorted(shares, variance * shares[-1])) + 1
     kept = kept if most is None else min(kept, most)
     return None if kept > n_features // 2 else np.ascontiguousarray(vectors[:, ::-1][:, :kept])
-
-
-def shadow(points: NDArray[Any], origin: FloatArray, axes: FloatArray | None) -> NDArray[np.float32]:
-    """Return coordinates along the axes and, last, the length of what they leave: ``(n, p + 1)``."""
-    centred = points.astype(np.float64) - origin
-    if axes is None:
-        return centred.astype(np.float32)
-    low = centred @ axes
-    rest = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", low, low)
-    return np.column_stack([low, np.sqrt(np.maximum(rest, 0.0))]).astype(np.float32)
 
 
 def _search(
@@ -204,12 +214,13 @@ def _search(
     squares, indices = np.empty((len(points), k)), np.empty((len(points), k), dtype=np.int64)
     kernels.rank(points, targets, candidates, squares, indices)
     # Bounds that could belong to something nearer than the last one found.
-    limits = bounds.limits(lengths, squares[:, -1], left.shape[1])
+    reached = (np.sqrt(squares[:, -1]) / bounds.unit) ** 2
+    limits = bounds.limits(lengths, reached, left.shape[1])
     rows = np.flatnonzero(limits >= lowest[:, 0]) if n_kept < len(targets) else np.empty(0, dtype=np.int64)
     if len(rows):
         found, places = np.full((len(rows), k), np.inf), np.full((len(rows), k), len(targets), dtype=np.int64)
         for place in order:
-            if gaps[place] ** 2 > squares[rows, -1].max() * (1 + 1e-6):
+            if gaps[place] ** 2 > reached[rows].max() * (1 + 1e-6):
                 break
             box = bounds.boxes[place]
             kernels.rank_below(points[rows], targets, box.members, left[rows] @ box.table, limits[rows], found, places)

@@ -12,7 +12,6 @@ from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.disorder import read_settings
 from aiida_seireact.formats.followup import FollowUpSettings
 from aiida_seireact.science.structures.library import made_of
-from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.gap import gap_engine_of
 from aiida_seireact.workchains.label import LabelWorkChain, find_code_of
@@ -73,7 +72,7 @@ def builder_from_protocol(
         builder.gap.code = given.get("gap") or builder.label.code
         builder.gap.parameters = orm.Dict(label["parameters"])
     if potential is not None:
-        _give_md(builder, inputs["md"], potential, verdict, given)
+        _give_md(builder, inputs["md"], potential, verdict, given, asked.conductor.species)
     builder.options = dict(options or {})
     return builder
 
@@ -84,6 +83,7 @@ def _give_md(
     potential: PotentialData,
     verdict: orm.Dict | None,
     codes: Mapping[str, orm.AbstractCode],
+    species: str,
 ) -> None:
     run = merge(ProduceWorkChain.get_protocol_inputs(settings["protocol"])["parameters"], settings["parameters"])
     builder.md.potential = potential
@@ -92,5 +92,4 @@ def _give_md(
     if verdict is not None:
         builder.md.verdict = verdict
     builder.md.analyse.code = codes.get("analyse") or find_code("analyse")
-    analysis = AnalyseWorkChain.get_protocol_inputs(None)["parameters"]
-    builder.md.analyse.parameters = orm.Dict(merge(analysis, settings["analyse"]))
+    builder.md.analyse.parameters = orm.Dict(merge({"diffusion": {"species": [species]}}, settings["analyse"]))

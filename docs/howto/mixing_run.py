@@ -16,7 +16,7 @@ from ase.spacegroup import crystal
 
 from aiida_seireact.formats.frames import Frames
 
-N_FRAMES, RATTLE_ANG = 8, 0.12
+N_FRAMES, RATTLE_ANG = 7, 0.12
 A_LI2S, A_LICL, A_LI = 5.71, 5.13, 3.42
 
 

@@ -17,6 +17,7 @@ from plumpy.process_states import ProcessState
 
 from aiida_seireact.cli.main import cli
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.followup import FollowUpSettings, make_orderings
 
 RESULT = Path(__file__).parents[2] / "docs" / "howto" / "follow_up.json"
@@ -62,6 +63,18 @@ def test_options_reach_the_plan(call):
     assert "2 orderings of 56 arrangements; degeneracies 48" in result.output
     assert "1 were left out" in result.output
     assert "Li2S, LiCl" in result.output
+
+
+def test_a_potential_adds_md_and_asks_for_a_verdict(call, tmp_path):
+    (tmp_path / "model.txt").write_text("a model\n")
+    model = PotentialData.of_pair_style(tmp_path / "model.txt", "lammps-file", species=["Li", "P", "S", "Cl"]).store()
+    asked = (FOUND, "--parent", "Li2S", "--potential", model.pk, "--ns", 10, "--md-temperature", 600, "--dry-run")
+    refused = call(*asked)
+    assert refused.exit_code != 0
+    assert "Nobody has judged this model" in refused.output
+    result = call(*asked, "--unjudged")
+    assert result.exit_code == 0, result.output
+    assert "MD of 1,536 atoms: 5,000,000 steps of 2 fs (10 ns) at 600 K" in result.output
 
 
 @pytest.mark.parametrize(

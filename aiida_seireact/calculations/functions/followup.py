@@ -175,7 +175,12 @@ def _diffusion(settings: FollowUpSettings, parts: dict[str, Any]) -> dict[str, A
     )
     value, interval = found["d_cm2_per_s"], found["interval_95_cm2_per_s"]
     is_conductor, sentence = conducts(
-        value, interval, found["below_cm2_per_s"], factor, minimum_s_per_cm=wanted.conductivity_min_s_per_cm
+        value,
+        interval,
+        found["below_cm2_per_s"],
+        factor,
+        minimum_s_per_cm=wanted.conductivity_min_s_per_cm,
+        regime=found["regime"],
     )
     return {
         **found,

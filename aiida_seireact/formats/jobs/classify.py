@@ -14,6 +14,7 @@ from aiida_seireact.science.labelling import Gates
 
 Part = Literal["all", "draw", "gather", "cluster", "assign", "discover"]
 Normalisation = Literal["none", "standard", "row"]
+
 # Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
 # seireact-classify-, as those of the usual one do.
 PYACE_CODE = "classify-pyace"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact.science.density_peaks import DensityPeaks
-from aiida_seireact.science.labelling.distances import nearest
 from aiida_seireact.science.labelling.gates import Gates
 from aiida_seireact.science.labelling.references import Reference
+from aiida_seireact.science.nearest import nearest
 
 FEWEST_ACCEPTED = 3
 

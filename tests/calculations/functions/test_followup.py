@@ -59,6 +59,30 @@ def test_an_ordering_without_an_energy_is_named(followed):
         place_on_hull(followed["parameters"], followed["report"], fewer, entries=orm.Dict({"entries": []}))
 
 
+def hull(**changed: Any) -> orm.Dict:
+    """Return the entries of the hull, some of them changed."""
+    entries = [{"formula": name, "energy_ev": energy, "level": "a" * 64} for name, energy in PHASES.items()]
+    return orm.Dict({"entries": [{**one, **changed.get(one["formula"], {})} for one in entries]})
+
+
+def test_a_hull_entry_that_is_missing_is_named(followed):
+    given = (followed["parameters"], followed["report"], followed["orderings"])
+    with pytest.raises(ValueError, match="no energy of the element Cl"):
+        place_on_hull(*given, entries=hull(Cl={"formula": "LiCl"}))
+    # Of a compound the library knows that it is missing; without it the composition seems better than it is.
+    found = place_on_hull(*given, entries=hull(LiCl={"formula": "Li2S"}))
+    assert found["above_hull_mev_per_atom"] < followed["stability"]["above_hull_mev_per_atom"]
+    assert "LiCl" in found["missing_phases"]
+    assert any("The hull lacks" in remark and "LiCl" in remark for remark in found["remarks"])
+
+
+def test_one_energy_of_another_level_is_enough_to_refuse_all(followed):
+    with pytest.raises(ValueError, match="2 levels of theory"):
+        place_on_hull(
+            followed["parameters"], followed["report"], followed["orderings"], entries=hull(Li={"level": "b" * 64})
+        )
+
+
 @pytest.mark.parametrize(
     ("row", "is_conductor", "words"),
     [
