@@ -39,7 +39,7 @@ class PathStore:
         n_frames: int,
         *,
         folder: Path | None = None,
-        block_bytes: int = 1 << 23,
+        block_bytes: int = 1 << 20,
     ) -> None:
         self._start = np.asarray(start, dtype=np.float64)
         weights = np.asarray(masses, dtype=np.float64)

@@ -12,7 +12,7 @@ from aiida_seireact.formats.dump import Snapshot
 from aiida_seireact.formats.jobs.analyse import XrdSettings
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.programs.analyses._protocol import Arrays, LabelRow, Needs, Observer, Run
-from aiida_seireact.science.discovery.xrd import pattern, q_of, reflections
+from aiida_seireact.science.discovery.xrd import ReciprocalGrid, pattern, q_of
 from aiida_seireact.science.images import with_images
 
 
@@ -45,7 +45,7 @@ class XrdObserver(Observer[XrdSettings]):
                 return
         # A little beyond the last angle, whose peaks reach into the range.
         q_max = float(q_of(min(self.angles[-1] + 2.0, 175.0)))
-        found = reflections(frame.positions, frame.numbers, frame.cell, weights=weights, q_max=q_max)
+        found = ReciprocalGrid(frame.cell, q_max=q_max).reflections(frame.positions, frame.numbers, weights)
         self.total += pattern(found, self.angles, fwhm_deg=self.settings.fwhm_deg)
         self.n_averaged += 1
 
