@@ -16,7 +16,7 @@ from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal
 from numpy.typing import NDArray
 
-from aiida_seireact.science.descriptors import DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
 
 KNOWN = ("Li", "Li6PS5Cl", "Li2S", "Li3P", "LiCl")
 DISORDERED, AMORPHOUS = "Li2S0.72P0.14Cl0.14", "amorphous"
@@ -168,5 +168,5 @@ def environments(phase: str, *, size: Size, rattle: float, seed: int) -> Environ
         n_li = int((atoms.numbers == 3).sum())
         sulfur.append(sulfur_around(atoms) if phase == DISORDERED else np.full(n_li, -1))
         atoms.positions += rng.normal(scale=rattle, size=atoms.positions.shape)
-        parts.append(b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, SPEC)[0])
+        parts.append(describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, SPEC)[0])
     return Environments(phase, np.concatenate(parts), np.concatenate(sulfur))

@@ -33,6 +33,8 @@ from aiida_seireact.science.labelling import (
     assign,
     build_classifier,
     fit_reduction,
+    follow,
+    label_landmarks,
     reference,
     relabel,
     same_neighbours_expectation,
@@ -89,7 +91,6 @@ class Classified:
     """A world, its classifier and its labels."""
 
     world: World
-    points: NDArray[np.float32]
     classifier: Classifier
     assignment: Assignment
 
@@ -100,10 +101,7 @@ class Classified:
 
     def relabelled(self, classifier: Classifier) -> Classified:
         """Return the same points with other names."""
-        return replace(self, classifier=classifier, assignment=assign(self.points, classifier, landmark=self._own()))
-
-    def _own(self) -> NDArray[np.int32]:
-        return self.assignment.landmark
+        return replace(self, classifier=classifier, assignment=follow(self.assignment, self.classifier, classifier))
 
 
 def classify(world: World, settings: Settings) -> Classified:
@@ -117,8 +115,8 @@ def classify(world: World, settings: Settings) -> Classified:
     peaks = density_peaks(points[drawn], z=settings.z, maxk=settings.maxk, alpha=settings.alpha)
     references = [reference(name, reduction.apply(values)) for name, values in world.references.items()]
     classifier = build_classifier(reduction, points[drawn], peaks, references, maxk=settings.maxk, alpha=settings.alpha)
-    known = drawn if len(drawn) == n_points else None
-    return Classified(world, points, classifier, assign(points, classifier, landmark=known))
+    labelled = label_landmarks(classifier) if len(drawn) == n_points else assign(points, classifier)
+    return Classified(world, classifier, labelled)
 
 
 @dataclass(frozen=True)

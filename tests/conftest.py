@@ -12,7 +12,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_seireact.formats.frames import Frames
-from aiida_seireact.science.descriptors import DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
 from aiida_seireact.science.sparse_gp import SparseGP
 
 pytest_plugins = "aiida.tools.pytest_fixtures"
@@ -74,7 +74,7 @@ def sparse_gp() -> Callable[..., SparseGP]:
             spec = DescriptorSpec(species=species, cutoff_ang=4.5, n_max=n_max, l_max=l_max, centre=symbol)
             rows = np.zeros((0, spec.n_features))
             if symbol in known.get_chemical_symbols():
-                rows, _ = b2_descriptors(known.positions, known.numbers, known.cell.array, known.pbc, spec)
+                rows, _ = describe(known.positions, known.numbers, known.cell.array, known.pbc, spec)
             rows = rows.astype(np.float64)
             rows /= np.linalg.norm(rows, axis=1)[:, None]
             kernel = sigma**2 * (rows @ rows.T) ** power + jitter * np.eye(len(rows))
@@ -113,7 +113,7 @@ def gp_that_knows() -> Callable[..., SparseGP]:
         for symbol in species:
             spec = DescriptorSpec(species=species, centre=symbol, **shape)
             found = [
-                b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0].astype(float)
+                describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0].astype(float)
                 for atoms in images
                 if symbol in atoms.get_chemical_symbols()
             ]

@@ -46,6 +46,15 @@ def test_the_benchmark_of_dumps_reads_the_same_positions_as_ase() -> None:
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
 
 
+def test_the_benchmark_of_analyses_gives_the_same_functions_as_its_peers() -> None:
+    pytest.importorskip("MDAnalysis")
+    told = run("analyse", "--atoms", "1000", "--frames", "6", "--longer", "2")
+    assert "same g(r): True" in told
+    assert "False" not in told
+    assert re.search(r"^memory = \d\.\d\d$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
 @pytest.mark.slow
 def test_the_benchmark_of_md_engines_gives_the_same_forces_by_all() -> None:
     sizes = ["--cells", "1", "1", "1", "--steps", "6", "--paper-steps", "0"]
@@ -76,3 +85,12 @@ def test_the_benchmark_of_learning_prints_its_numbers_whatever_they_say() -> Non
     )
     assert re.fullmatch(r"rare ratio = \d+\.\d\d", told.splitlines()[-2])
     assert re.fullmatch(r"ratio = \d+\.\d\d", told.splitlines()[-1])
+
+
+def test_the_benchmark_of_descriptors_is_flare_s_and_small_in_memory() -> None:
+    pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed", exc_type=ImportError)
+    told = run("descriptors", "--repeat", "1", "--frame", "2", "2", "2")
+    assert len(re.findall(r"^n[49] l3 same result as FLARE: True", told, re.MULTILINE)) == 2
+    assert re.search(r"^ace +n9 l3 +2664 features +\d\.\d+ CPU-s +\d+ environments a CPU-s$", told, re.MULTILINE)
+    assert re.search(r"^ace +n9 l3: a frame of 96 atoms takes \d\.\d\d GB in all$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])

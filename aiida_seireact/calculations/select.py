@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.classify import FrameChoice
 from aiida_seireact.calculations.trajectories import place_run
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
-from aiida_seireact.formats.jobs.select import SelectJob
+from aiida_seireact.formats.jobs.select import CutSettings, SelectJob
+from aiida_seireact.programs.potentials import KINDS
+
+# What the calculation adds to the parameters of its own.
+FILLED: dict[str, Any] = {"gps": {}, "committee": {}, "potential": None, "classifier": None}
 
 
 class RunNumbers(FrameChoice):
@@ -27,6 +32,7 @@ class RunNumbers(FrameChoice):
 
     learned: int = Field(ge=0)
     held_out: int = Field(ge=0)
+    cut: CutSettings | None = None
 
 
 class SelectSettings(SelectJob):
@@ -34,13 +40,18 @@ class SelectSettings(SelectJob):
 
     runs: dict[str, RunNumbers] = Field(min_length=1)  # type: ignore[assignment]
 
+    @model_validator(mode="after")
+    def _cells_can_be_cut(self) -> SelectSettings:
+        # Model, judges and labels are inputs of their own: `cells_complaint` looks at them.
+        return self
+
 
 class SelectCalculation(ProgramCalculation):
     """Runs of a model in; the frames to label out, and a row for every frame that was looked at."""
 
     PARSER = "seireact.select"
     RETRIEVE_TEMPORARY = (files.SELECTED, files.SELECTION)
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -81,10 +92,23 @@ class SelectCalculation(ProgramCalculation):
             help="Output `labels` of `seireact.classify` of a run, by its name: which environments are unknown.",
         )
         spec.input(
+            "potential",
+            valid_type=PotentialData,
+            required=False,
+            validator=validate_seam_potential,
+            help="The model, a package or a sparse Gaussian process: it moves the atoms of seams where a run is cut.",
+        )
+        spec.input(
+            "classifier",
+            valid_type=PhasesData,
+            required=False,
+            help="Tells where in a frame that is cut the unknown is.",
+        )
+        spec.input(
             "parameters",
             valid_type=orm.Dict,
-            validator=job_validator(SelectSettings, gps={}, committee={}),
-            help="`runs`: by name `learned`, `held_out`, `skip_first`, `stride`; `n_blocks`, `gap_frames`, "
+            validator=job_validator(SelectSettings, **FILLED),
+            help="`runs`: by name `learned`, `held_out`, `skip_first`, `stride`, `cut`; `n_blocks`, `gap_frames`, "
             "`held_out_every`, `shortlist`, `min_learned`, `min_held_out`, …: see `seireact-select --help`.",
         )
         spec.inputs.validator = validate_names
@@ -116,7 +140,16 @@ class SelectCalculation(ProgramCalculation):
         for number, (name, member) in enumerate(sorted(self.inputs.get("committee", {}).items())):
             committee[name] = f"member_{number}.nequip.zip"
             links.local_copy.append((member.uuid, member.filename, committee[name]))
-        return {**job, "runs": runs, "gps": gps, "committee": committee}
+        job.update(runs=runs, gps=gps, committee=committee)
+        if "potential" in self.inputs:
+            potential = self.inputs.potential
+            file = f"seam_{potential.filename}"
+            links.local_copy.append((potential.uuid, potential.filename, file))
+            job["potential"] = {"file": file, "kind": potential.kind}
+        if "classifier" in self.inputs:
+            job["classifier"] = "classifier.npz"
+            links.local_copy.append((self.inputs.classifier.uuid, self.inputs.classifier.filename, job["classifier"]))
+        return job
 
 
 def stopped_step(run: TrajectoryData | FramesData) -> int | None:
@@ -147,6 +180,13 @@ def validate_committee(members: Mapping[str, PotentialData], _: Any) -> str | No
     return None
 
 
+def validate_seam_potential(potential: PotentialData, _: Any) -> str | None:
+    """Refuse models that can't be asked for single frames."""
+    if potential.kind in KINDS:
+        return None
+    return f"A potential of kind {potential.kind} can't move the atoms of a seam: give one of {', '.join(KINDS)}."
+
+
 def validate_names(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse numbers for runs that are not there, and runs without numbers."""
     if "runs" not in inputs or "parameters" not in inputs:
@@ -162,4 +202,11 @@ def validate_names(inputs: Mapping[str, Any], _: Any) -> str | None:
     for part in ("starts", "labels"):
         if foreign := sorted(set(inputs.get(part, {})) - runs):
             return f"{part}.{foreign[0]} belongs to no run: name it as one of the runs."
-    return None
+    judges = (name for name in ("gps", "committee", "classifier") if inputs.get(name))
+    return cells_complaint(inputs["parameters"], "potential" in inputs, any(judges))
+
+
+def cells_complaint(parameters: orm.Dict, has_potential: bool, is_judged: bool) -> str | None:
+    """Return why cells can't be cut out of a run, None if they can; see `formats.jobs.select.SelectJob`."""
+    settings = SelectSettings.model_validate({**parameters.get_dict(), **FILLED})
+    return settings.complaint_about_cells(has_potential, is_judged)

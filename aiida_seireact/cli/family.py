@@ -21,10 +21,11 @@ STAGES = (
     "references",
     "produce",
     "classify",
+    "close_loop",
     "analyse",
     "summary",
 )
-OPTIONAL_STAGES = {"explore": "conditions", "validate": "validate", "augment": "augment"}
+OPTIONAL_STAGES = {name: name for name in ("validate", "augment", "close_loop")} | {"explore": "conditions"}
 """Stages a study may be asked to leave out, with the input namespace that asks for them."""
 IN_PLACE_OF = {"sample": "start_dataset", "label": "start_dataset"}
 """Stages a study does not go through, with the input that is given in their place."""

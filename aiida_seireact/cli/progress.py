@@ -27,7 +27,7 @@ from aiida_seireact.cli.looking import productions_now
 from aiida_seireact.cli.production import CHAIN, ENDED_EARLY, Production
 from aiida_seireact.data.frames import FramesData
 
-LABEL_STAGES = ("label", "explore", "augment")
+LABEL_STAGES = ("label", "explore", "augment", "close_loop")
 """Stages whose labels are learned from; relaxations and reference runs label too, but teach nothing."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -42,6 +43,13 @@ COLOURS = {"made": "green", "changed": "green", "hidden": "yellow", "missing": "
     help="Build pair_style allegro for LAMMPS itself, once (half a minute, g++); add a code that runs on many ranks.",
 )
 @click.option(
+    "--with-pyace",
+    is_flag=True,
+    help="Add python-ace, a source of descriptors: show its licence (academic, non-commercial), ask, install it in an "
+    "environment of its own, add a code of seireact-classify there.",
+)
+@click.option("--accept-pyace-licence", is_flag=True, help="Accept the licence of python-ace without being asked.")
+@click.option(
     "--caching/--no-caching",
     default=True,
     help="Let AiiDA reuse finished calculations; on unless switched off here.",
@@ -57,6 +65,8 @@ def setup(
     with_qe: bool,
     with_cp2k: bool,
     with_pair_style: bool,
+    with_pyace: bool,
+    accept_pyace_licence: bool,
     caching: bool,
     dry_run: bool,
 ) -> None:
@@ -72,6 +82,7 @@ def setup(
       aiida-seireact setup
       aiida-seireact setup --with-qe
       aiida-seireact setup --pair-style
+      aiida-seireact setup --with-pyace
       aiida-seireact setup --profile mine --computer cluster --bin-dir /home/me/seireact/bin --program lmp
     """
     from aiida_seireact.cli.installation import DEFAULT_PROFILE, SetupError, Step, install
@@ -79,6 +90,16 @@ def setup(
     def say(step: Step) -> None:
         outcome = click.style(f"{step.outcome:>12}", fg=COLOURS.get(step.outcome))
         click.echo(f"{outcome}  {step.thing}" + (f": {step.detail}" if step.detail else ""))
+
+    def accept(licence: str) -> bool:
+        click.echo(licence)
+        if accept_pyace_licence:
+            click.echo("Accepted by --accept-pyace-licence.")
+            return True
+        if not sys.stdin.isatty():
+            click.echo("Nobody is there to accept it: give --accept-pyace-licence if you do.", err=True)
+            return False
+        return click.confirm("Do you accept this licence of python-ace?")
 
     name = profile or DEFAULT_PROFILE
     try:
@@ -92,6 +113,8 @@ def setup(
             with_qe=with_qe,
             with_cp2k=with_cp2k,
             with_pair_style=with_pair_style,
+            with_pyace=with_pyace,
+            accept_pyace=accept,
             caching=caching,
             dry_run=dry_run,
             say=say,

@@ -246,9 +246,12 @@ def conclude(node: Any) -> None:
         click.echo(
             f"disagreement and error of an atom's force: rank correlation {found if found is None else f'{found:.2f}'}"
         )
-    for change in node.outputs.changes.values() if "changes" in node.outputs else ():
-        told = ", ".join(f"{name} {item['from']:g} -> {item['to']:g}" for name, item in change["settings"].items())
-        click.echo(f"changed on the way, {change['why']}: {told}")
+    changes = node.outputs.changes if "changes" in node.outputs else {}
+    if node.process_class.__name__ == "TrainWorkChain":
+        _tell_changes("", changes)
+    else:
+        for name in sorted(changes):
+            _tell_changes(f"{name} ", changes[name])
     if not node.is_finished_ok:
         for name in ("potential", "checkpoint"):
             if name in node.outputs:
@@ -257,6 +260,12 @@ def conclude(node: Any) -> None:
         click.echo(f"compiled: PotentialData <{node.outputs.compiled.pk}>")
     if not node.is_finished_ok:
         raise click.ClickException(node.exit_message or f"{node.process_label} <{node.pk}> did not finish.")
+
+
+def _tell_changes(who: str, changes: Any) -> None:
+    for change in changes.values():
+        told = ", ".join(f"{name} {item['from']:g} -> {item['to']:g}" for name, item in change["settings"].items())
+        click.echo(f"{who}changed on the way, {change['why']}: {told}")
 
 
 def _tell_model(name: str, potential: Any, metrics: Any) -> None:

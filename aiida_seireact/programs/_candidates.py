@@ -17,12 +17,15 @@ from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.select import RunChoice, SelectJob
+from aiida_seireact.programs._cells import Cutter
 from aiida_seireact.programs._program import Progress
-from aiida_seireact.science.descriptors import DescriptorSpec, mean_descriptors
+from aiida_seireact.science.cutouts import CutoutError
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, mean_descriptors
 from aiida_seireact.science.health import smallest_distance
 from aiida_seireact.science.selection import blocks_by_number, equally_weighted, is_held_out
 
 LEARNED, HELD_OUT = "learned", "held_out"
+UNKNOWN = "unknown"
 Judge = Callable[[Atoms], NDArray[np.float64]]
 """Gives the uncertainty of each atom, ``(n_atoms,)``."""
 
@@ -33,12 +36,16 @@ class Run:
 
     :param stream: the frames themselves.
     :param max_std: largest of the atoms' uncertainties, NaN where it is not known; ``mean_std``: their mean.
+    :param uncertain_atom: the atom with the largest, -1 where it is not known.
     :param unknown: part of the environments that the classifier calls unknown, NaN where it was not asked.
     :param screened: whether a stop rule ended the run soon after.
     :param features: ``(n_frames, n_features)`` by which frames are unlike each other.
     :param block: time block, -1 in a gap.
     :param part: learned, held_out, or empty.
     :param reason: why the frame was taken, empty where it was not.
+    :param cell_ids: id of what was given out of each frame, empty where nothing was; the frame's own unless it was cut.
+    :param centre_id: id of the atom around which a cell was cut, -1 for none.
+    :param n_removed: atoms that were taken out at its seam; ``relaxed``: whether the model moved others there.
     """
 
     name: str
@@ -49,6 +56,7 @@ class Run:
     frame_ids: list[str]
     max_std: NDArray[np.float64]
     mean_std: NDArray[np.float64]
+    uncertain_atom: NDArray[np.int64]
     unknown: NDArray[np.float64]
     screened: NDArray[np.bool_]
     too_close: NDArray[np.bool_]
@@ -56,9 +64,18 @@ class Run:
     block: NDArray[np.int64]
     part: NDArray[np.str_]
     reason: NDArray[np.str_] = field(init=False)
+    cell_ids: list[str] = field(init=False)
+    centre_id: NDArray[np.int64] = field(init=False)
+    n_removed: NDArray[np.int64] = field(init=False)
+    relaxed: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reason = np.full(len(self.block), "", dtype="<U9")
+        n_frames = len(self.block)
+        self.reason = np.full(n_frames, "", dtype="<U9")
+        self.cell_ids = [""] * n_frames
+        self.centre_id = np.full(n_frames, -1, dtype=np.int64)
+        self.n_removed = np.zeros(n_frames, dtype=np.int64)
+        self.relaxed = np.zeros(n_frames, dtype=bool)
 
     @property
     def chosen(self) -> NDArray[np.bool_]:
@@ -72,7 +89,7 @@ class Run:
 
     def scores(self, reason: str) -> NDArray[np.float64]:
         """Return how much there is of a reason to take each frame, ``(n_frames,)``; 0: nothing."""
-        found = {"unknown": self.unknown, "screened": self.screened.astype(float), "uncertain": self.max_std}[reason]
+        found = {UNKNOWN: self.unknown, "screened": self.screened.astype(float), "uncertain": self.max_std}[reason]
         return np.nan_to_num(found, nan=0.0)
 
     def candidates(self, part: str, block: int | None = None) -> NDArray[np.int64]:
@@ -88,20 +105,38 @@ class Run:
         """Return the name of a block, made of content: two runs never share one."""
         return f"augment-{self.name}/{self.content_hash[:12]}/block-{block}"
 
-    def chosen_frames(self) -> list[Atoms]:
-        """Return the frames taken, each with where it comes from."""
+    def chosen_frames(self, cutter: Cutter) -> list[Atoms]:
+        """Return what is given out of the frames taken, each with where it comes from.
+
+        :param cutter: cuts cells out of frames, where the run is cut.
+        """
         images = []
         for number, frame in enumerate(self.stream):
             if self.chosen[number]:
-                atoms = _atoms(frame)
+                atoms = self._given_out(number, frame, cutter)
                 atoms.info.update(
                     config_type=f"augment-{self.name}",
                     group=self.group(int(self.block[number])),
                     parent_id=self.choice.start_id,
                     md_step=frame.step,
                 )
+                self.cell_ids[number] = Frames.from_atoms([atoms]).frame_ids[0]
                 images.append(atoms)
         return images
+
+    def _given_out(self, number: int, frame: Snapshot, cutter: Cutter) -> Atoms:
+        atoms = _atoms(frame)
+        if self.choice.cut is None:
+            return atoms
+        uncertain = None if self.uncertain_atom[number] < 0 else int(self.uncertain_atom[number])
+        amid = self.reason[number] == UNKNOWN or uncertain is None
+        try:
+            cell = cutter.cut(atoms, self.choice.cut, uncertain=uncertain, amid_unknown=amid)
+        except (CutoutError, DescriptorError) as error:
+            raise InvalidInput(f"{self.name}, step {frame.step}: {error}") from error
+        self.centre_id[number] = frame.ids[cell.centre]
+        self.n_removed[number], self.relaxed[number] = cell.n_removed, cell.relaxed
+        return cell.atoms
 
 
 def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progress: Progress) -> Run:
@@ -117,7 +152,7 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
         stride=choice.stride,
         stop_before_truncated=choice.stop_before_truncated,
     )
-    frame_ids, most, mean, close, features = [], [], [], [], []
+    frame_ids, most, mean, worst, close, features = [], [], [], [], [], []
     first: Atoms | None = None
     for number, frame in enumerate(stream):
         atoms = _atoms(frame)
@@ -139,6 +174,7 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
                 deviations = np.nan_to_num(judge(atoms), nan=np.inf)
         most.append(deviations.max())
         mean.append(deviations.mean())
+        worst.append(-1 if np.isnan(deviations).any() else int(deviations.argmax()))
         uncertain = f", largest uncertainty {most[-1]:.3f}" if np.isfinite(most[-1]) else ""
         progress(f"{name}: frame {number + 1} of {len(stream)}, step {frame.step}{uncertain}")
     assert first is not None  # a stream has at least one frame
@@ -158,6 +194,7 @@ def look_at(name: str, job: SelectJob, judge: Judge | None, folder: Path, progre
         frame_ids=frame_ids,
         max_std=np.array(most),
         mean_std=np.array(mean),
+        uncertain_atom=np.array(worst, dtype=np.int64),
         unknown=_unknown(name, choice, steps, folder),
         screened=_screened(choice, steps, job.screened_frames),
         too_close=np.array(close),

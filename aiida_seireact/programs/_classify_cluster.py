@@ -14,6 +14,7 @@ from aiida_seireact.formats.arrays_file import load_arrays
 from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.classify import ClassifyJob
+from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.programs._classify_draw import Drawn
 from aiida_seireact.programs._classify_frames import Progress, describe_frame, stream_of
 from aiida_seireact.science.agreement import adjusted_rand
@@ -69,9 +70,16 @@ class Landmarks:
 def describe_references(
     job: ClassifyJob, folder: Path, spec: DescriptorSpec, progress: Progress
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the descriptors of each reference phase."""
+    """Return the descriptors of each reference phase of a job."""
+    return describe_files(job.references, folder, spec, progress)
+
+
+def describe_files(
+    references: Mapping[str, FrameFiles], folder: Path, spec: DescriptorSpec, progress: Progress
+) -> dict[str, NDArray[np.float32]]:
+    """Return the descriptors of each reference phase, ``(n_environments, n_features)`` each, by name."""
     found = {}
-    for name, chosen in job.references.items():
+    for name, chosen in references.items():
         frames = stream_of(chosen, folder, one_run=False)
         found[name] = np.concatenate([describe_frame(frame, spec, f"reference {name}") for frame in frames])
         progress(f"reference {name}: {len(found[name])} environments in {len(frames)} frames")

@@ -15,7 +15,7 @@ from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.analysis import height_along_z
-from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, describe
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, MissingSourceError, describe
 
 Progress = Callable[[str], None]
 
@@ -98,9 +98,11 @@ def describe_frame(frame: Snapshot, spec: DescriptorSpec, what: str) -> NDArray[
     """Return the descriptors of the centres of a frame, ``(n_centres, n_features)``.
 
     :param what: the run it is from, for messages.
-    :raises InvalidInput: it has none.
+    :raises InvalidInput: it has none. :raises MissingSourceError: the spec's source is not installed.
     """
     try:
         return describe(frame.positions, frame.numbers, frame.cell, frame.pbc, spec)[0]
+    except MissingSourceError:
+        raise
     except DescriptorError as error:
         raise InvalidInput(f"{what}, step {frame.step}: {error}") from error

@@ -23,6 +23,7 @@ from aiida_seireact.programs._discovery_regions import regions
 from aiida_seireact.programs._discovery_show import curves_of, cut_out
 from aiida_seireact.science.analysis import height_along_z, z_fractions
 from aiida_seireact.science.discovery import known, shells
+from aiida_seireact.science.discovery.naming import REFERENCE
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -123,7 +124,7 @@ def discover(
         "cutoffs_ang": {chemical_symbols[key]: {"radius": end.radius_ang, "how": end.how} for key, end in ends.items()},
         "crystallinity_is": (
             "how much the surroundings of a centre recur unturned at other centres within 10 Å, from 0 for a glass to "
-            "1 for a crystal at rest; about 0.65 for crystals with thermal displacements of 0.15 Å"
+            "1 for a crystal at rest; about 0.7 for crystals with thermal displacements of 0.15 Å"
         ),
         "groups": rows,
         "regions": joined,
@@ -168,7 +169,7 @@ def _crystals(
         types = {crystal.name: crystal.structure_type for crystal in crystals}
         crystals.append(
             known.known(
-                f"{name} (reference)", atoms, centre, settings.r_max_ang, counted.N_BINS,
+                f"{name}{REFERENCE}", atoms, centre, settings.r_max_ang, counted.N_BINS,
                 structure_type=types.get(name, ""), warm=True,
             )
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from aiida_seireact.formats.dump import Snapshot
 from aiida_seireact.formats.jobs.discover import DiscoverSettings
 from aiida_seireact.science.discovery import composition, order, shells
 from aiida_seireact.science.discovery.surroundings import Surroundings
-from aiida_seireact.science.discovery.xrd import pattern, reflections
+from aiida_seireact.science.discovery.xrd import ReciprocalGrid, pattern
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -105,6 +106,13 @@ class Look:
     shells: IntArray
     vectors: FloatArray
     enclosed: tuple[IntArray, IntArray]
+    recurrence: order.Recurrence
+    q_max: float
+
+    @cached_property
+    def grid(self) -> ReciprocalGrid:
+        """The reciprocal vectors of the cell."""
+        return ReciprocalGrid(self.snapshot.cell, q_max=self.q_max)
 
     def weights(self, members: NDArray[np.bool_], centre: str) -> FloatArray:
         """Return the share of every atom in some of the centres, those themselves 1."""
@@ -165,7 +173,10 @@ def look(
     around, vectors = frame.nearest(
         centres, anions, 4, {element: end.radius_ang for element, end in ends.items() if element in anions}
     )
-    return Look(snapshot, frame, centres, group, around, vectors, composition.enclosed(frame, around, anions))
+    return Look(
+        snapshot, frame, centres, group, around, vectors, composition.enclosed(frame, around, anions),
+        order.Recurrence(frame, centres, seed=settings.seed), q_max(settings),
+    )  # fmt: skip
 
 
 def measure(
@@ -205,19 +216,18 @@ def measure(
     shape = order.tetrahedrality(seen.vectors[members])
     into.tetrahedral.extend(shape[np.isfinite(shape)][: settings.most_centres].tolist())
     if closely:
-        found = order.crystallinity(
-            seen.frame, rows, seen.centres, seed=int(np.random.default_rng(seed).integers(2**31))
-        )
+        found = seen.recurrence.crystallinity(rows)
         into.crystallinity.append((found.value, found.n_centres))
         into.curves.append(diffraction(seen, members, centre, settings))
 
 
 def diffraction(seen: Look, members: NDArray[np.bool_], centre: str, settings: DiscoverSettings) -> FloatArray:
-    """Return the powder pattern of some environments with their share of the anions."""
-    scattered = reflections(
-        seen.snapshot.positions, seen.frame.numbers, seen.snapshot.cell, weights=seen.weights(members, centre),
-        ordered_only=True, q_max=q_max(settings),
-    )  # fmt: skip
+    """Return the powder pattern of some environments with their share of the anions; NaN in a cell without volume."""
+    if abs(np.linalg.det(seen.snapshot.cell)) < 1e-6:
+        return np.full(len(angles(settings)), np.nan)
+    scattered = seen.grid.reflections(
+        seen.snapshot.positions, seen.frame.numbers, seen.weights(members, centre), ordered_only=True
+    )
     return pattern(scattered, angles(settings), wavelength_ang=settings.wavelength_ang, fwhm_deg=FWHM_DEG)
 
 

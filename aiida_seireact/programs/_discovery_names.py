@@ -46,6 +46,7 @@ def told_of(
         "name": suggestion.name,
         "reason": suggestion.reason,
         "structure_type": suggestion.structure_type,
+        "crystal": suggestion.crystal,
         "composition": found.amounts,
         "formula": formula(found.amounts, centre),
         **counted.as_numbers(found, elements, ends),
@@ -66,7 +67,8 @@ def named(
     crystals: Sequence[known.Known],
     settings: DiscoverSettings,
 ) -> tuple[list[Likeness], list[Likeness], naming.Suggestion]:
-    """Compare a group with the known crystals, by distances and by diffraction, and suggest a name."""
+    """Compare a group with the known crystals that hold its centre's element, and suggest a name."""
+    crystals = [item for item in crystals if item.counts is not None]
     near = nearest_crystals(
         counts, n_counted, settings.r_max_ang,
         {item.name: (item.counts, item.n_centres) for item in crystals if item.counts is not None},

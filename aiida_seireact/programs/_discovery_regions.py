@@ -14,7 +14,7 @@ from aiida_seireact.formats.jobs.discover import DiscoverSettings
 from aiida_seireact.programs import _discovery_groups as counted
 from aiida_seireact.programs._discovery_groups import Groups, Look
 from aiida_seireact.programs._discovery_names import SHOWN, named, nearest_curve, scaled
-from aiida_seireact.science.discovery import known, order, shells
+from aiida_seireact.science.discovery import known, shells
 from aiida_seireact.science.discovery.composition import formula
 from aiida_seireact.science.discovery.spatial import segregation
 
@@ -52,7 +52,7 @@ def regions(
         if len(some) > settings.most_centres:
             some = np.random.default_rng(settings.seed).choice(some, settings.most_centres, replace=False)
         counts = shells.distance_counts(seen.frame, some, elements, settings.r_max_ang, counted.N_BINS)
-        sharpness = order.crystallinity(seen.frame, centres, seen.centres, seed=settings.seed)
+        sharpness = seen.recurrence.crystallinity(centres)
         value = sharpness.value if sharpness.n_centres else None
         curve = counted.diffraction(seen, members, centre, settings)
         amounts = seen.amounts(members, centre)
@@ -63,7 +63,9 @@ def regions(
         found.append(
             {
                 "structure_type": kind,
+                "like": kind if kind[:1].islower() else rows[joined[0]]["crystal"],
                 "groups": [rows[number]["id"] for number in joined],
+                "unknown_clusters": [rows[n]["cluster"] for n in joined if rows[n]["kind"] == "unknown"],
                 "step": int(seen.snapshot.step),
                 "n_environments": int(members.sum()),
                 "share_of_all": float(members.sum() / len(seen.centres)),
@@ -79,7 +81,9 @@ def regions(
             }
         )
         patterns.append((scaled(curve), nearest_curve(diffracted, crystals, settings)))
-    return found, patterns
+    # What holds most that is unknown comes first.
+    order = sorted(range(len(found)), key=lambda n: -found[n]["unknown_share"] * found[n]["n_environments"])
+    return [found[n] for n in order], [patterns[n] for n in order]
 
 
 def _sulfur(

@@ -28,6 +28,7 @@ from aiida_seireact.programs.analyses._pass import Pass, go_through
 from aiida_seireact.programs.analyses._protocol import Arrays, Run
 
 Progress = Callable[[str], None]
+PACKAGES = ("ase", "numpy", "scipy", "ovito")
 EXAMPLE = """
 {"trajectory": {"files": ["production.dump.gz"]}, "timestep_fs": 2.0, "labels": "labels.npz",
  "rdf": {"pairs": [["Li", "S"], ["P", "S"]]}, "msd": {"species": ["Li"]}, "health": null}
@@ -58,7 +59,7 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
     labels = None if job.labels is None else LabelRows(folder / job.labels)
     if labels is not None:
         labels.require_any(steps)
-    asked = _asked(job)
+    asked = asked_of(job)
     with ExitStack() as stack:
         kept = _kept_frames(job, asked, first, steps, labels is not None)
         paths = None
@@ -93,7 +94,7 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
     return {"files": {"analysis": files.ANALYSIS}, **outputs}
 
 
-def _asked(job: AnalyseJob) -> dict[str, Any]:
+def asked_of(job: AnalyseJob) -> dict[str, Any]:
     """Return the settings of each analysis; what needs labels or a thermo table only if there are any, or it was asked
     for by name.
     """
@@ -155,4 +156,4 @@ def _kept_frames(
     return np.arange(0, len(steps), -(-len(steps) // job.paths.max_frames))
 
 
-main = program("seireact-analyse", AnalyseJob, run, packages=("ase", "numpy", "scipy"), example=EXAMPLE)
+main = program("seireact-analyse", AnalyseJob, run, packages=PACKAGES, example=EXAMPLE)

@@ -34,6 +34,7 @@ from aiida_seireact.science.density_peaks import DensityPeaksError, MissingPacka
 from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, MissingSourceError
 from aiida_seireact.science.labelling import Classifier, LabellingError, relabel
 
+PACKAGES = ("ase", "dadapy", "faiss-cpu", "matscipy", "numba", "numpy", "scipy")
 EXAMPLE = """
 {"trajectory": {"files": ["production.dump.gz"], "skip_first": 1},
  "references": {"Li":   {"files": ["li.dump"],   "skip_first": 5},
@@ -244,6 +245,6 @@ main = program(
     "seireact-classify",
     ClassifyJob,
     run,
-    packages=("ase", "dadapy", "faiss-cpu", "matscipy", "numba", "numpy", "scipy"),
+    packages=PACKAGES,
     example=EXAMPLE,
 )

@@ -18,6 +18,7 @@ from aiida_seireact.formats.jobs.select import SelectJob
 from aiida_seireact.formats.phases import PhasesError
 from aiida_seireact.formats.sgp import SgpError, load_gp
 from aiida_seireact.programs._candidates import HELD_OUT, LEARNED, Judge, Run, look_at
+from aiida_seireact.programs._cells import Cutter
 from aiida_seireact.programs._program import Progress, program
 from aiida_seireact.programs.potentials import PACKAGES, calculator_of, committee_forces
 from aiida_seireact.science.descriptors import DescriptorError
@@ -26,6 +27,9 @@ from aiida_seireact.science.sparse_gp import SparseGP, SparseGPError
 from aiida_seireact.science.uncertainty import committee_deviation, least_deviations
 
 UNCERTAIN = "uncertain"
+# Columns of selection.npz.
+SEEN = ("max_std", "mean_std", "unknown", "screened", "block", "part", "too_close", "chosen", "reason")
+CUT = ("centre_id", "n_removed", "relaxed")
 EXAMPLE = """
 {"runs": {"production": {"files": ["production.dump.gz"], "skip_first": 1, "learned": 4, "held_out": 2},
           "training":   {"files": ["training.dump.gz"],   "skip_first": 1, "learned": 16, "held_out": 8}},
@@ -41,7 +45,9 @@ def run(job: SelectJob, folder: Path, progress: Progress) -> dict[str, Any]:
     Each run is cut into time blocks with gaps between them, and of some consecutive blocks the middle is held out. The
     uncertainty of a frame is the largest of its atoms'. Of Gaussian processes the smallest that any of them gives for
     an atom counts, and one that lacks a species of its environment does not know it (1); of a committee it is how far
-    its members' forces lie apart. Writes selected.npz (the frames) and selection.npz (a row for every frame seen).
+    its members' forces lie apart. Of a run with ``cut`` a cell around what is not known is given out in place of the
+    frame: its surroundings as they were, its seam relaxed by the model. Writes selected.npz (the frames) and
+    selection.npz (a row for every frame seen).
     """
     for package in ("matscipy", *(["torch"] if job.gps else [])):
         if importlib.util.find_spec(package) is None:
@@ -56,7 +62,8 @@ def run(job: SelectJob, folder: Path, progress: Progress) -> dict[str, Any]:
         for seen in runs:
             for part, quota in quotas.items():
                 _choose(seen, part, quota[seen.name], job)
-        selected = Frames.from_atoms([atoms for seen in runs for atoms in seen.chosen_frames()])
+        cutter = Cutter.of_job(job, folder)
+        selected = Frames.from_atoms([atoms for seen in runs for atoms in seen.chosen_frames(cutter)])
     except (DescriptorError, DumpError, FramesError, PhasesError, SgpError, SparseGPError) as error:
         raise InvalidInput(str(error)) from error
     selected.save(folder / files.SELECTED)
@@ -140,8 +147,9 @@ def _rows(runs: list[Run]) -> dict[str, NDArray[Any]]:
         "md_step": [np.array(seen.stream.steps, dtype=np.int64) for seen in runs],
         "frame_ids": [np.array(seen.frame_ids) for seen in runs],
         "n_atoms": [np.full(len(seen.block), seen.n_atoms, dtype=np.int64) for seen in runs],
+        "cell_ids": [np.array(seen.cell_ids) for seen in runs],
     }
-    for name in ("max_std", "mean_std", "unknown", "screened", "block", "part", "too_close", "chosen", "reason"):
+    for name in (*SEEN, *CUT):
         columns[name] = [getattr(seen, name) for seen in runs]
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
@@ -217,6 +225,7 @@ def _told(seen: Run) -> dict[str, Any]:
         "first_step": steps[0],
         "last_step": steps[-1],
         "content_hash": seen.content_hash,
+        "cut": None if seen.choice.cut is None else _told_of_cells(seen),
         "asked": {part: int(getattr(seen.choice, part)) for part in (LEARNED, HELD_OUT)},
         "chosen": {part: int((seen.chosen & (seen.part == part)).sum()) for part in (LEARNED, HELD_OUT)},
         "max_std": {"least": float(known.min()), "median": float(np.median(known)), "most": float(known.max())}
@@ -226,6 +235,17 @@ def _told(seen: Run) -> dict[str, Any]:
         "n_screened": int(seen.screened.sum()),
         "reasons": {name: int((seen.reason == name).sum()) for name in sorted(set(seen.reason[seen.chosen].tolist()))},
         "blocks": blocks,
+    }
+
+
+def _told_of_cells(seen: Run) -> dict[str, Any]:
+    """Return how a run was cut, and what it took."""
+    assert seen.choice.cut is not None
+    return {
+        **seen.choice.cut.model_dump(),
+        "n_cells": int((seen.centre_id >= 0).sum()),
+        "n_removed": int(seen.n_removed.sum()),
+        "n_relaxed": int(seen.relaxed.sum()),
     }
 
 

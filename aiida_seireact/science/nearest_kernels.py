@@ -7,7 +7,7 @@ fixed once compiled, so a distance is the same number whatever the chunk or the 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 SUMS = {"reassoc", "contract", "nsz"}
@@ -43,14 +43,14 @@ def _sift(values: NDArray, places: NDArray, value: float, place: int) -> None:  
     places[at] = place
 
 
-@njit(cache=True, parallel=True)
-def keep_smallest(tile: NDArray, first: int, values: NDArray, places: NDArray) -> None:  # type: ignore[type-arg]
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def keep_smallest(tile: NDArray, members: NDArray, values: NDArray, places: NDArray) -> None:  # type: ignore[type-arg]
     """Push a tile of bounds into one max-heap a row, so that each keeps its smallest.
 
-    :param tile: ``(n_rows, n_columns)``; :param first: number of the tile's first column.
-    :param values: ``(n_rows, n_kept)`` heaps, start with infinity; :param places: ``(n_rows, n_kept)`` columns.
+    :param tile: ``(n_rows, n_columns)``; :param members: ``(n_columns,)`` target of each column.
+    :param values: ``(n_rows, n_kept)`` heaps, start with infinity; :param places: ``(n_rows, n_kept)`` targets.
     """
-    for i in prange(tile.shape[0]):
+    for i in range(tile.shape[0]):
         row = tile[i]
         heap = values[i]
         top = heap[0]
@@ -63,7 +63,7 @@ def keep_smallest(tile: NDArray, first: int, values: NDArray, places: NDArray) -
                 continue
             for j in range(start, stop):
                 if row[j] < top:
-                    _sift(heap, places[i], row[j], first + j)
+                    _sift(heap, places[i], row[j], members[j])
                     top = heap[0]
 
 
@@ -81,7 +81,7 @@ def _insert(squares: NDArray, indices: NDArray, square: float, index: int) -> No
     indices[at] = index
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def rank(
     points: NDArray,  # type: ignore[type-arg]
     targets: NDArray,  # type: ignore[type-arg]
@@ -94,7 +94,7 @@ def rank(
     :param candidates: ``(n_points, n_candidates)`` rows of the targets.
     :param squares: ``(n_points, k)`` filled ascending; :param indices: ``(n_points, k)`` filled.
     """
-    for i in prange(points.shape[0]):
+    for i in range(points.shape[0]):
         squares[i, :] = np.inf
         indices[i, :] = targets.shape[0]
         for place in range(candidates.shape[1]):
@@ -103,22 +103,23 @@ def rank(
                 _insert(squares[i], indices[i], squared_distance(points[i], targets[j]), j)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def rank_below(
     points: NDArray,  # type: ignore[type-arg]
     targets: NDArray,  # type: ignore[type-arg]
+    members: NDArray,  # type: ignore[type-arg]
     bounds: NDArray,  # type: ignore[type-arg]
     limits: NDArray,  # type: ignore[type-arg]
     squares: NDArray,  # type: ignore[type-arg]
     indices: NDArray,  # type: ignore[type-arg]
 ) -> None:
-    """Find the nearest among all targets whose bound is at most the row's limit, as :func:`rank` does.
+    """Add to the lists of :func:`rank` those targets whose bound is at most the row's limit.
 
-    :param bounds: ``(n_points, n_targets)``; :param limits: ``(n_points,)``
+    :param members: ``(n_columns,)`` targets; :param bounds: ``(n_points, n_columns)``; :param limits: ``(n_points,)``
+    :param squares: ``(n_points, k)`` ascending, start with infinity; :param indices: ``(n_points, k)``.
     """
-    for i in prange(points.shape[0]):
-        squares[i, :] = np.inf
-        indices[i, :] = targets.shape[0]
-        for j in range(targets.shape[0]):
-            if bounds[i, j] <= limits[i]:
+    for i in range(points.shape[0]):
+        for column in range(members.shape[0]):
+            if bounds[i, column] <= limits[i]:
+                j = members[column]
                 _insert(squares[i], indices[i], squared_distance(points[i], targets[j]), j)

@@ -78,7 +78,7 @@ class Tensors:
     ) -> tuple[Tensor, Tensor]:
         """Return B2 descriptors ``(n_atoms, n_features)`` and the inverse of their norms, 0 where there is none.
 
-        As :func:`aiida_seireact.science.descriptors.b2_descriptors`, around all atoms.
+        As :func:`aiida_seireact.science.descriptors.describe`, around all atoms.
         """
         import torch
 

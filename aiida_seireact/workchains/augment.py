@@ -137,6 +137,8 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
         given = self.exposed_inputs(AugmentRoundWorkChain)
         inputs = {name: value for name, value in given.items() if name not in ("metadata", "options")}
         if number > 1:
+            # Those were runs of the model given.
+            inputs.update(runs={}, labels={})
             last = self.ctx.rounds[-1].outputs
             inputs.update(
                 {name: last[name] for name in ("dataset", "potential", "compiled", "reference_energies")},

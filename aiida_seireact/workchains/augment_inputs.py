@@ -17,11 +17,12 @@ from aiida_seireact.calculations.lammps import (
     validate_species,
     validate_structure,
 )
-from aiida_seireact.calculations.select import SelectSettings, validate_processes
+from aiida_seireact.calculations.select import FILLED, SelectSettings, cells_complaint, validate_processes
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.jobs.augment import ExtendSettings
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
@@ -76,6 +77,20 @@ def define_inputs(spec: ProcessSpec) -> None:
         help="By the name of the cell: settings of its run, those of `seireact.lammps`.",
     )
     spec.input_namespace(
+        "runs",
+        valid_type=TrajectoryData,
+        dynamic=True,
+        required=False,
+        help="Runs of the model that are there already, by the name of their cell: they are not made again.",
+    )
+    spec.input_namespace(
+        "labels",
+        valid_type=orm.ArrayData,
+        dynamic=True,
+        required=False,
+        help="Output `labels` of `seireact.classify` of `runs`, by name: these are not classified again.",
+    )
+    spec.input_namespace(
         "gps",
         valid_type=PotentialData,
         dynamic=True,
@@ -112,7 +127,7 @@ def define_inputs(spec: ProcessSpec) -> None:
     spec.input(
         "select",
         valid_type=orm.Dict,
-        validator=job_validator(SelectSettings, gps={}, committee={}),
+        validator=job_validator(SelectSettings, **FILLED),
         help="Settings of `seireact-select`: `runs`, by the name of the cell, and the rule of the blocks.",
     )
     spec.input("engine", valid_type=orm.Str, validator=validate_engine, help="Labelling engine.")
@@ -166,6 +181,8 @@ def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
         )
         if message:
             return f"cells.{name}: {message}"
+    if message := runs_complaint(inputs):
+        return message
     if "scorecard" in inputs.get("validate", {}) and "validate" not in inputs["codes"]:
         return "codes.validate is missing: a scorecard is judged by seireact-validate."
     if message := scorecard_complaint(inputs.get("validate", {}), inputs["potential"].species):
@@ -177,3 +194,17 @@ def validate_round(inputs: Mapping[str, Any], context: Any) -> str | None:
     if {"engine", "label"} <= set(inputs) and (message := complaint(inputs["engine"], inputs["label"], context)):
         return f"label: {message}"
     return None
+
+
+def runs_complaint(inputs: Mapping[str, Any]) -> str | None:
+    """Return what speaks against the runs that are there already, and against cells that are cut; None if nothing."""
+    runs, labels = inputs.get("runs", {}), inputs.get("labels", {})
+    for part, given, known in (("runs", runs, inputs["cells"]), ("labels", labels, runs)):
+        if foreign := sorted(set(given) - set(known)):
+            return f"{part}.{foreign[0]}: there is no such {'cell' if part == 'runs' else 'run'}."
+    for name, run in runs.items():
+        atoms, ran = len(inputs["cells"][name].frames.numbers), run.base.attributes.get("n_atoms")
+        if atoms != ran:
+            return f"runs.{name} has {ran} atoms, its cell {atoms}: give the cell that it started from."
+    judged = any(inputs.get(name) for name in ("gps", "committee")) or "classifier" in inputs.get("classify", {})
+    return cells_complaint(inputs["select"], has_potential=True, is_judged=judged)

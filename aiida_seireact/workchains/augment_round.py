@@ -42,7 +42,7 @@ class AugmentRoundWorkChain(StagedWorkChain):
             spec.output(port, valid_type=orm.Dict, required=False, help="Of `seireact.validate`, on the new model.")
         spec.output("augmentation", valid_type=orm.Dict, help="Numbers of frames, and errors before and after.")
         spec.outline(
-            cls.produce,
+            if_(cls.should_run)(cls.produce),
             cls.inspect_runs,
             if_(cls.should_classify)(cls.classify),
             cls.select,
@@ -53,10 +53,17 @@ class AugmentRoundWorkChain(StagedWorkChain):
         )
 
     # ------------------------------------------------------------------ what it does not know
+    def to_run(self) -> list[str]:
+        """Return the cells without a run."""
+        return sorted(set(self.inputs.cells) - set(self.inputs.get("runs", {})))
+
+    def should_run(self) -> bool:
+        """Whether the model has to run."""
+        return bool(self.to_run())
+
     def produce(self) -> ToContext | ExitCode:
         """Run each cell with the model."""
-        self.ctx.names = sorted(self.inputs.cells)
-        self.report(f"running the model in the cells {', '.join(self.ctx.names)}")
+        self.report(f"running the model in the cells {', '.join(self.to_run())}")
         runs = {
             f"run_{name}": (
                 ProduceWorkChain,
@@ -68,38 +75,43 @@ class AugmentRoundWorkChain(StagedWorkChain):
                     "unjudged": True,
                 },
             )
-            for name in self.ctx.names
+            for name in self.to_run()
         }
         return self.begin("run", **runs)
 
     def inspect_runs(self) -> ExitCode | None:
         """Attach the runs; also one that the stop rule ended is used, since its end is what to learn."""
-        for name in self.ctx.names:
+        for name in self.to_run():
             if failure := self.failure("run", self.ctx[f"run_{name}"]):
                 return failure
-            trajectory = self.ctx[f"run_{name}"].outputs.trajectory
+        for name, trajectory in self.trajectories().items():
             self.out(f"trajectories.{name}", trajectory)
             if (stopped := trajectory.base.attributes.get("stopped_by")) is not None:
                 self.report(f"the stop rule ended the run of {name}: {stopped['message']}; its frames are used")
         return None
 
+    def to_classify(self) -> list[str]:
+        """Return the runs without labels that a classifier looks at."""
+        has_classifier = "classifier" in self.inputs.get("classify", {})
+        return sorted(set(self.inputs.cells) - set(self.inputs.get("labels", {}))) if has_classifier else []
+
     def should_classify(self) -> bool:
         """Whether a classifier looks for unknown environments."""
-        return "classifier" in self.inputs.get("classify", {})
+        return bool(self.to_classify())
 
     def classify(self) -> ToContext | ExitCode:
         """Tell which environments of each run are unknown."""
-        inputs = self.inputs.classify
+        inputs, runs = self.inputs.classify, self.trajectories()
         children = {
-            f"classify_{name}": (ClassifyWorkChain, {**inputs, "trajectory": run, "references": {}})
-            for name, run in self.trajectories().items()
+            f"classify_{name}": (ClassifyWorkChain, {**inputs, "trajectory": runs[name], "references": {}})
+            for name in self.to_classify()
         }
         return self.begin("classify", **children)
 
     def select(self) -> ToContext | ExitCode:
         """Choose frames of the runs."""
-        labels = {}
-        for name in self.ctx.names if self.should_classify() else []:
+        labels = dict(self.inputs.get("labels", {}))
+        for name in self.to_classify():
             if failure := self.failure("classify", self.ctx[f"classify_{name}"]):
                 return failure
             labels[name] = self.ctx[f"classify_{name}"].outputs.labels
@@ -107,12 +119,16 @@ class AugmentRoundWorkChain(StagedWorkChain):
         inputs = {
             "code": self.inputs.codes.select,
             "runs": self.trajectories(),
-            "starts": {name: self.inputs.cells[name] for name in self.ctx.names},
+            "starts": dict(self.inputs.cells),
             "gps": dict(self.inputs.get("gps", {})),
             "committee": {MODEL: self.inputs.potential, **committee} if committee else {},
             "labels": labels,
             "parameters": self.inputs.select,
         }
+        if any(run.get("cut") for run in self.inputs.select["runs"].values()):
+            inputs["potential"] = self.inputs.potential
+            if "classifier" in self.inputs.get("classify", {}):
+                inputs["classifier"] = self.inputs.classify.classifier
         return self.begin("select", select=(SelectWorkChain, inputs))
 
     def label(self) -> ToContext | ExitCode:
@@ -226,4 +242,8 @@ class AugmentRoundWorkChain(StagedWorkChain):
 
     def trajectories(self) -> dict[str, TrajectoryData]:
         """Return the runs by name."""
-        return {name: self.ctx[f"run_{name}"].outputs.trajectory for name in self.ctx.names}
+        given = self.inputs.get("runs", {})
+        return {
+            name: given[name] if name in given else self.ctx[f"run_{name}"].outputs.trajectory
+            for name in sorted(self.inputs.cells)
+        }

@@ -13,7 +13,7 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
-from aiida_seireact.workchains.codes import find_code
+from aiida_seireact.workchains.codes import find_classify
 from aiida_seireact.workchains.protocol import ProtocolMixin
 from aiida_seireact.workchains.stages import why
 
@@ -82,7 +82,7 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         builder = cls.get_builder()
         builder.trajectory = trajectory
         builder.references = dict(references)
-        builder.code = code or find_code("classify")
+        builder.code = code or find_classify(inputs["parameters"].get("spec", {}).get("source", "ace"))
         builder.parameters = orm.Dict(inputs["parameters"])
         builder.options = dict(options or {})
         if parallel is not None:

@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 
+from aiida_seireact.formats.jobs.classify import PYACE_CODE
 from aiida_seireact.formats.lammps_command import NATIVE_CODE
 
 # Those of a study; the other programs are found by name where they are used.
@@ -57,6 +58,22 @@ def find_lammps(n_ranks: int = 1, computer: str = "localhost") -> orm.AbstractCo
         raise NotExistent(
             f"There is no LAMMPS for {n_ranks} ranks on computer {computer!r} in this profile: run `aiida-seireact "
             "setup --pair-style`, or make a code of your own LAMMPS (docs: Run LAMMPS itself)."
+        )
+    return code
+
+
+def find_classify(source: str = "ace", computer: str = "localhost") -> orm.AbstractCode:
+    """Return the newest code of seireact-classify on a computer whose environment holds a source of descriptors.
+
+    :raises NotExistent: there is none; the message names the command that makes it.
+    """
+    if source != "pyace":
+        return find_code("classify", computer)
+    code = _newest({"label": {"like": f"{PYACE_CODE}%"}}, computer)
+    if code is None:
+        raise NotExistent(
+            f"There is no seireact-classify with python-ace on computer {computer!r} in this profile: run "
+            "`aiida-seireact setup --with-pyace` (it shows the licence, which is academic and non-commercial)."
         )
     return code
 

@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 
 from aiida_seireact.calculations.functions.training import reference_energies_from_fit
-from aiida_seireact.calculations.functions.trainings import committee_against_error, label_of, with_seeds
+from aiida_seireact.calculations.functions.trainings import committee_against_error, label_of, overridden, with_seeds
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.base import attempt
@@ -55,6 +55,12 @@ class CommitteeWorkChain(ProtocolMixin, WorkChain):
         spec.output_namespace(
             "metrics", valid_type=orm.Dict, dynamic=True, help="Errors on the test frames, by member."
         )
+        spec.output_namespace(
+            "changes",
+            dynamic=True,
+            required=False,
+            help="What handlers changed of the settings, by member, as `seireact.train` tells it.",
+        )
         spec.output("compiled", valid_type=PotentialData, required=False, help="The first member, for MD.")
         spec.output("reference_energies", valid_type=orm.Dict, help="Energies of the atoms, and their source.")
         spec.output(
@@ -76,7 +82,7 @@ class CommitteeWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             455,
             "ERROR_MEMBER_FAILED",
-            message="{label} of the committee failed in <{pk}>: {message}; the others are there.",
+            message="{labels} of the committee failed in {pks}: {message}; given out: {left}.",
         )
 
     @classmethod
@@ -135,20 +141,29 @@ class CommitteeWorkChain(ProtocolMixin, WorkChain):
 
     def inspect_members(self) -> ExitCode | None:
         """Attach what the members have come to, also if one of them failed."""
-        failed = None
+        failed = {}
         for number in range(1, len(self.inputs.seeds.get_list()) + 1):
             label = label_of(number)
             node = self.ctx[label]
+            for name, change in node.outputs.changes.items() if "changes" in node.outputs else ():
+                self.out(f"changes.{label}.{name}", change)
             if not node.is_finished_ok:
-                failed = failed or self.exit_codes.ERROR_MEMBER_FAILED.format(
-                    label=label, pk=node.pk, message=(node.exit_message or str(node.process_state)).rstrip(".")
-                )
+                failed[label] = node
                 continue
             self.out(f"members.{label}", node.outputs.potential)
             self.out(f"metrics.{label}", node.outputs.metrics)
             if "compiled" in node.outputs:
                 self.out("compiled", node.outputs.compiled)
-        return failed
+        if not failed:
+            return None
+        reasons = {label: (node.exit_message or str(node.process_state)).rstrip(".") for label, node in failed.items()}
+        told = [f"{label}: {reason}" for label, reason in reasons.items()] if len(failed) > 1 else reasons.values()
+        return self.exit_codes.ERROR_MEMBER_FAILED.format(
+            labels=" and ".join(failed),
+            pks=" and ".join(f"<{node.pk}>" for node in failed.values()),
+            message="; ".join(told),
+            left=", ".join(sorted(self.outputs.get("members", {}))) or "none",
+        )
 
     def judge(self) -> None:
         """Compare disagreement and error on the test frames, if there are any."""
@@ -185,4 +200,6 @@ def validate_members(inputs: Any, context: Any) -> str | None:
     strangers = sorted(set(inputs.get("parents", {})) - set(labels))
     if strangers:
         return f"parents: {', '.join(strangers)} is no member; they are {', '.join(labels)}."
+    if "parameters" in inputs and (refusal := overridden(inputs["parameters"].get_dict(), "seed")):
+        return f"members differ by their seed only: {refusal}"
     return validate_training(inputs, context)

@@ -18,10 +18,9 @@ from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.codes import find_codes
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.react_closing import ClosingStudy
 from aiida_seireact.workchains.react_first import FIRST
-from aiida_seireact.workchains.react_judged import JudgedStudy
 from aiida_seireact.workchains.react_protocol import study_inputs
-from aiida_seireact.workchains.react_start import INTERFACE
 from aiida_seireact.workchains.stages import Child
 from aiida_seireact.workchains.start import START_NOT_SAFE, sentences_of
 from aiida_seireact.workchains.train import TrainWorkChain
@@ -29,7 +28,7 @@ from aiida_seireact.workchains.train import TrainWorkChain
 OF_AUGMENTATION = ("augmentation", "selection", "rounds")
 
 
-class ReactWorkChain(ProtocolMixin, JudgedStudy):
+class ReactWorkChain(ProtocolMixin, ClosingStudy):
     """Label → learn → explore → produce → recognise, for one interface; every number of the summary can be walked back.
 
     It begins with `seireact.sample`, or with a dataset that is there already. Outputs are those of the last model and
@@ -65,6 +64,7 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
             cls.inspect_model,
             cls.produce,
             cls.classify,
+            if_(cls.should_close_loop)(cls.close_loop, cls.inspect_loop),
             cls.analyse,
             cls.summarise,
         )
@@ -83,7 +83,8 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
 
         :param codes: programs by name; default: those of `aiida-seireact setup` on localhost.
         :param overrides: any value of the protocol, nested as there; ``calculator`` names the labeller for all;
-            ``explore: null`` or ``augment: null`` leaves that stage out.
+            ``explore: null`` or ``augment: null`` leaves that stage out; ``close_loop: {}`` learns what is unknown in
+            the production run and makes it again.
         """
         builder = cls.get_builder()
         builder.codes = dict(codes or find_codes())
@@ -125,34 +126,8 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
             children["validate"] = self.validation()
         if self.should_augment():
             self.report("running the interface with the first model, to learn from what it does not know")
-            children["augment"] = self.augmentation()
+            children["augment"] = AugmentWorkChain, self.augmentation()
         return self.begin("augment" if self.should_augment() else "validate", **children)
-
-    def augmentation(self) -> Child:
-        """Return the rounds of learning from the model's own runs, to be submitted."""
-        train, codes, settings = self.ctx.train.outputs, self.inputs.codes, self.inputs.augment
-        return AugmentWorkChain, {
-            **({"validate": dict(self.inputs.validate)} if self.should_validate() else {}),
-            "codes": {
-                **{name: codes[name] for name in ("lmp", "select", "train", "compile", "validate")},
-                "label": self.engine_code(),
-            },
-            "dataset": orm.load_node(self.ctx.dataset),
-            "potential": train.potential,
-            "compiled": train.compiled,
-            "reference_energies": train.reference_energies,
-            "cells": {"production": self.cell("production"), "training": orm.load_node(self.ctx.starts[INTERFACE])},
-            "md": {"production": self.inputs.produce, "training": settings.md},
-            "rounds": settings.rounds,
-            "gps": dict(self.ctx.explore.outputs.gps) if self.should_explore() else {},
-            "select": settings.select,
-            "extend": settings.extend,
-            "train": settings.train,
-            "compile": self.inputs.compile,
-            "engine": self.inputs.engine,
-            "label": self.inputs.label,
-            "batch_size": settings.batch_size,
-        }
 
     def inspect_augmentation(self) -> ExitCode | None:
         """Attach the model that has learned from the run of the first."""
@@ -168,10 +143,6 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
         return None
 
     # ------------------------------------------------------------------ last model
-    def model(self) -> Any:
-        """Return the outputs of the training of the last model."""
-        return (self.ctx.augment if self.should_augment() else self.ctx.train).outputs
-
     def produce(self) -> ToContext | ExitCode:
         """Run the interface with the last model; beside it the reference phases, by it where it is good enough."""
         plan, refusal = attempt(
@@ -286,6 +257,8 @@ class ReactWorkChain(ProtocolMixin, JudgedStudy):
             numbers["first_trajectory"] = model.trajectories.production
             numbers["first_classification"] = self.ctx[f"classify_{FIRST}"].outputs.classification
             numbers["first_analysis"] = self.ctx[f"analyse_{FIRST}"].outputs.analysis
+        if (comparison := self.comparison()) is not None:
+            numbers["closed"] = comparison
         summary, refusal = attempt(
             summarise, self.inputs.label, metadata={"call_link_label": "summary"}, **numbers, **self.labelled()
         )

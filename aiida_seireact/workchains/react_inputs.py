@@ -25,6 +25,7 @@ from aiida_seireact.workchains.aimd import validate_engine as validate_md_engine
 from aiida_seireact.workchains.atoms import IsolatedAtomsWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.augment_inputs import expose_scorecard
+from aiida_seireact.workchains.close_loop import CloseLoopWorkChain
 from aiida_seireact.workchains.codes import PROGRAMS
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import complaint, validate_batch_size, validate_engine
@@ -87,6 +88,12 @@ AUGMENT: dict[str, tuple[Check | None, str]] = {
 }
 
 
+CLOSE_LOOP: dict[str, tuple[Check | None, str]] = {
+    "settings": (CloseLoopWorkChain.spec().inputs["settings"].validator, "From how much on the unknown is learned."),
+    **{name: AUGMENT[name] for name in ("rounds", "select", "extend")},
+}
+
+
 def define_inputs(spec: ProcessSpec) -> None:
     """Define the inputs of a study."""
     spec.input_namespace("codes", help="One code for each program; `aiida-seireact setup` makes them.")
@@ -139,6 +146,14 @@ def define_inputs(spec: ProcessSpec) -> None:
     )
     for name, (check, text) in AUGMENT.items():
         spec.input(f"augment.{name}", valid_type=orm.Dict, validator=check, help=text)
+    spec.input_namespace(
+        "close_loop",
+        required=False,
+        populate_defaults=False,
+        help="Learn from what is unknown in the production run, and make it again; left out: it is only told.",
+    )
+    for name, (check, text) in CLOSE_LOOP.items():
+        spec.input(f"close_loop.{name}", valid_type=orm.Dict, validator=check, help=text)
     spec.input("augment.batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
     spec.input(
         "isolated_atoms",
@@ -180,6 +195,8 @@ def validate_study(inputs: Mapping[str, Any], context: Any) -> str | None:
         return None
     if message := complaint(inputs["engine"], inputs["label"], context):
         return f"label: {message}"
+    if "settings" in inputs.get("close_loop", {}) and "train" not in inputs.get("augment", {}):
+        return "close_loop learns by the settings of `augment`, which is left out: give both, or none."
     if message := runs_complaint(inputs["engine"], inputs.get("labeller_md", {}), context):
         return message
     absent = [name for name in given["references"]["phases"] if name not in given["structures"].get("references", {})]

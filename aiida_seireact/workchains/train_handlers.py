@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -18,6 +19,8 @@ MAX_LOST = 4
 
 OUT_OF_MEMORY = (422, 110)  # the program's own words, the scheduler's
 DIVERGED, CHECKPOINT_LOST = 421, 423
+# What a job tells of the model it started from.
+OF_PARENT = ("parent_metrics", "parent_predictions")
 
 
 class TrainHandlers(ProgramWorkChain):
@@ -148,6 +151,23 @@ class TrainHandlers(ProgramWorkChain):
         if last not in found:
             return last
         return min(reversed(found), key=lambda job: float(job.outputs.metrics["validation"]["val_total"]))
+
+    def get_outputs(self, node: orm.CalcJobNode) -> Mapping[str, orm.Node]:
+        """Return what the training gives out of a job; errors before are those of the parent that was given.
+
+        After a divergence a job starts from a package of this very training, and measures that one as its parent.
+        """
+        outputs = dict(super().get_outputs(node))
+        for name in OF_PARENT:
+            outputs.pop(name, None)
+            measured = [job for job in (*self.ctx.children, node) if name in job.outputs and self._began_as_asked(job)]
+            if measured:
+                outputs[name] = measured[-1].outputs[name]
+        return outputs
+
+    def _began_as_asked(self, job: orm.CalcJobNode) -> bool:
+        """Whether a job started from the parent that was given to the training."""
+        return "parent" in self.inputs and "parent" in job.inputs and job.inputs.parent.uuid == self.inputs.parent.uuid
 
     def _checkpoints(self) -> list[CheckpointData]:
         """Return the checkpoints there are, the oldest first."""

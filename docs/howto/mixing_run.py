@@ -1,7 +1,7 @@
 """Make the run of *Find a new phase*: phosphorus and chlorine spread through Li2S beside lithium metal.
 
-Run ``python mixing_run.py [FOLDER]``. No simulation: atoms sit on their sites with Gaussian displacements of 0.12 Å, and
-from frame to frame some P and Cl change places with S, until the mixture is random. So the truth is known.
+Run ``python mixing_run.py [FOLDER]``. No simulation: atoms sit on their sites with Gaussian displacements of 0.12 Å,
+and from frame to frame some P and Cl change places with S, until the mixture is random. So the truth is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ase.spacegroup import crystal
 
 from aiida_seireact.formats.frames import Frames
 
-N_FRAMES, RATTLE_ANG = 12, 0.12
+N_FRAMES, RATTLE_ANG = 7, 0.12
 A_LI2S, A_LICL, A_LI = 5.71, 5.13, 3.42
 
 
@@ -46,7 +46,7 @@ def crystals() -> dict[str, Atoms]:
 def run(seed: int = 1) -> list[Atoms]:
     """Return the frames of the run."""
     rng = np.random.default_rng(seed)
-    salt = antifluorite((4, 4, 5))
+    salt = antifluorite((3, 3, 7))
     anions = np.flatnonzero(salt.numbers == 16)
     n_guests = round(0.14 * len(anions))
     # At first all guests are at one end.
@@ -54,8 +54,9 @@ def run(seed: int = 1) -> list[Atoms]:
     salt.symbols[guests[:n_guests]] = "P"
     salt.symbols[guests[n_guests:]] = "Cl"
     width, length = salt.cell[0, 0], salt.cell[2, 2]
-    metal = bulk("Li", "bcc", a=A_LI, cubic=True).repeat((7, 7, 8))
-    metal.set_cell([width, width, 8 * A_LI], scale_atoms=True)
+    # Five cells of lithium are as wide as three of Li2S.
+    metal = bulk("Li", "bcc", a=A_LI, cubic=True).repeat((5, 5, 12))
+    metal.set_cell([width, width, 12 * A_LI], scale_atoms=True)
     gap = 1.5
     metal.positions[:, 2] += length + gap
     frames = []
@@ -63,7 +64,7 @@ def run(seed: int = 1) -> list[Atoms]:
         if number:
             _mix(salt, anions, rng, share=0.25 if number < N_FRAMES - 3 else 1.0)
         frame = salt + metal
-        frame.set_cell([width, width, length + 8 * A_LI + gap])
+        frame.set_cell([width, width, length + 12 * A_LI + 2 * gap])
         frame.pbc = True
         frame.positions += rng.normal(scale=RATTLE_ANG, size=frame.positions.shape)
         frame.info["md_step"] = 1000 * number

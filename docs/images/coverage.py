@@ -1,6 +1,7 @@
 """Draw ``coverage.svg``: what the plan of *Draw a first training set* covers, all of its frames labelled.
 
-Run ``python docs/images/coverage.py [FILE]``; the same bytes come out each time.
+Run ``python -P docs/images/coverage.py [FILE]``; the same bytes come out each time. Without ``-P`` numba takes this
+file for the package of its name.
 """
 
 from __future__ import annotations

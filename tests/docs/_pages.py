@@ -29,7 +29,7 @@ class Block:
 
 
 FENCE = re.compile(
-    r"(?:^<!-- (?P<comment>.*?) -->\n)?^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- (?P<comment>[^\n]*?) -->\n)?^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 

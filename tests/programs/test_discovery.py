@@ -138,6 +138,7 @@ def test_the_region_is_the_papers_phase_and_its_sulfur_is_no_domain(world: World
     (region,) = found["regions"]
     assert region["structure_type"] == "antifluorite"
     assert region["name"].endswith("(antifluorite-like)")
+    assert set(region["unknown_clusters"]) < {group["cluster"] for group in found["groups"]}
     total = {symbol: region["composition"][symbol] for symbol in ("S", "P", "Cl")}
     assert total["S"] / sum(total.values()) == pytest.approx(0.72, abs=0.03)
     sulfur = region["sulfur"]

@@ -13,13 +13,18 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.neighborlist import neighbor_list as neighbour_list
 from click.testing import CliRunner
 
+from aiida_seireact.formats.environments import Labels
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.select import SelectJob
-from aiida_seireact.formats.phases import Labels
+from aiida_seireact.formats.phases import save_classifier
 from aiida_seireact.formats.sgp import save_gp
 from aiida_seireact.programs import select
+from aiida_seireact.science.density_peaks import density_peaks
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
+from aiida_seireact.science.labelling import build_classifier, fit_reduction, reference
 from aiida_seireact.science.sparse_gp import SparseGP
 
 from .conftest import call, write_dump
@@ -293,5 +298,107 @@ def test_labels_of_another_run_are_refused(folder: Path) -> None:
 )
 def test_judges_and_reasons_that_cannot_be_are_refused(folder: Path, changes: dict[str, Any], words: str) -> None:
     status, result, _ = call(select.main, folder, {**JOB, **changes})
+    assert status == 2
+    assert words in result["error"]["message"]
+
+
+# ---------------------------------------------------------------- cells cut out of large frames
+CUT = {"core_ang": 4.0, "edge_ang": 11.0, "relax_steps": 5}
+
+
+@pytest.fixture
+def long_run(folder: Path) -> Path:
+    """A run of a cell of 36 Å whose frames are half unknown, and a classifier that knows all but what is near 10 Å."""
+    images = melting(13, repeat=7, seed=2)
+    # An environment of its own: two Cl of the crystal are Li there.
+    near = np.argsort(np.abs(images[0].positions[:, 0] - 10.0) + 100 * (images[0].numbers == 3))[:2]
+    for number, atoms in enumerate(images):
+        atoms.numbers[near] = 3
+        atoms.info["md_step"] = 10 * number
+    Frames.from_atoms(images).save(folder / "long.npz")
+    labels_of([10 * number for number in range(13)], [0.5] * 13).save(folder / "labels.npz")
+    spec = DescriptorSpec(species=("Li", "Cl"), cutoff_ang=3.5)
+    crystal = melting(13, repeat=7, seed=3)
+    described = [describe(a.positions, a.numbers, a.cell.array, a.pbc, spec)[0] for a in (*crystal, *images)]
+    reduction = fit_reduction(np.concatenate(described))
+    points = reduction.apply(np.concatenate(described))
+    peaks = density_peaks(points, z=3.0, maxk=60, alpha=1e-6)
+    known = reference("LiCl", reduction.apply(np.concatenate(described[: len(crystal)])))
+    classifier = build_classifier(reduction, points, peaks, [known], maxk=60, alpha=1e-6)
+    save_classifier(folder / "phases.npz", classifier, spec)
+    return folder
+
+
+def cut_job(**changes: Any) -> dict[str, Any]:
+    run = {"files": ["long.npz"], "skip_first": 1, "learned": 4, "held_out": 1, "labels": "labels.npz", "cut": CUT}
+    return {
+        "runs": {"long": {**run, **changes}},
+        "gps": {"cold": "cold.npz"},
+        "potential": {"file": "cold.npz", "kind": "sgp"},
+        "classifier": "phases.npz",
+        "reasons": {"unknown": 1},
+        "n_blocks": 3,
+        "gap_frames": 1,
+        "min_distance_ang": 0.1,
+    }
+
+
+def test_cells_are_cut_amid_what_is_unknown_and_their_surroundings_are_those_of_the_run(long_run: Path) -> None:
+    status, result, _ = call(select.main, long_run, cut_job())
+    assert status == 0, result
+    frames, rows = selected(long_run)
+    told = result["outputs"]["runs"]["long"]["cut"]
+    assert (told["n_cells"], told["edge_ang"]) == (len(frames), 11.0) == (5, 11.0)
+    assert told["n_relaxed"] == rows["relaxed"].sum() > 0
+    run = {int(atoms.info["md_step"]): atoms for atoms in Frames.load(long_run / "long.npz").iter_atoms()}
+    taken = np.flatnonzero(rows["chosen"])
+    assert [rows["cell_ids"][row] for row in taken] == frames.frame_ids
+    assert (rows["cell_ids"][~rows["chosen"]] == "").all()
+    for number, row in enumerate(taken):
+        cell, whole = frames.to_atoms(number), run[int(rows["md_step"][row])]
+        centre = int(rows["centre_id"][row]) - 1
+        assert abs(whole.positions[centre, 0] - 10.0) < 3.0
+        assert cell.cell.lengths()[0] <= 11.0 < whole.cell.lengths()[0]
+        np.testing.assert_allclose(cell.cell.lengths()[1:], whole.cell.lengths()[1:])
+        # Distances from the centre up to the core are those of the run, whoever moved the seam.
+        found = sorted_distances(whole, centre, 3.99)
+        assert any(
+            len(near := sorted_distances(cell, atom, 3.99)) == len(found) and np.allclose(near, found, atol=1e-6)
+            for atom in range(len(cell))
+        )
+
+
+def sorted_distances(atoms: Atoms, centre: int, reach: float) -> np.ndarray:
+    i, d = neighbour_list("id", atoms, reach)
+    return np.sort(d[i == centre])
+
+
+def test_without_a_classifier_the_most_uncertain_atom_is_the_centre(long_run: Path) -> None:
+    status, result, _ = call(select.main, long_run, {**cut_job(labels=None), "classifier": None})
+    assert status == 0, result
+    _, rows = selected(long_run)
+    assert (rows["centre_id"][rows["chosen"]] > 0).all()
+    assert result["outputs"]["runs"]["long"]["reasons"] == {"uncertain": 5}
+
+
+def test_a_run_that_is_not_cut_gives_whole_frames(long_run: Path) -> None:
+    status, result, _ = call(select.main, long_run, cut_job(cut=None))
+    assert status == 0, result
+    frames, rows = selected(long_run)
+    assert result["outputs"]["runs"]["long"]["cut"] is None
+    assert {len(atoms) for atoms in frames.iter_atoms()} == {56}
+    assert rows["cell_ids"][rows["chosen"]].tolist() == rows["frame_ids"][rows["chosen"]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ({**cut_job(), "potential": None}, "give a `potential`, or relax_steps 0"),
+        ({**cut_job(), "classifier": None, "gps": {}}, "have no centre"),
+        (cut_job(cut={**CUT, "edge_ang": 8.5}), "edge_ang must be at least"),
+    ],
+)
+def test_cuts_that_cannot_be_are_refused(long_run: Path, job: dict[str, Any], words: str) -> None:
+    status, result, _ = call(select.main, long_run, job)
     assert status == 2
     assert words in result["error"]["message"]

@@ -85,6 +85,7 @@ def test_chunks_of_labels_are_brought_from_the_job_that_made_them(code: orm.Inst
         counts=np.ones((1, 2, 3), dtype=np.int64),
         slabs=np.zeros((1, 2, 4), dtype=np.int32),
         digests=np.zeros((1, 32), dtype=np.uint8),
+        cores=np.zeros((1, 2), dtype=np.int32),
     )
     labels = orm.ArrayData()
     for name, array in course.arrays().items():

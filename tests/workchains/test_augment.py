@@ -12,50 +12,16 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from ase.build import bulk
 
-from aiida_seireact.calculations.functions.training import make_dataset
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
-from aiida_seireact.formats.sgp import save_gp
+from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.augment_inputs import PROGRAMS
-from aiida_seireact.workchains.train import TrainWorkChain
-from tests.workchains.conftest import EMT_LABELS, alloy, labelled
-
-SPLIT = {"force_limit_ev_per_ang": 50.0, "fractions": [0.6, 0.2, 0.2], "seed": 1}
-QUICK = {"r_max": 4.0, "max_epochs": 4, "ema_decay": 0.5, "zbl": False}
-# 30 frames of 8 atoms; a stop rule so narrow that a small volume ends the larger cell's run early.
-HOT_MD = {"ensemble": "nvt", "temperature_k": 900.0, "steps": 150, "dump_every": 5, "timestep_fs": 2.0}
-STOP = {"volume_ratio_min": 0.9, "volume_ratio_max": 1.1, "hole_radius_max_ang": 9.0, "distance_min_ang": 2.3}
-OVERRIDES: dict[str, Any] = {
-    "label": EMT_LABELS,
-    "md": {
-        "production": {"md": HOT_MD, "engine": {"stop": STOP, "check_every": 5}},
-        "training": {"md": HOT_MD, "engine": {"stop": None}},
-    },
-    "select": {
-        "runs": {"production": {"learned": 2, "held_out": 1}, "training": {"learned": 6, "held_out": 3}},
-        "gap_frames": 1,
-        "min_learned": 5,
-        "min_held_out": 3,
-    },
-    "extend": {"force_limit_ev_per_ang": 60.0, "min_learned": 4, "min_held_out": 3},
-    "train": {"settings": {**QUICK, "max_epochs": 6}},
-    "validate": None,
-}
+from tests.workchains.conftest import CARD, alloy, labelled
 
 
 # ---------------------------------------------------------------- refusals
-CARD: dict[str, Any] = {
-    "species": ["Al", "Cu"],
-    "cutoff_ang": 4.0,
-    "model_hash": "m",
-    "dataset_hash": "d",
-    "versions": {},
-    "metrics": {},
-}
-
-
 def potential(kind: str, **changes: Any) -> PotentialData:
     extra = {"target": "pair_allegro", "torch_version": "2", "device": "cpu"} if kind == "allegro-compiled" else {}
     return PotentialData(io.BytesIO(b"model"), card={**CARD, "kind": kind, **extra, **changes})
@@ -134,65 +100,32 @@ def test_models_cells_and_processes_that_do_not_fit_are_refused(complaint):
 
 
 # ---------------------------------------------------------------- a round
+def a_run(n_atoms: int) -> TrajectoryData:
+    chunk = {"file": "a", "sha256": "c" * 64, "bytes": 1, "first_step": 0, "last_step": 10}
+    facts = {"n_atoms": n_atoms, "species": ["Al", "Cu"], "timestep_fs": 2.0, "steps": 10, "steps_asked": 10}
+    return TrajectoryData({}, manifest=[chunk], facts={**facts, "stopped_by": None, "done": True})
+
+
+def test_runs_that_are_there_already_must_be_of_their_cells(complaint):
+    cell = FramesData.from_ase([alloy()])
+    cells = {"production": cell, "training": cell}
+    right, wrong = a_run(len(alloy())), a_run(2 * len(alloy()))
+    assert complaint(cells=cells, runs={"production": right}) is None
+    assert "runs.other: there is no such cell" in complaint(cells=cells, runs={"other": right})
+    assert "runs.production has" in complaint(cells=cells, runs={"production": wrong})
+    labels = {"production": orm.ArrayData(np.zeros(3))}
+    assert "labels.production: there is no such run" in complaint(cells=cells, labels=labels)
+
+
+def test_cells_without_anybody_who_tells_what_is_unknown_are_not_cut(complaint):
+    runs = {"production": {"learned": 20, "held_out": 9, "cut": {"core_ang": 4.0}}}
+    assert "have no centre: give a classifier" in complaint({"select": {"runs": runs}})
+
+
 @pytest.fixture(scope="module")
-def first_model(program_code):
-    """Return codes, and a model that has seen the alloy cold."""
-    codes = {name: program_code(name) for name in PROGRAMS}
-    images = [alloy(ratio, seed=seed, rattle_ang=0.1) for seed, ratio in enumerate(np.linspace(0.95, 1.06, 20))]
-    dataset = make_dataset(orm.Dict(SPLIT), all=labelled(images))
+def finished(augment_builder, cold_process):
     with enable_caching():
-        _, node = run_get_node(
-            TrainWorkChain,
-            dataset=dataset,
-            code=codes["train"],
-            parameters=orm.Dict({"settings": QUICK}),
-            compile_code=codes["compile"],
-            compile=orm.Dict({"target": "pair_allegro", "device": "cpu"}),
-        )
-    assert node.is_finished_ok, node.exit_message
-    return codes, node
-
-
-@pytest.fixture(scope="module")
-def builder(first_model, tmp_path_factory):
-    """Return a factory of rounds."""
-    codes, model = first_model
-
-    def make(overrides: dict[str, Any] | None = None, **gps: PotentialData):
-        from aiida_seireact.workchains.protocol import merge
-
-        outputs = model.outputs
-        return AugmentWorkChain.get_builder_from_protocol(
-            dataset=model.inputs.dataset,
-            potential=outputs.potential,
-            compiled=outputs.compiled,
-            reference_energies=outputs.reference_energies,
-            cells={
-                "production": FramesData.from_ase([alloy(rattle_ang=0.01).repeat((1, 2, 1))]),
-                "training": FramesData.from_ase([alloy(rattle_ang=0.01)]),
-            },
-            gps=gps,
-            codes=codes,
-            overrides=merge(OVERRIDES, overrides or {}),
-        )
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def cold_process(gp_that_knows, tmp_path_factory, aiida_profile):
-    """Return a Gaussian process that knows the alloy at rest."""
-    path = tmp_path_factory.mktemp("gp") / "sgp.npz"
-    gp = gp_that_knows([alloy(rattle_ang=0.01)], ("Al", "Cu"))
-    save_gp(path, gp)
-    card = {**CARD, "kind": "sgp", "model_hash": gp.content_hash}
-    return PotentialData(path, card=card).store()
-
-
-@pytest.fixture(scope="module")
-def finished(builder, cold_process):
-    with enable_caching():
-        _, node = run_get_node(builder(cold=cold_process))
+        _, node = run_get_node(augment_builder(cold=cold_process))
     assert node.is_finished_ok, node.exit_message
     return node
 
@@ -263,9 +196,9 @@ def test_every_node_has_an_origin_and_each_child_its_label(finished):
 
 
 @pytest.mark.slow
-def test_the_same_round_again_runs_no_program(finished, builder, cold_process):
+def test_the_same_round_again_runs_no_program(finished, augment_builder, cold_process):
     with enable_caching():
-        _, again = run_get_node(builder(cold=cold_process))
+        _, again = run_get_node(augment_builder(cold=cold_process))
     assert again.is_finished_ok
     ran = [
         node.process_label
@@ -277,30 +210,50 @@ def test_the_same_round_again_runs_no_program(finished, builder, cold_process):
 
 
 @pytest.mark.slow
-def test_too_few_labels_end_the_round_with_numbers(builder, cold_process, finished):
+def test_too_few_labels_end_the_round_with_numbers(augment_builder, cold_process, finished):
     with enable_caching():
-        _, node = run_get_node(builder({"extend": {"min_learned": 50}}, cold=cold_process))
+        _, node = run_get_node(augment_builder({"extend": {"min_learned": 50}}, cold=cold_process))
     assert node.exit_status == 460
     assert round_of(node).exit_status == 250
     assert "at least 50 are needed: of 12 chosen 12 have labels" in node.exit_message
 
 
 @pytest.mark.slow
-def test_too_short_runs_end_the_round_with_the_sentence_of_the_program(builder, cold_process, finished):
+def test_too_short_runs_end_the_round_with_the_sentence_of_the_program(augment_builder, cold_process, finished):
     runs = {"production": {"learned": 90, "held_out": 9}}
     with enable_caching():
-        _, node = run_get_node(builder({"select": {"runs": runs, "min_learned": 90}}, cold=cold_process))
+        _, node = run_get_node(augment_builder({"select": {"runs": runs, "min_learned": 90}}, cold=cold_process))
     assert node.exit_status == 460
     assert "Stage select failed" in node.exit_message
     assert "at least 90 are needed" in node.exit_message
 
 
 @pytest.mark.slow
+def test_a_run_that_is_there_is_not_made_again_and_cells_are_cut_out_of_it(augment_builder, cold_process, finished):
+    runs = {name: finished.outputs.trajectories[name] for name in ("production", "training")}
+    # The production cell is 8.1 Å long in one direction, the others 4.05.
+    cut = {"core_ang": 2.0, "edge_ang": 6.5, "relax_steps": 5}
+    inputs = augment_builder({"select": {"runs": {"production": {"cut": cut}}}}, cold=cold_process)
+    inputs.runs = runs
+    with enable_caching():
+        _, node = run_get_node(inputs)
+    assert node.is_finished_ok, node.exit_message
+    the_round = round_of(node)
+    assert not [child for child in the_round.called if child.process_label == "ProduceWorkChain"]
+    assert node.outputs.trajectories.production.uuid == runs["production"].uuid
+    shards = the_round.base.links.get_outgoing(link_label_filter="label").one().node.outputs.frames.frames
+    cells = [len(atoms) for atoms in shards.iter_atoms() if atoms.info["config_type"] == "augment-production"]
+    assert cells
+    assert max(cells) < 16
+    assert "potential" in the_round.base.links.get_outgoing(link_label_filter="select").one().node.inputs
+
+
+@pytest.mark.slow
 def test_a_second_round_begins_from_the_model_of_the_first_and_its_committee_learns_along(
-    builder, first_model, finished
+    augment_builder, alloy_model, finished
 ):
     """The member is the model of the finished round: another model of the same species and cutoff."""
-    inputs = builder({"rounds": {"min_rounds": 2, "max_rounds": 3, "max_labels": 30}})
+    inputs = augment_builder({"rounds": {"min_rounds": 2, "max_rounds": 3, "max_labels": 30}})
     inputs.committee = {"other": finished.outputs.potential}
     with enable_caching():
         _, node = run_get_node(inputs)

@@ -112,7 +112,22 @@ def test_a_member_that_fails_is_named_and_the_others_are_kept(inputs) -> None:
     outputs, node = run_get_node(CommitteeWorkChain, seeds=orm.List([3, 13]), **inputs())
     assert node.exit_status == 455
     assert node.exit_message.startswith("member_02 of the committee failed")
+    assert node.exit_message.endswith("given out: member_01.")
     assert list(outputs["members"]) == ["member_01"]
+
+
+def test_a_committee_of_which_nobody_is_left_names_all(inputs) -> None:
+    _, node = run_get_node(CommitteeWorkChain, seeds=orm.List([3, 5]), **inputs(lr=9.0))
+    assert node.exit_status == 455
+    assert node.exit_message.startswith("member_01 and member_02 of the committee failed in <")
+    assert node.exit_message.endswith("given out: none.")
+
+
+def test_what_members_changed_is_given_out(inputs) -> None:
+    outputs, node = run_get_node(CommitteeWorkChain, seeds=orm.List([3, 5]), **inputs(batch_size=8))
+    assert node.is_finished_ok, node.exit_message
+    assert set(outputs["changes"]) == {"member_01", "member_02"}
+    assert outputs["changes"]["member_02"]["batch_size_1"]["settings"] == {"batch_size": {"from": 8, "to": 4}}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +146,13 @@ def test_what_is_no_committee_is_refused(seeds: list[int], sentence: str) -> Non
 def test_a_parent_of_nobody_is_refused() -> None:
     complaint = validate_members({"seeds": orm.List([1, 2]), "parents": {"member_03": None}}, None)
     assert complaint == "parents: member_03 is no member; they are member_01, member_02."
+
+
+@pytest.mark.parametrize("overrides", [{"data": {"seed": 4}}, {"training_module": {"model": {"seed": 4}}}])
+def test_members_of_one_seed_by_overrides_are_refused(aiida_profile, overrides: dict[str, Any]) -> None:
+    parameters = orm.Dict({"settings": SETTINGS, "overrides": overrides})
+    complaint = validate_members({"seeds": orm.List([1, 2]), "parameters": parameters}, None)
+    assert "seed to 4, which another `seed` would not change" in str(complaint)
 
 
 def test_members_that_were_tested_on_other_frames_can_t_be_compared(aiida_profile) -> None:

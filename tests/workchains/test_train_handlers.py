@@ -14,6 +14,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from plumpy.process_states import ProcessState
 
+from aiida_seireact.calculations.functions.trainings import gentler_steps, smaller_batches
 from aiida_seireact.data.checkpoint import CheckpointData
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
@@ -71,6 +72,9 @@ class Play:
         node.set_process_state(ProcessState.FINISHED)
         node.set_exit_status(exit_status)
         node.set_exit_message("the job's own words")
+        parent = self.process.ctx.inputs.get("parent")
+        if parent is not None:
+            node.base.links.add_incoming(parent.store(), LinkType.INPUT_CALC, "parent")
         node.store()
         outputs: dict[str, orm.Node] = {} if epoch is None else {"checkpoint": checkpoint(epoch)}
         if exit_status == 0:
@@ -83,6 +87,8 @@ class Play:
         if rescued:
             outputs["metrics"] = orm.Dict({"done": False, "validation": {"val_total": error}})
             outputs["potential"] = PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": rescued})
+        if parent is not None and "metrics" in outputs:
+            outputs["parent_metrics"] = orm.Dict({"model_hash": parent.model_hash})
         for name, output in outputs.items():
             output.base.links.add_incoming(node, LinkType.CREATE, name)
             output.store()
@@ -238,6 +244,21 @@ def test_too_little_memory_halves_the_batch_and_goes_on(play, status: int) -> No
     assert training.job(status) == 430
 
 
+@pytest.mark.parametrize(
+    ("status", "overrides", "place"),
+    [
+        (421, {"training_module": {"optimizer": {"lr": 0.01}}}, "training_module.optimizer.lr to 0.01"),
+        (422, {"data": {"train_dataloader": {"batch_size": 3}}}, "data.train_dataloader.batch_size to 3"),
+    ],
+)
+def test_what_overrides_set_can_t_be_halved(play, status: int, overrides: dict[str, Any], place: str) -> None:
+    training = play(parameters=orm.Dict({"settings": SETTINGS, "overrides": overrides}))
+    assert training.job(status) == 430
+    assert not training.changes()
+    with pytest.raises(ValueError, match=place):
+        (gentler_steps if status == 421 else smaller_batches)(training.next.parameters)
+
+
 def test_batches_stay_whole_on_every_device(play) -> None:
     training = play(parameters=orm.Dict({"settings": {"batch_size": 12, "devices": 4}}))
     assert training.job(422) == 0
@@ -308,6 +329,24 @@ def test_the_better_of_before_and_after_a_divergence_is_given_out(play, after: f
     assert training.process.outputs["potential"].model_hash == given
     assert training.process.outputs["metrics"]["validation"]["val_total"] == min(after, 0.2)
     assert training.process.outputs["checkpoint"].epoch == 8
+
+
+def test_errors_before_are_those_of_the_parent_that_was_given_not_of_a_rescued_package(play) -> None:
+    given = PotentialData(io.BytesIO(b"zip"), card={**CARD, "model_hash": "given"}).store()
+    training = play(parent=given)
+    assert training.job(421, rescued="best of epoch 7", error=0.2) == 0
+    assert training.job(done=True, epoch=8, error=0.1) == 0
+    training.process.results()
+    assert training.process.outputs["potential"].model_hash == "model 0"
+    assert training.process.outputs["parent_metrics"]["model_hash"] == "given"
+
+
+def test_without_a_parent_there_are_no_errors_before(play) -> None:
+    training = play()
+    assert training.job(421, rescued="best of epoch 7", error=0.2) == 0
+    assert training.job(done=True, epoch=8, error=0.1) == 0
+    training.process.results()
+    assert "parent_metrics" not in training.process.outputs
 
 
 @pytest.mark.parametrize(("status", "again"), [(120, True), (140, True), (420, True), (210, False)])

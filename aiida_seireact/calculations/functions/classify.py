@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
+from ase import Atoms
 
-from aiida_seireact.formats.environments import Course, Labels, joined, joined_labels
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
+from aiida_seireact.formats import files
+from aiida_seireact.formats.environments import Course, Labels, course_of, joined, joined_labels
+from aiida_seireact.formats.phases import save_classifier
+from aiida_seireact.programs._classify_follow import changed, followed, renamed_outputs
 from aiida_seireact.programs._classify_result import facts_of_course
+from aiida_seireact.science.descriptors import DescriptorSpec, describe
+from aiida_seireact.science.labelling import Classifier
 
 MAX_PARTS = 100
 """Parts that one merging takes: more are a tree of mergings (link creation is quadratic in the inputs)."""
@@ -57,3 +67,47 @@ def tell_classification(
         electrolyte=settings.electrolyte,
     )
     return orm.Dict({**clusters.get_dict(), **course, "null_expectation": assigned["null_expectation"]})
+
+
+@calcfunction
+def relabel_phases(phases: PhasesData, settings: orm.Dict, **references: FramesData) -> PhasesData:
+    """Name the clusters of phases anew.
+
+    :param settings: as of :func:`aiida_seireact.programs._classify_follow.changed`.
+    :param references: frames of further known phases, by name.
+    """
+    return _renamed(phases, settings, references)[2]
+
+
+@calcfunction
+def relabel_run(
+    phases: PhasesData, labels: orm.ArrayData, classification: orm.Dict, settings: orm.Dict, **references: FramesData
+) -> dict[str, orm.Data]:
+    """Name the clusters of phases anew, and let the labels of the run they were made of follow."""
+    old, new, node = _renamed(phases, settings, references)
+    after = followed(Labels.of_arrays(arrays_of_node(labels)), old, new)
+    course = course_of(after)
+    told = renamed_outputs(classification.get_dict(), new, course, [])
+    return {
+        "phases": node,
+        "labels": arrays_node({**course.arrays(), **after.arrays()}, []),
+        "classification": orm.Dict(told),
+    }
+
+
+def _renamed(
+    phases: PhasesData, settings: orm.Dict, references: dict[str, FramesData]
+) -> tuple[Classifier, Classifier, PhasesData]:
+    old, spec = phases.classifier()
+    described = {
+        name: np.concatenate([_described(atoms, spec) for atoms in frames.iter_ase()])
+        for name, frames in references.items()
+    }
+    new = changed(old, settings.get_dict(), described)
+    with tempfile.TemporaryDirectory() as folder:
+        save_classifier(Path(folder) / files.PHASES, new, spec)
+        return old, new, PhasesData(Path(folder) / files.PHASES)
+
+
+def _described(atoms: Atoms, spec: DescriptorSpec) -> Any:
+    return describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0]

@@ -53,6 +53,7 @@ def summarise(
     first_analysis: orm.Dict | None = None,
     verdict: orm.Dict | None = None,
     first_verdict: orm.Dict | None = None,
+    closed: orm.Dict | None = None,
     **labels: FramesData,
 ) -> orm.Dict:
     """Gather every number of the report that is content.
@@ -62,13 +63,15 @@ def summarise(
     :param augmentation: what the last model learned from the runs of the first.
     :param first_metrics: with the other ``first_…``: the model before augmentation and its run.
     :param verdict: of the scorecard on the last model, and ``first_verdict`` on the first.
+    :param closed: how much of the run is unknown before and after that was learned.
     :param labels: the labelled shards the dataset was chosen from.
     :raises ValueError: augmentation without the model before it.
     """
     n_augmented = 0 if augmentation is None else augmentation["n_labelled"]
+    n_closing = 0 if closed is None else closed["n_labelled"]
     summary = {
         "labeller": parameters["calculator"]["name"],
-        "n_label_calls": sum(len(shard) for shard in labels.values()) + n_augmented,
+        "n_label_calls": sum(len(shard) for shard in labels.values()) + n_augmented + n_closing,
         "n_frames": len(dataset),
         "frames_by_type": dataset.base.attributes.get("config_types"),
         "frames_by_split": {name: dataset.base.attributes.get(f"n_{name}") for name in ("train", "val", "test")},
@@ -78,6 +81,8 @@ def summarise(
     }
     if verdict is not None:
         summary["verdict"] = numbers_of_verdict(verdict)
+    if closed is not None:
+        summary["closed"] = closed.get_dict()
     if campaigns is not None:
         summary.update(numbers_of_campaigns(campaigns.get_dict()))
     if augmentation is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ FEWEST = 3
 
 @calcfunction
 def gentler_steps(parameters: orm.Dict) -> dict[str, orm.Dict]:
-    """Return ``parameters`` with half the learning rate, and ``change``, which says so."""
+    """Return ``parameters`` with half the learning rate, and ``change``, which says so.
+
+    :raises ValueError: overrides of nequip's configuration set the learning rate.
+    """
     settings = TrainSettings.model_validate(parameters.get_dict().get("settings", {}))
     lr = settings.lr / 2
     # A schedule can't end above where it begins.
@@ -31,7 +35,7 @@ def gentler_steps(parameters: orm.Dict) -> dict[str, orm.Dict]:
 def smaller_batches(parameters: orm.Dict) -> dict[str, orm.Dict]:
     """Return ``parameters`` with half the frames in a batch, and ``change``, which says so.
 
-    :raises ValueError: there is only one frame on each device.
+    :raises ValueError: there is only one frame on each device, or overrides set the size of a batch.
     """
     settings = TrainSettings.model_validate(parameters.get_dict().get("settings", {}))
     per_device = settings.batch_size // settings.devices
@@ -42,8 +46,38 @@ def smaller_batches(parameters: orm.Dict) -> dict[str, orm.Dict]:
     return _changed(parameters, {"batch_size": per_device // 2 * settings.devices}, "the memory was too small")
 
 
+# What a setting is in nequip's configuration, where overrides win over it.
+IN_NEQUIP = {
+    "lr": ("training_module.optimizer.lr",),
+    "batch_size": ("data.train_dataloader.batch_size",),
+    "seed": ("training_module.model.seed", "data.seed"),
+}
+
+
+def overridden(parameters: Mapping[str, Any], setting: str) -> str:
+    """Return why another value of a setting would not do: overrides set the same thing; empty if none does.
+
+    :param parameters: of a training, as `formats.jobs.train.TrainJob` takes them.
+    """
+    for place in IN_NEQUIP[setting]:
+        found: Any = parameters.get("overrides", {})
+        for name in place.split("."):
+            if not isinstance(found, Mapping) or name not in found:
+                break
+            found = found[name]
+        else:
+            return (
+                f"`overrides` set {place} to {found}, which another `{setting}` would not change: "
+                f"set `settings.{setting}` in its place."
+            )
+    return ""
+
+
 def _changed(parameters: orm.Dict, changes: dict[str, Any], why: str) -> dict[str, orm.Dict]:
     content = parameters.get_dict()
+    for name in changes:
+        if name in IN_NEQUIP and (refusal := overridden(content, name)):
+            raise ValueError(refusal)
     before = TrainSettings.model_validate(content.get("settings", {}))
     told = {
         name: {"from": getattr(before, name), "to": value}

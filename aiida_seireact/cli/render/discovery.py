@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import matplotlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from aiida_seireact.cli.render.drawing import inline_svg
 from aiida_seireact.cli.render.figures_discovery import group_page, region_page
 from aiida_seireact.cli.render.words import counted, fixed, number, percent
+from aiida_seireact.formats import files
+from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.discovery import DiscoveryCurves
 
 SMALL = 0.005
 """Unknown groups of a smaller share are told in the table, not drawn."""
+TOLD = 6
+"""Clusters whose reasons the terminal tells, the largest ones."""
 TOGETHER, APART = 0.01, 0.99
 
 
@@ -31,8 +37,7 @@ def discovery_section(found: Mapping[str, Any], curves: DiscoveryCurves) -> Mark
     environment.globals["verdict"] = together
     pages = [
         {**group, "svg": inline_svg(group_page(group, curves, row), f"group{row}", described(group))}
-        for row, group in enumerate(found["groups"])
-        if group["kind"] != "known" and group["name"] and group["share_of_all"] >= SMALL
+        for row, group in _drawn(found)
     ]
     regions = [
         {**region, "svg": inline_svg(region_page(region, curves, row), f"region{row}", described(region))}
@@ -41,6 +46,32 @@ def discovery_section(found: Mapping[str, Any], curves: DiscoveryCurves) -> Mark
     groups = [{**_NOTHING, **group} for group in shown_groups(found)]
     page = environment.get_template("discovery.j2").render(found=found, groups=groups, pages=pages, regions=regions)
     return Markup(page)
+
+
+def save_pages(found: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Draw the page of each unknown cluster and of each region into the folder where ``discovery.npz`` lies.
+
+    :returns: the files, regions first.
+    """
+    curves = DiscoveryCurves.load(folder / files.DISCOVERY)
+    figures = {
+        f"region_{region['like']}.svg": region_page(region, curves, row) for row, region in enumerate(found["regions"])
+    }
+    for row, group in _drawn(found):
+        figures[f"{group['id'].replace(' ', '_')}.svg"] = group_page(group, curves, row)
+    for name, figure in figures.items():
+        style: Any = {"svg.hashsalt": "seireact", "svg.fonttype": "none"}
+        with write_atomically(folder / name) as temporary, matplotlib.rc_context(style):
+            figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
+    return [folder / name for name in figures]
+
+
+def _drawn(found: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    return [
+        (row, group)
+        for row, group in enumerate(found["groups"])
+        if group["kind"] != "known" and group["name"] and group["share_of_all"] >= SMALL
+    ]
 
 
 _NOTHING: dict[str, Any] = {"crystallinity": None, "nearest_by_distances": [], "nearest_by_diffraction": []}
@@ -55,7 +86,7 @@ def shown_groups(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def described(item: Mapping[str, Any]) -> str:
     """Return words for those who do not see the figure of a group or a region."""
-    what = item.get("id") or f"the {item['structure_type']} region"
+    what = item.get("id") or f"the {item['like']} region"
     return f"{what}, suggested name {item['name']}: {item['reason']}."
 
 
@@ -90,6 +121,8 @@ def discovery_text(found: Mapping[str, Any]) -> str:
             f"at step {region['step']}, {percent(region['unknown_share'])} of it unknown",
             f"  {region['reason']}",
         ]
+        if region["unknown_clusters"]:
+            lines.append(f"  its unknown clusters: {' '.join(map(str, region['unknown_clusters']))}")
         if region["sulfur"]:
             sulfur = region["sulfur"]
             lines.append(
@@ -98,5 +131,7 @@ def discovery_text(found: Mapping[str, Any]) -> str:
             )
     unknown = [group for group in shown_groups(found) if group["kind"] == "unknown" and group["name"]]
     if unknown:
-        lines += ["", "Why these names:", *(f"  {group['id']}: {group['reason']}" for group in unknown)]
+        lines += ["", "Why these names:", *(f"  {group['id']}: {group['reason']}" for group in unknown[:TOLD])]
+        if len(unknown) > TOLD:
+            lines.append(f"  … and {counted(len(unknown) - TOLD, 'smaller cluster')}")
     return "\n".join(lines)

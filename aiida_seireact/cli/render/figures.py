@@ -147,7 +147,9 @@ def counts_in_time(runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, total: in
 
 
 @styled
-def fractions_in_time(runs: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]], *, of: str) -> Figure:
+def fractions_in_time(
+    runs: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]], *, of: str, xlabel: str = "time (ps)"
+) -> Figure:
     """Stacked fractions of each phase against time, a panel a run.
 
     :param runs: for each run's name the times in ps ``(n,)``, and for each phase ``(n,)``, together 1 in each frame.
@@ -166,7 +168,7 @@ def fractions_in_time(runs: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike
         axes.set(xlim=limits(x), ylim=(0, 100))
         if len(runs) > 1:
             axes.set_title(title, fontsize=9, fontweight="normal")
-    figure.axes[-1].set_xlabel("time (ps)")
+    figure.axes[-1].set_xlabel(xlabel)
     figure.supylabel(f"% of {of}", fontsize=9.5)
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in colours.items()],

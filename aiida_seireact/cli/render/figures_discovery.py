@@ -55,7 +55,7 @@ def region_page(region: Mapping[str, Any], curves: DiscoveryCurves, row: int) ->
     )  # fmt: skip
     if sulfur:
         _sulfur(figure.add_subplot(grid[0, 2]), sulfur)
-    figure.suptitle(f"{region['structure_type']} region: {region['name']}", fontsize=11, fontweight="bold", x=0.01,
+    figure.suptitle(f"{region['like']} region: {region['name']}", fontsize=11, fontweight="bold", x=0.01,
                     ha="left")  # fmt: skip
     return figure
 

@@ -14,7 +14,7 @@ from aiida_seireact.cli.render.augmentation import Augmentation, read_augmentati
 from aiida_seireact.cli.render.exploration import Exploration, read_exploration
 from aiida_seireact.cli.render.judged import Judged, read_judged
 from aiida_seireact.cli.render.models import Model, read_model
-from aiida_seireact.cli.render.outputs import FIRST, Outputs
+from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
 from aiida_seireact.data.frames import FramesData
@@ -52,6 +52,8 @@ class ReportData:
     exploration: Exploration | None = None
     conditions: tuple[ConditionNow, ...] = ()
     augmentation: Augmentation | None = None
+    closed: dict[str, Any] = field(default_factory=dict)
+    """How much of the run is unknown before and after that was learned; empty where the loop was not closed."""
     judged: Judged = field(default_factory=Judged)
     """What a scorecard says of the models."""
     label_failures: list[dict[str, Any]] = field(default_factory=list)
@@ -108,6 +110,10 @@ def gather(top: orm.ProcessNode) -> ReportData:
         data.exploration = read_exploration(outputs)
     if outputs.has_first or outputs.top.process_label == "AugmentWorkChain":
         data.augmentation = read_augmentation(outputs)
+    if data.has("close_loop") or top.process_label == "CloseLoopWorkChain":
+        part = CLOSED if outputs.is_study else ""
+        comparison = outputs.find("comparison", part)
+        data.closed = {} if comparison is None else comparison.get_dict()
     data.judged = read_judged(outputs)
     failures, plan = outputs.find("label_failures"), outputs.find("reference_plan")
     data.label_failures = list(failures["failures"]) if failures is not None else []

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_seireact import __version__
 from aiida_seireact.cli.render.boxes import loop_picture
+from aiida_seireact.cli.render.discovery import discovery_section
 from aiida_seireact.cli.render.draw_learning import error_changes
 from aiida_seireact.cli.render.drawing import draw
 from aiida_seireact.cli.render.exploration import so_far
@@ -50,6 +51,7 @@ def render_html(data: ReportData) -> str:
         stopped=stop_message(data.content.get("production_stopped_by")),
         unrecognised=unrecognised_electrolyte(data),
         fraction_tables=fraction_tables(data),
+        unknown=discovery_section(data.run.discovery, data.run.discovery_curves) if data.run.discovery_curves else "",
         version=__version__,
     )
     return page
@@ -64,7 +66,7 @@ def sections_of(data: ReportData) -> list[str]:
         "augment": data.has("augment") or data.augmentation is not None,
         "judge": data.has("validate") or bool(data.judged),
         "produce": bool(data.stages) or bool(data.run.facts),
-        "recognise": bool(data.stages) or data.run.fractions is not None,
+        "recognise": bool(data.stages) or data.run.fractions is not None or bool(data.closed),
     }
     return [name for name, is_told in known.items() if is_told]
 

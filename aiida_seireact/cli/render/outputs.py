@@ -12,6 +12,8 @@ from aiida_seireact.cli.render.processes import Process
 
 FIRST = "first"
 """Namespace of the outputs of the first model, where a second one learned from its run."""
+CLOSED = "closed"
+"""Namespace of the outputs of the closed loop."""
 
 STAGE_OF = {
     "label_failures": "label",
@@ -34,6 +36,9 @@ STAGE_OF = {
     "classification": "classify",
     "labels": "classify",
     "phases": "classify",
+    "discovery": "classify",
+    "discovery_arrays": "classify",
+    "comparison": "close_loop",
     "analysis": "analyse",
     "analysis_arrays": "analyse",
     "summary": "summary",
@@ -68,7 +73,7 @@ class Outputs:
     def find(self, name: str, part: str = "", *, quietly: bool = False) -> Any:
         """Return the output node, or None after noting why it is missing.
 
-        :param part: `FIRST` for that of the first model.
+        :param part: `FIRST` for that of the first model, `CLOSED` for that of the closed loop.
         :param quietly: it may well not be there: note nothing.
         """
         full = f"{part}__{name}" if part else name

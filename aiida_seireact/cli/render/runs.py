@@ -17,6 +17,7 @@ from aiida_seireact.cli.render.outputs import Outputs
 from aiida_seireact.data.copies import LiveCopy
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.arrays_file import PhasesError
+from aiida_seireact.formats.discovery import DiscoveryCurves
 from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dump
 from aiida_seireact.formats.environments import Course, Labels
 from aiida_seireact.science.labelling import UNKNOWN
@@ -52,6 +53,9 @@ class Run:
     distributions: tuple[Array, dict[str, dict[str, Array]]] | None = None
     displacements: tuple[Array, dict[str, Array]] | None = None
     picture: dict[str, Moment] = field(default_factory=dict)
+    discovery: dict[str, Any] = field(default_factory=dict)
+    """What each unknown cluster is; empty where nobody looked, or nothing is unknown."""
+    discovery_curves: DiscoveryCurves | None = None
 
     @property
     def stop_message(self) -> str:
@@ -96,6 +100,9 @@ def _read_phases(run: Run, outputs: Outputs, part: str) -> None:
     classification, node = outputs.find("classification", part), outputs.find("labels", part)
     if classification is not None:
         run.classification = classification.get_dict()
+    found, curves = (outputs.find(name, part, quietly=True) for name in ("discovery", "discovery_arrays"))
+    if found is not None and curves is not None:
+        run.discovery, run.discovery_curves = found.get_dict(), DiscoveryCurves(**_arrays(curves))
     if node is None:
         return
     course = Course.of_arrays(_arrays(node))

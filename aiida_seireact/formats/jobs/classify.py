@@ -15,6 +15,10 @@ from aiida_seireact.science.labelling import Gates
 Part = Literal["all", "draw", "gather", "cluster", "assign", "discover"]
 Normalisation = Literal["none", "standard", "row"]
 
+# Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
+# seireact-classify-, as those of the usual one do.
+PYACE_CODE = "classify-pyace"
+
 
 class SpecSettings(Job):
     """Fields of :class:`aiida_seireact.science.descriptors.DescriptorSpec`."""
@@ -24,14 +28,23 @@ class SpecSettings(Job):
     n_max: int = DescriptorSpec.n_max
     l_max: int = DescriptorSpec.l_max
     centre: str = DescriptorSpec.centre
-    source: Literal["ace", "soap", "pyace"] = "ace"
-    radial: str | None = DescriptorSpec.radial
-    cutoffs_ang: tuple[float, ...] = DescriptorSpec.cutoffs_ang
-    b1: bool = DescriptorSpec.b1
-    b3_n_max: int = DescriptorSpec.b3_n_max
-    b3_l_max: int = DescriptorSpec.b3_l_max
-    sigma_ang: float = DescriptorSpec.sigma_ang
-    source_version: str | None = DescriptorSpec.source_version
+    source: Literal["ace", "soap", "pyace"] = Field(
+        "ace", description="ace, built in; soap, by dscribe; pyace, by python-ace"
+    )
+    radial: str | None = Field(
+        DescriptorSpec.radial,
+        description="chebyshev or bessel (ace, pyace), gto or polynomial (soap); null: the first of them",
+    )
+    cutoffs_ang: tuple[float, ...] = Field(
+        DescriptorSpec.cutoffs_ang, description="ace: cutoff of the neighbours of each species; empty: cutoff_ang"
+    )
+    b1: bool = Field(DescriptorSpec.b1, description="ace: prepend B1")
+    b3_n_max: int = Field(DescriptorSpec.b3_n_max, description="ace: append B3 of so many radial functions")
+    b3_l_max: int = Field(DescriptorSpec.b3_l_max, description="ace: highest angular momentum in B3")
+    sigma_ang: float = Field(DescriptorSpec.sigma_ang, description="soap: width of the Gaussians")
+    source_version: str | None = Field(
+        DescriptorSpec.source_version, description="version of dscribe or python-ace; null: the one installed"
+    )
 
     @model_validator(mode="after")
     def _is_possible(self) -> SpecSettings:

@@ -12,6 +12,29 @@ from aiida_seireact.formats.jobs.frame_files import FrameFiles
 Reason = Literal["uncertain", "unknown", "screened"]
 
 
+class CutSettings(Job):
+    """Cells that a labeller can take, cut out of frames that are too large for it."""
+
+    core_ang: float = Field(6.0, gt=0, description="around the centre nothing changes up to here, Å: take the cutoff")
+    edge_ang: float = Field(
+        15.0, gt=0, description="largest height of a cell along a direction that is cut, Å; shorter ones stay whole"
+    )
+    contact_factor: float = Field(
+        0.7, gt=0, description="atoms nearer than this part of their covalent radii don't stay at the seam"
+    )
+    relax_steps: int = Field(
+        20, ge=0, description="steps in which the model moves the atoms of the seam; 0: they stay where they are"
+    )
+    relax_fmax_ev_per_ang: float = Field(0.5, gt=0, description="force at which it ends before, eV/Å")
+
+
+class SeamPotential(Job):
+    """The model that moves the atoms of a seam."""
+
+    file: str = Field(description="a potential")
+    kind: str = Field(description="what it is: allegro-package, sgp …")
+
+
 class RunChoice(FrameFiles):
     """One run, and how many frames are wanted of it."""
 
@@ -23,6 +46,9 @@ class RunChoice(FrameFiles):
     )
     stopped_step: int | None = Field(
         None, ge=0, description="MD step at which a stop rule ended it; none: it ran to its end"
+    )
+    cut: CutSettings | None = Field(
+        None, description="give out a cell around what is unknown or uncertain; null: the whole frame"
     )
 
 
@@ -49,6 +75,10 @@ class SelectJob(Job):
         min_length=1,
         description="why frames are taken, with the share of each: most uncertain; largest part of unknown "
         "environments; last before a stop rule ended the run. What a run has not of a reason is taken as uncertain",
+    )
+    potential: SeamPotential | None = Field(None, description="moves the atoms of the seam where a run is cut")
+    classifier: str | None = Field(
+        None, description="phases.npz of seireact-classify: tells where in a frame that is cut the unknown is"
     )
     screened_frames: int = Field(5, ge=1, description="so many frames before a stop rule ended a run count as screened")
     n_blocks: int = Field(6, ge=2, description="time blocks of a run")
@@ -77,6 +107,31 @@ class SelectJob(Job):
         if min(self.reasons.values()) < 0 or not sum(self.reasons.values()):
             raise ValueError("the shares of the reasons must not be negative, and one must be above 0")
         return self
+
+    @model_validator(mode="after")
+    def _cells_can_be_cut(self) -> SelectJob:
+        judged = bool(self.gps or self.committee or self.classifier)
+        if message := self.complaint_about_cells(self.potential is not None, judged):
+            raise ValueError(message)
+        return self
+
+    def complaint_about_cells(self, has_potential: bool, is_judged: bool) -> str | None:
+        """Return why cells can't be cut out of a run, None if they can.
+
+        :param has_potential: whether a model is there that relaxes seams.
+        :param is_judged: whether anybody tells which atoms are uncertain, or unknown.
+        """
+        for name, run in self.runs.items():
+            if run.cut is None:
+                continue
+            if run.cut.relax_steps and not has_potential:
+                return f"the seams of {name} are to be relaxed: give a `potential`, or relax_steps 0"
+            if not is_judged:
+                return (
+                    f"the cells cut out of {name} have no centre: give a classifier, gps or a committee, which tell "
+                    "what is not known"
+                )
+        return None
 
     @model_validator(mode="after")
     def _a_block_is_held_out(self) -> SelectJob:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.programs.analyses._protocol import Observer
 from aiida_seireact.programs.analyses.clusters import ClustersObserver
 from aiida_seireact.programs.analyses.composition import CompositionObserver
@@ -36,6 +37,13 @@ class Analysis:
 
     observer: type[Observer[Any]]
     gives: str
+
+    @property
+    def settings(self) -> type[Job]:
+        """Schema of its section of the job file."""
+        base: Any = next(one for one in self.observer.__orig_bases__ if get_args(one))  # type: ignore[attr-defined]
+        found: type[Job] = get_args(base)[0]
+        return found
 
 
 ANALYSES: dict[str, Analysis] = {

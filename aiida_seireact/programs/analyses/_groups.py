@@ -65,6 +65,11 @@ class Groups:
         n_slabs = self.settings.n_slabs if self.settings.by == "slab" else 1
         return float(np.abs(np.linalg.det(self._cells)).mean()) / n_slabs
 
+    def z_ang(self) -> NDArray[np.float64]:
+        """Return the middles of the slabs in the first frame, Å; none without slabs."""
+        n = self.settings.n_slabs if self.settings.by in ("slab", "both") else 0
+        return (np.arange(n) + 0.5) * analysis.height_along_z(self.run.first.cell) / max(n, 1)
+
     def _phase(self, frame: int) -> IntArray:
         if self.settings.phase_from == "ptm":
             found = analysis.template_matching(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations_with_replacement
 from typing import Any, Self
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import NDArray
 
 from aiida_seireact.formats.dump import Snapshot
 from aiida_seireact.formats.jobs.analyse import RdfSettings
-from aiida_seireact.formats.jobs.base import InvalidInput
+from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.programs.analyses._protocol import Arrays, LabelRow, Needs, Observer, Run
 from aiida_seireact.science import analysis
 
@@ -42,14 +44,32 @@ class RdfObserver(Observer[RdfSettings]):
         return Needs(labels=settings.centres_label is not None)
 
     def add(self, number: int, frame: Snapshot, labels: LabelRow | None) -> None:
-        chosen = self.settings.centres_label
-        if number < self.start or (chosen is not None and labels is None):
+        if number < self.start:
             return
-        centres = None
-        if chosen is not None and labels is not None:
-            centres = labels.centres[labels.labels == labels.names.index(chosen)]
+        if self.settings.centres_label is None:
+            self._add_all(frame)
+        elif labels is not None:
+            self._add_of_label(frame, labels, self.settings.centres_label)
+
+    def _add_all(self, frame: Snapshot) -> None:
+        """Count all pairs at once."""
+        settings = self.settings
+        numbers, kinds = np.unique(frame.numbers, return_inverse=True)
+        counts = _pair_counts()(
+            frame.positions, kinds, len(numbers), frame.cell, r_max_ang=settings.r_max_ang, n_bins=settings.n_bins
+        )
+        amounts = np.bincount(kinds)
+        volume = abs(float(np.linalg.det(frame.cell)))
+        shells = 4.0 / 3.0 * np.pi * np.diff(np.linspace(0.0, settings.r_max_ang, settings.n_bins + 1) ** 3)
+        for row, pair in enumerate(self.pairs):
+            a, b = (int(np.searchsorted(numbers, atomic_numbers[symbol])) for symbol in pair)
+            self.total[row] += counts[a, b] * volume / (amounts[a] * amounts[b] * shells)
+        self.n_averaged += 1
+
+    def _add_of_label(self, frame: Snapshot, labels: LabelRow, label: str) -> None:
+        centres = labels.centres[labels.labels == labels.names.index(label)]
         for row, (first, second) in enumerate(self.pairs):
-            if centres is not None and not (frame.numbers[centres] == atomic_numbers[first]).any():
+            if not (frame.numbers[centres] == atomic_numbers[first]).any():
                 continue  # such a label may come later in the run, and go
             _, g = analysis.partial_rdf(
                 frame.positions,
@@ -79,3 +99,17 @@ class RdfObserver(Observer[RdfSettings]):
 
     def summary(self) -> dict[str, Any]:
         return {"rdf_frames": int(self.n_averaged.max())}
+
+
+def _pair_counts() -> Callable[..., NDArray[np.int64]]:
+    """Return the compiled function.
+
+    :raises MissingPackage: numba is not installed.
+    """
+    try:
+        from aiida_seireact.science.analysis.pair_counts import pair_counts
+    except ModuleNotFoundError as error:
+        if error.name != "numba":
+            raise
+        raise MissingPackage("rdf needs the package numba: pip install 'aiida-seireact[analyse]'.") from None
+    return pair_counts

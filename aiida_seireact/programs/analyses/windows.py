@@ -47,6 +47,7 @@ class WindowsObserver(Moving[WindowSettings]):
         interval = every * self.interval_ps
         arrays: Arrays = {
             "windows_groups": np.array(groups.names),
+            "windows_z_ang": groups.z_ang(),
             "windows_species": np.array(symbols),
             "windows_steps": self.run.steps[self.run.path_frames[origins]],
             "windows_lag_ps": np.arange(len(seen.lags)) * interval,

@@ -161,7 +161,7 @@ def _at(made: PeaksInput, z: float) -> DensityPeaks:
     for side in range(2):
         np.maximum.at(saddle, clusters.borders[:, side], clusters.border_log_density)
     core = densities.log_density > saddle[clusters.labels]
-    if n_clusters > n_distinct / FEWEST_POINTS_A_CLUSTER and core.mean() > 0.95:
+    if n_clusters > max(1, n_distinct / FEWEST_POINTS_A_CLUSTER) and core.mean() > 0.95:
         raise DensityPeaksError(
             f"{n_distinct} points fell apart into {n_clusters} clusters, almost all core: the points are nearly "
             "equal in groups. Leave out unrattled crystals, repeated frames and frame 0 of a repeated cell."

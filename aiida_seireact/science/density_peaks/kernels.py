@@ -10,8 +10,8 @@ from aiida_seireact.science.density_peaks.result import FloatArray, IntArray
 
 # Below this variance of the shell number one shell holds all the volume, and there is no slope to fit.
 LEAST_VARIANCE = 1e-6
-# Newton's decrement at which the likelihood is as high as doubles can tell, and steps after which we stop anyway.
-DECREMENT = 1e-12
+# Newton's decrement from which one full step leaves no error to speak of, and steps after which we stop anyway.
+DECREMENT = 1e-10
 MOST_STEPS = 200
 
 
@@ -97,6 +97,7 @@ def _maximum(shells: FloatArray) -> tuple[float, bool]:
         step_a = (s0 * gradient_a - s1 * gradient_f) / determinant
         decrement = step_f * gradient_f + step_a * gradient_a
         if not decrement > DECREMENT:
+            f += step_f
             break
         part_of_step = 1.0
         for _halving in range(60):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_seireact.science.density_peaks.result import DensityPeaksError, FloatArray, IntArray
 from aiida_seireact.science.nearest import k_nearest, principal_axes
 from aiida_seireact.science.packages import CLASSIFY, MissingPackageError
+from aiida_seireact.science.threads import for_each
 
 METHODS = ("auto", "exact", "ivf")
 # From about here the inverted lists are faster; their recall is nearly 1, but not 1.
@@ -161,9 +162,11 @@ def _ranked(places: NDArray[Any], rows: IntArray, candidates: IntArray, k: int) 
     from aiida_seireact.science import nearest_kernels
 
     squares, indices = np.empty((len(rows), k + 1)), np.empty((len(rows), k + 1), dtype=np.int64)
-    for start in range(0, len(rows), 8192):
-        part = slice(start, start + 8192)
+
+    def fill(part: slice) -> None:
         nearest_kernels.rank(places[rows[part]], places, candidates[part], squares[part], indices[part])
+
+    for_each(fill, [slice(start, start + 2048) for start in range(0, len(rows), 2048)])
     return np.sqrt(squares), indices
 
 

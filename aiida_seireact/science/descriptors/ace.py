@@ -52,9 +52,7 @@ def ace_rows(
     found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
     for start in range(0, len(found), chunk):
         some = structure.centres[start : start + chunk]
-        counts = neighbours.first[some + 1] - neighbours.first[some]
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.repeat(neighbours.first[some] - starts[:-1], counts) + np.arange(starts[-1])
+        starts, rows = neighbours.rows_of(some)
         channels = structure.channels[neighbours.atoms[rows]]
         distances = neighbours.distances[rows]
         cutoffs = cutoff_of[channels]

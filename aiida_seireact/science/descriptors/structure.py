@@ -49,6 +49,16 @@ class Neighbours:
     vectors: FloatArray
     distances: FloatArray
 
+    def rows_of(self, centres: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of the neighbours of some centres, and where those of each start, ``(n_centres + 1,)``.
+
+        :returns: starts and rows.
+        """
+        counts = self.first[centres + 1] - self.first[centres]
+        starts = np.zeros(len(centres) + 1, dtype=np.int64)
+        np.cumsum(counts, out=starts[1:])
+        return starts, np.repeat(self.first[centres] - starts[:-1], counts) + np.arange(int(starts[-1]))
+
 
 def check_structure(
     positions: ArrayLike, numbers: ArrayLike, cell: ArrayLike, pbc: ArrayLike, spec: DescriptorSpec

@@ -12,6 +12,8 @@ from aiida_seireact.science.discovery.surroundings import Surroundings
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+TRACE = 0.02
+"""Fewer anions among the atoms are those of a neighbouring phase."""
 ENCLOSING_ANG = 2.6
 """An atom with so near anions belongs to them and not to a centre, as P in PS4 (arXiv:2506.10944)."""
 
@@ -79,15 +81,15 @@ def amounts(weights: ArrayLike, numbers: ArrayLike, n_members: float, centre: st
 
 
 def formula(composition: Mapping[str, float], centre: str, order: Sequence[str] = ("P", "S", "Cl")) -> str:
-    """Return a formula with one anion in all, most frequent anion first: ``Li2.00S0.72P0.14Cl0.14``.
+    """Return a formula with one anion in all, most frequent anion first: ``Li2S0.72P0.14Cl0.14``.
 
-    Amounts below 0.005 are left out.
+    Amounts below 0.005 are left out; anions in less than 2 % of the atoms are traces, and the centre stands alone.
 
     :param order: of anions that are as frequent.
     """
     anions = {symbol: amount for symbol, amount in composition.items() if symbol != centre and amount > 0}
     total = sum(anions.values())
-    if not total:
+    if total < TRACE * (total + composition[centre]):
         return centre
     ranked = sorted(anions, key=lambda symbol: (-anions[symbol], order.index(symbol) if symbol in order else 99))
     parts = [(centre, composition[centre] / total), *((symbol, anions[symbol] / total) for symbol in ranked)]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_seireact.science.discovery.fingerprint import STRETCHES, Likeness
 from aiida_seireact.science.discovery.shells import distance_counts
 from aiida_seireact.science.discovery.surroundings import Surroundings
-from aiida_seireact.science.discovery.xrd import COPPER_ANG, Reflections, pattern, reflections, similarity
+from aiida_seireact.science.discovery.xrd import COPPER_ANG, ReciprocalGrid, Reflections, pattern, similarity
 from aiida_seireact.science.structures.library import entry, names, structure, within
 from aiida_seireact.science.structures.ordered import ordered_cell
 
@@ -80,7 +80,7 @@ def known(
         name=name,
         structure_type=structure_type,
         composition={str(s): float(n) / len(atoms) for s, n in zip(symbols, amounts, strict=True)},
-        scatters=reflections(atoms.positions, numbers, atoms.cell.array, ordered_only=warm),
+        scatters=ReciprocalGrid(atoms.cell.array).reflections(atoms.positions, numbers, ordered_only=warm),
         at_rest=not warm,
         counts=counts,
         n_centres=len(centres),

@@ -16,6 +16,10 @@ ALIKE_BOTH = (0.70, 0.90)
 """Or at least so alike by distances and by diffraction, with a crystal of one structure type."""
 AMORPHOUS = 0.2
 """Of crystallinity: thermal crystals have 0.4 and more, a glass less than 0.1."""
+REFERENCE = " (reference)"
+"""Ends the names of crystals that are frames of a known phase."""
+BOUNDARY = 0.1
+"""The centre's fraction of the atoms differs by more where one side of the surroundings is another phase."""
 SAME_COMPOSITION = 0.03
 """Fractions of the elements differ by less."""
 
@@ -76,14 +80,27 @@ def suggest(
     )
     if not alike:
         return Suggestion(f"{written} (no known structure near)", reason, None, None)
-    if _same(composition, compositions.get(best.name, {})):
-        return Suggestion(best.name, reason, kind, best.name)
-    return Suggestion(f"{written} ({kind}-like)", reason, kind, best.name)
+    crystal = best.name.removesuffix(REFERENCE)
+    # Prototypes are called by a formula, which beside another one would be read as what it is made of.
+    like = f"{kind}-like" if kind[:1].islower() else f"like {crystal}"
+    wanted = compositions.get(best.name, {})
+    excess = _share(composition, centre) - _share(wanted, centre)
+    if abs(excess) > BOUNDARY:
+        told = f"{'more' if excess > 0 else 'less'} {centre} than in {crystal}, so half of its surroundings are others"
+        return Suggestion(f"{written} (boundary of what is {like})", f"{reason}; {told}", None, crystal)
+    if _same(composition, wanted):
+        return Suggestion(crystal, reason, kind, crystal)
+    return Suggestion(f"{written} ({like})", reason, kind, crystal)
 
 
 def short_type(structure_type: str) -> str:
     """Return ``antifluorite`` for ``antifluorite (anti-C1)``."""
     return structure_type.split(" (")[0]
+
+
+def _share(composition: Mapping[str, float], symbol: str) -> float:
+    total = sum(composition.values())
+    return composition.get(symbol, 0.0) / total if total else 0.0
 
 
 def _same(found: Mapping[str, float], wanted: Mapping[str, float]) -> bool:

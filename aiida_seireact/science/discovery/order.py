@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
+from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from aiida_seireact.science.discovery.surroundings import Surroundings
@@ -18,7 +20,7 @@ from aiida_seireact.science.discovery.surroundings import Surroundings
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 RADIUS_ANG, REACH_ANG = 5.0, 10.0
-_WIDTH_ANG, _WAVES, _BEST = 0.8, 256, 4
+_WIDTH_ANG, _WAVES, _BEST = 0.8, 128, 4
 
 
 @dataclass(frozen=True)
@@ -36,63 +38,98 @@ class Crystallinity:
     n_centres: int
 
 
-def crystallinity(
-    frame: Surroundings, centres: ArrayLike, others: ArrayLike, *, most: int = 40, seed: int = 0
-) -> Crystallinity:
-    """Measure how crystalline the places of some centres are.
+class Recurrence:
+    """Measures how crystalline places of one frame are; what was described once is kept for the next group.
 
     :param frame: that reaches 10 Å.
-    :param centres: ``(n,)`` rows of atoms; at most `most` are drawn.
-    :param others: ``(m,)`` rows of the atoms they are compared with, such as all atoms of their element.
+    :param others: ``(m,)`` rows of the atoms that centres are compared with, such as all atoms of their element.
     """
-    rng = np.random.default_rng(seed)
-    rows = np.asarray(centres, dtype=np.int64)
-    if len(rows) > most:
-        rows = np.sort(rng.choice(rows, most, replace=False))
-    allowed = np.zeros(len(frame.numbers), dtype=bool)
-    allowed[np.asarray(others, dtype=np.int64)] = True
-    first, neighbour, _ = frame.within(rows, REACH_ANG)
-    kept = allowed[neighbour] & (neighbour != rows[first])
-    pairs = np.unique(np.stack([first[kept], neighbour[kept]], axis=1), axis=0)
-    if not len(pairs):
-        return Crystallinity(float("nan"), 0)
-    known, place = np.unique(np.concatenate([rows, pairs[:, 1]]), return_inverse=True)
-    own, compared = place[: len(rows)], place[len(rows) :]
-    waves = rng.normal(scale=1.0 / _WIDTH_ANG, size=(_WAVES, 3))
-    straight, turned = _described(frame, known, waves, Rotation.random(len(known), random_state=seed))
-    values = []
-    for centre in range(len(rows)):
-        mine = compared[pairs[:, 0] == centre]
-        if len(mine) < _BEST:
-            continue
-        overlap, chance = straight[mine] @ straight[own[centre]], turned[mine] @ straight[own[centre]]
-        c, c0 = (float(np.sort(part)[-_BEST:].mean()) for part in (overlap, chance))
-        values.append((c - c0) / (1.0 - c0))
-    return Crystallinity(float(np.mean(values)) if values else float("nan"), len(values))
 
+    def __init__(self, frame: Surroundings, others: ArrayLike, *, seed: int = 0) -> None:
+        self._frame = frame
+        self._allowed = np.zeros(len(frame.numbers), dtype=bool)
+        self._allowed[np.asarray(others, dtype=np.int64)] = True
+        self._rng = np.random.default_rng(seed)
+        self._waves = self._rng.normal(scale=1.0 / _WIDTH_ANG, size=(_WAVES, 3)).astype(np.float32)
+        self._turns = Rotation.random(0)
+        self._place = np.full(len(frame.numbers), -1)
+        self._straight = np.zeros((0, 2 * _WAVES), dtype=np.float32)
+        self._turned = self._straight
 
-def _described(
-    frame: Surroundings, rows: IntArray, waves: FloatArray, turns: Rotation
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the surroundings of atoms as vectors whose product is the overlap, as they are and turned.
+    def crystallinity(self, centres: ArrayLike, *, most: int = 40) -> Crystallinity:
+        """Measure the places of some centres.
 
-    The mean of cos k·(r − r') over Gaussian k is a Gaussian of r − r' (random Fourier features, Rahimi and Recht,
-    NIPS 20 (2007)).
-    """
-    first, _, vectors = frame.within(rows, RADIUS_ANG)
-    weight = ((1.0 - (np.linalg.norm(vectors, axis=1) / RADIUS_ANG) ** 2) ** 2).astype(np.float32)
-    found = []
-    for places in (vectors, turns[first].apply(vectors) if len(first) else vectors):
-        phase = (places @ waves.T).astype(np.float32)
-        features = np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * weight[:, None]
-        sums = np.zeros((len(rows), 2 * len(waves)), dtype=np.float32)
-        # Pairs of a centre follow each other; a centre without neighbours stays zero.
-        starts = np.flatnonzero(np.diff(first, prepend=-1))
-        if len(starts):
-            sums[first[starts]] = np.add.reduceat(features, starts, axis=0)
+        :param centres: ``(n,)`` rows of atoms; at most `most` are drawn.
+        """
+        rows = np.asarray(centres, dtype=np.int64)
+        if len(rows) > most:
+            rows = np.sort(self._rng.choice(rows, most, replace=False))
+        first, neighbour, _ = self._frame.within(rows, REACH_ANG)
+        kept = self._allowed[neighbour] & (neighbour != rows[first])
+        pairs = np.unique(np.stack([first[kept], neighbour[kept]], axis=1), axis=0)
+        if not len(pairs):
+            return Crystallinity(float("nan"), 0)
+        self._describe(np.unique(np.concatenate([rows, pairs[:, 1]])))
+        values = []
+        for number, row in enumerate(rows):
+            others = pairs[pairs[:, 0] == number, 1]
+            if len(others) >= _BEST:
+                c, c0 = self._best(row, others, self._straight), self._best(row, others, self._turned)
+                values.append((c - c0) / (1.0 - c0))
+        return Crystallinity(float(np.mean(values)) if values else float("nan"), len(values))
+
+    def _best(self, row: int, others: IntArray, described: NDArray[np.float32]) -> float:
+        """Return the mean overlap with the most alike ones, which the described ones find and all distances measure."""
+        alike = described[self._place[others]] @ self._straight[self._place[row]]
+        chosen = others[np.argsort(alike)[-_BEST:]]
+        first, _, vectors = self._frame.within(np.concatenate([[row], chosen]), RADIUS_ANG)
+        parts = [vectors[first == number] for number in range(_BEST + 1)]
+        weights = [_weight(part) for part in parts]
+        alone = [_overlap(part, weight, part, weight) for part, weight in zip(parts, weights, strict=True)]
+        found = []
+        for number, other in enumerate(chosen, start=1):
+            part = parts[number]
+            if described is self._turned:
+                part = self._turns[int(self._place[other])].apply(part)
+            found.append(_overlap(parts[0], weights[0], part, weights[number]) / np.sqrt(alone[0] * alone[number]))
+        return float(np.mean(found))
+
+    def _describe(self, wanted: IntArray) -> None:
+        """Describe surroundings as vectors whose product is nearly their overlap, as they are and turned at random.
+
+        The mean of cos k·(r − r') over Gaussian k is a Gaussian of r − r' (random Fourier features, Rahimi and Recht,
+        NIPS 20 (2007)).
+        """
+        rows = wanted[self._place[wanted] < 0]
+        if not len(rows):
+            return
+        self._place[rows] = len(self._straight) + np.arange(len(rows))
+        first, _, vectors = self._frame.within(rows, RADIUS_ANG)
+        weight = _weight(vectors).astype(np.float32)
+        turns = Rotation.random(len(rows), random_state=int(self._rng.integers(2**31)))
+        self._turns = Rotation.concatenate([self._turns, turns]) if len(self._turns) else turns
+        turned = turns[first].apply(vectors) if len(first) else vectors
+        self._straight = np.concatenate([self._straight, self._features(first, vectors, weight, len(rows))])
+        self._turned = np.concatenate([self._turned, self._features(first, turned, weight, len(rows))])
+
+    def _features(
+        self, first: IntArray, vectors: FloatArray, weight: NDArray[np.float32], n: int
+    ) -> NDArray[np.float32]:
+        phase = vectors.astype(np.float32) @ self._waves.T
+        features = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
+        # Rows of a sparse matrix are the centres: one product sums what is around each.
+        sums = np.asarray(csr_matrix((weight, (first, np.arange(len(first)))), shape=(n, len(first))) @ features)
         length = np.linalg.norm(sums, axis=1, keepdims=True)
-        found.append(np.divide(sums, length, out=np.zeros_like(sums), where=length > 0))
-    return found[0], found[1]
+        return np.asarray(np.divide(sums, length, out=np.zeros_like(sums), where=length > 0), dtype=np.float32)
+
+
+def _weight(vectors: FloatArray) -> FloatArray:
+    """Let atoms fade towards the end of the surroundings, so that none comes or goes at once."""
+    return np.asarray((1.0 - (np.linalg.norm(vectors, axis=1) / RADIUS_ANG) ** 2) ** 2)
+
+
+def _overlap(first: FloatArray, weight: FloatArray, second: FloatArray, other: FloatArray) -> float:
+    return float(weight @ np.exp(-cdist(first, second, "sqeuclidean") / (2 * _WIDTH_ANG**2)) @ other)
 
 
 def tetrahedrality(vectors: ArrayLike) -> FloatArray:

@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 COPPER_ANG = 1.54184
 _ORDER = 4
-_CHUNK = 200_000
+_CHUNK = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,70 +40,83 @@ def q_of(two_theta_deg: ArrayLike, wavelength_ang: float = COPPER_ANG) -> FloatA
     return np.asarray(4 * np.pi * np.sin(np.radians(np.asarray(two_theta_deg, dtype=float)) / 2) / wavelength_ang)
 
 
-def reflections(
-    positions: ArrayLike,
-    numbers: ArrayLike,
-    cell: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    ordered_only: bool = False,
-    q_max: float = 4.8,
-    grid_per_period: float = 2.0,
-    bin_per_ang: float = 0.002,
-) -> Reflections:
-    """Return the scattering of a periodic frame, or of a weighted part of it.
+class ReciprocalGrid:
+    """The reciprocal vectors of a cell up to a length, for several subsets of a frame.
 
-    :param positions: ``(n_atoms, 3)`` Å; :param numbers: ``(n_atoms,)``; :param cell: ``(3, 3)`` Å with a volume.
-    :param weights: ``(n_atoms,)`` share of each atom in the subset; None: all.
-    :param ordered_only: leave out what the atoms would scatter without any order, Σ (w f)² for each vector: between the
-        peaks of a large frame that is all there is, of a cell of few atoms it is part of the peaks.
-    :param grid_per_period: points of the grid for each half period of the shortest wave, at least 1. The
-        amplitude at `q_max` is off by at most 1/(2g − 1)⁴: 1.2 % for 2, 0.16 % for 3.
+    :param cell: ``(3, 3)`` Å with a volume.
     :param q_max: end of the range, 1/Å; 4.8 is 2θ = 72° of Cu Kα.
-    :param bin_per_ang: vectors of a length are gathered in bins of this width.
-    :raises ValueError: a cell without volume, or no weight at all.
+    :param grid_per_period: points of the grid for each half period of the shortest wave, at least 1. The amplitude at
+        `q_max` is off by at most 1/(2g − 1)⁴: 1.2 % for 2, 0.16 % for 3.
+    :raises ValueError: a cell without volume.
     """
-    lattice, kinds = np.asarray(cell, dtype=np.float64), np.asarray(numbers, dtype=np.int64)
-    volume = abs(float(np.linalg.det(lattice)))
-    if volume < 1e-6:
-        raise ValueError("A diffraction pattern needs a cell with a volume.")
-    share = np.ones(len(kinds)) if weights is None else np.asarray(weights, dtype=np.float64)
-    total = float(share.sum())
-    if total <= 0:
-        raise ValueError("No atom is in the subset whose diffraction pattern is asked for.")
-    inverse = np.linalg.inv(lattice)
-    # Index h of a vector of length q is at most q · |a| / 2π, and n points tell h up to n / 2 apart.
-    least = q_max * np.linalg.norm(lattice, axis=1) / np.pi
-    shape = tuple(max(8, _even(int(np.ceil(grid_per_period * n)))) for n in least)
-    index = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape[:2]), np.arange(shape[2] // 2 + 1), indexing="ij")
-    vectors = 2 * np.pi * sum(index[axis][..., None] * inverse[:, axis] for axis in range(3))
-    q = np.linalg.norm(vectors, axis=-1).astype(np.float32)
-    del vectors
-    inside = (q > 1e-6) & (q <= q_max)
-    # One of each pair ±q is there, but for the planes at the ends, where both are.
-    multiplicity = np.where((index[2] == 0) | (2 * index[2] == shape[2]), 1.0, 2.0)[inside]
-    spread = np.ones(int(inside.sum()))
-    for axis, n in enumerate(shape):
-        spread *= np.sinc(index[axis][inside] / n) ** _ORDER
-    lengths = q[inside].astype(np.float64)
-    del q, index
-    fractions = (np.asarray(positions, dtype=np.float64) @ inverse) % 1.0
-    amplitude = np.zeros(len(lengths), dtype=np.complex128)
-    alone = np.zeros(len(lengths))
-    for element in np.unique(kinds[share > 0]):
-        mine = (kinds == element) & (share > 0)
-        factor = form_factor(int(element), lengths)
-        density = _spread(fractions[mine], share[mine], shape)
-        amplitude += factor * np.fft.rfftn(density)[inside]
-        alone += factor**2 * float((share[mine] ** 2).sum())
-    values = (np.abs(amplitude / spread) ** 2 - (alone if ordered_only else 0.0)) * multiplicity / total**2
-    bins = (lengths / bin_per_ang).astype(np.int64)
-    n_bins = int(q_max / bin_per_ang) + 1
-    strength = np.bincount(bins, weights=values, minlength=n_bins)
-    count = np.bincount(bins, minlength=n_bins)
-    mean = np.bincount(bins, weights=lengths, minlength=n_bins)
-    there = count > 0
-    return Reflections(q=mean[there] / count[there], intensity=strength[there].astype(np.float64))
+
+    def __init__(self, cell: ArrayLike, *, q_max: float = 4.8, grid_per_period: float = 2.0) -> None:
+        lattice = np.asarray(cell, dtype=np.float64)
+        if abs(float(np.linalg.det(lattice))) < 1e-6:
+            raise ValueError("A diffraction pattern needs a cell with a volume.")
+        self._inverse = np.linalg.inv(lattice)
+        self._q_max = q_max
+        # Index h of a vector of length q is at most q · |a| / 2π, and n points tell h up to n / 2 apart.
+        least = q_max * np.linalg.norm(lattice, axis=1) / np.pi
+        self._shape = tuple(max(8, _even(int(np.ceil(grid_per_period * n)))) for n in least)
+        nx, ny, nz = self._shape
+        axes = [np.fft.fftfreq(nx, 1 / nx), np.fft.fftfreq(ny, 1 / ny), np.arange(nz // 2 + 1, dtype=np.float64)]
+        vectors = sum(
+            2 * np.pi * part.reshape([-1 if k == axis else 1 for k in range(3)])[..., None] * self._inverse[:, axis]
+            for axis, part in enumerate(axes)
+        )
+        q = np.linalg.norm(np.asarray(vectors), axis=-1)
+        del vectors
+        self._inside = np.flatnonzero((q > 1e-6) & (q <= q_max))
+        self._lengths = q.ravel()[self._inside]
+        place = np.unravel_index(self._inside, q.shape)
+        # One of each pair ±q is there, but for the planes at the ends, where both are.
+        ends = (place[2] == 0) | (2 * place[2] == nz)
+        self._multiplicity = np.where(ends, 1.0, 2.0)
+        self._spread = np.ones(len(self._lengths))
+        for part, index, n in zip(axes, place, self._shape, strict=True):
+            self._spread *= (np.sinc(part / n) ** _ORDER)[index]
+
+    def reflections(
+        self,
+        positions: ArrayLike,
+        numbers: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        ordered_only: bool = False,
+        bin_per_ang: float = 0.002,
+    ) -> Reflections:
+        """Return the scattering of the frame, or of a weighted part of it.
+
+        :param positions: ``(n_atoms, 3)`` Å; :param numbers: ``(n_atoms,)``
+        :param weights: ``(n_atoms,)`` share of each atom in the subset; None: all.
+        :param ordered_only: leave out what the atoms would scatter without any order, Σ (w f)² for each vector: between
+            the peaks of a large frame that is all there is, of a cell of few atoms it is part of the peaks.
+        :param bin_per_ang: vectors of a length are gathered in bins of this width.
+        :raises ValueError: no weight at all.
+        """
+        kinds = np.asarray(numbers, dtype=np.int64)
+        share = np.ones(len(kinds)) if weights is None else np.asarray(weights, dtype=np.float64)
+        total = float(share.sum())
+        if total <= 0:
+            raise ValueError("No atom is in the subset whose diffraction pattern is asked for.")
+        fractions = (np.asarray(positions, dtype=np.float64) @ self._inverse) % 1.0
+        amplitude = np.zeros(len(self._lengths), dtype=np.complex128)
+        alone = np.zeros(len(self._lengths))
+        for element in np.unique(kinds[share > 0]):
+            mine = (kinds == element) & (share > 0)
+            factor = form_factor(int(element), self._lengths)
+            density = _spread(fractions[mine], share[mine], self._shape)
+            amplitude += factor * np.fft.rfftn(density).ravel()[self._inside]
+            alone += factor**2 * float((share[mine] ** 2).sum())
+        values = (np.abs(amplitude / self._spread) ** 2 - (alone if ordered_only else 0.0)) * self._multiplicity
+        bins = (self._lengths / bin_per_ang).astype(np.int64)
+        n_bins = int(self._q_max / bin_per_ang) + 1
+        strength = np.bincount(bins, weights=values / total**2, minlength=n_bins)
+        count = np.bincount(bins, minlength=n_bins)
+        mean = np.bincount(bins, weights=self._lengths, minlength=n_bins)
+        there = count > 0
+        return Reflections(q=mean[there] / count[there], intensity=strength[there].astype(np.float64))
 
 
 def pattern(
@@ -185,12 +198,12 @@ def _spread(fractions: FloatArray, weights: FloatArray, shape: tuple[int, ...]) 
         low = np.floor(places).astype(np.int64)
         t = places - low
         splines = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
-        index = (low[None] + np.arange(-1, 3)[:, None, None]) % sizes
-        some = weights[start : start + _CHUNK]
-        for i in range(4):
-            for j in range(4):
-                row = (index[i, :, 0] * sizes[1] + index[j, :, 1]) * sizes[2]
-                part = some * splines[i, :, 0] * splines[j, :, 1]
-                for k in range(4):
-                    grid += np.bincount(row + index[k, :, 2], weights=part * splines[k, :, 2], minlength=len(grid))
+        x, y, z = np.moveaxis((low[None] + np.arange(-1, 3)[:, None, None]) % sizes, -1, 0)
+        a, b, c = np.moveaxis(splines, -1, 0)
+        index = ((x[:, None, None] * sizes[1] + y[None, :, None]) * sizes[2] + z[None, None]).ravel()
+        part = (a[:, None, None] * b[None, :, None] * c[None, None] * weights[start : start + _CHUNK]).ravel()
+        if len(index) > len(grid) / 4:
+            grid += np.bincount(index, weights=part, minlength=len(grid))
+        else:
+            np.add.at(grid, index, part)
     return grid.reshape(shape)

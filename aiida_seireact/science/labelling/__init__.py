@@ -4,10 +4,15 @@ A cluster takes the name of a reference phase only if the phase's references fal
 it as they lie to each other. Without that second condition a phase that is absent gets its name on some cluster.
 """
 
-from aiida_seireact.science.labelling.assignment import Assignment, assign, follow, landmark_ratios
+from aiida_seireact.science.labelling.assignment import (
+    Assignment,
+    assign,
+    follow,
+    label_landmarks,
+    landmark_ratios,
+)
 from aiida_seireact.science.labelling.changes import adopt, relabel
 from aiida_seireact.science.labelling.classifier import Classifier, build_classifier
-from aiida_seireact.science.labelling.distances import nearest
 from aiida_seireact.science.labelling.errors import UNKNOWN, LabellingError
 from aiida_seireact.science.labelling.expectation import same_neighbours_expectation
 from aiida_seireact.science.labelling.gates import Gates
@@ -32,8 +37,8 @@ __all__ = [
     "build_classifier",
     "fit_reduction",
     "follow",
+    "label_landmarks",
     "landmark_ratios",
-    "nearest",
     "reference",
     "relabel",
     "same_neighbours_expectation",

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.labelling.classifier import Classifier
-from aiida_seireact.science.labelling.distances import nearest
 from aiida_seireact.science.labelling.errors import LabellingError
 from aiida_seireact.science.labelling.naming import Stage
 from aiida_seireact.science.labelling.references import Reference
+from aiida_seireact.science.nearest import nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,14 @@ def assign(points: ArrayLike, classifier: Classifier, *, landmark: ArrayLike | N
     for rows, ratios in _ratios(places, classifier.naming.landmark_labels[at], classifier.references):
         ratio[rows] = ratios
     return _gated(at, distance, ratio, classifier)
+
+
+def label_landmarks(classifier: Classifier) -> Assignment:
+    """Label the landmarks themselves; equal to :func:`assign` of them, but nothing has to be searched."""
+    n_landmarks = len(classifier.landmarks)
+    return _gated(
+        np.arange(n_landmarks, dtype=np.int32), np.zeros(n_landmarks), landmark_ratios(classifier), classifier
+    )
 
 
 def follow(before: Assignment, old: Classifier, new: Classifier) -> Assignment:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact.science.density_peaks import DensityPeaks
-from aiida_seireact.science.labelling.distances import nearest
 from aiida_seireact.science.labelling.gates import Gates
 from aiida_seireact.science.labelling.references import Reference
+from aiida_seireact.science.nearest import nearest
 
 FEWEST_ACCEPTED = 3
 
@@ -75,8 +75,8 @@ def name_clusters(
 
     1. A reference is accepted in a cluster if its nearest landmark is in the cluster's core and at most
        ``accept`` gates away.
-    2. The cluster takes the name of the phase with most accepted references, if these are ``support`` of its
-       references at least (else a few outliers name a splinter),
+    2. The cluster takes the name of the phase with most accepted references, three at least; where these are less than
+       ``support`` of its references (in a splinter), only if no other given phase is relatively nearer to the core,
     3. provided that ``majority`` of the cluster's core lies within ``accept`` gates of that phase. Else it is unknown.
     4. Clusters a phase was made of (adopted) take its name.
     5. Second pass (Ding et al., arXiv:2506.10944): see :func:`_second_pass`.
@@ -86,13 +86,12 @@ def name_clusters(
         good = (placed.distance <= gates.accept * item.gate) & peaks.core[placed.landmark]
         accepted[:, column] = np.bincount(peaks.clusters[placed.landmark[good]], minlength=peaks.n_clusters)
     labels = np.zeros(peaks.n_clusters, dtype=np.int64)
-    for cluster in np.flatnonzero(accepted.sum(axis=1)):
+    for cluster in np.flatnonzero((accepted >= FEWEST_ACCEPTED).any(axis=1)):
         column = int(np.argmax(accepted[cluster]))
-        if accepted[cluster, column] < _fewest(references[column], gates):
-            continue
-        core = peaks.core & (peaks.clusters == cluster)
+        core = np.flatnonzero(peaks.core & (peaks.clusters == cluster))
         near = placements[column].landmark_distance[core] <= gates.accept * references[column].gate
-        if near.mean() >= gates.majority:
+        few = accepted[cluster, column] < _fewest(references[column], gates)
+        if near.mean() >= gates.majority and not (few and _most_near(core, references, placements) != column):
             labels[cluster] = column + 1
     adopted = np.zeros(peaks.n_clusters, dtype=bool)
     for number, item in enumerate(references, start=1):
@@ -158,6 +157,13 @@ def _second_pass(
         enough = counts >= _fewest(references[column], gates)
         found.append((column + 1, np.flatnonzero(candidates & enough[peaks.clusters])))
     return found
+
+
+def _most_near(landmarks: NDArray[np.int64], references: Sequence[Reference], placements: Sequence[Placement]) -> int:
+    """Return the given phase that is relatively nearest to most of the landmarks."""
+    given = [column for column, item in enumerate(references) if not item.adopted]
+    ratios = np.stack([placements[column].landmark_distance[landmarks] / references[column].gate for column in given])
+    return given[int(np.argmax(np.bincount(np.argmin(ratios, axis=0), minlength=len(given))))]
 
 
 def _fewest(reference: Reference, gates: Gates) -> float:

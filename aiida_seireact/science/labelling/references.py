@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.density_peaks import distinct_rows
-from aiida_seireact.science.labelling.distances import nearest_other
 from aiida_seireact.science.labelling.errors import UNKNOWN, LabellingError
+from aiida_seireact.science.nearest import k_nearest
 
 FEWEST_REFERENCES = 20
 
@@ -50,4 +50,6 @@ def reference(name: str, points: ArrayLike, *, most: int = 1000, seed: int = 0, 
         )
     if len(places) > most:
         places = places[np.sort(np.random.default_rng(seed).choice(len(places), most, replace=False))]
-    return Reference(name=name, points=places, gate=float(np.quantile(nearest_other(places), quantile)))
+    # The nearest of its own set is the point itself.
+    spacing = k_nearest(places, places, 2)[0][:, 1]
+    return Reference(name=name, points=places, gate=float(np.quantile(spacing, quantile)))

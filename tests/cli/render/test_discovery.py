@@ -45,7 +45,8 @@ def found(p_value: float = 0.4) -> dict[str, Any]:
         ],
         "regions": [
             {**group("", "unknown", 0.5), "groups": ["cluster 3", "Li2S"], "step": 5000, "unknown_share": 0.7,
-             "sulfur": sulfur},
+             "like": "antifluorite",
+             "unknown_clusters": [3], "sulfur": sulfur},
         ],
     }  # fmt: skip
 

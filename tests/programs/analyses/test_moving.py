@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from aiida_seireact.cli.render.figures_transport import transport_pictures
 from aiida_seireact.formats.environments import Labels
 from aiida_seireact.programs import analyse
 
@@ -89,6 +90,7 @@ def test_diffusion_in_plane_and_out_of_it_with_intervals(folder: Path) -> None:
     assert arrays["diffusion_lag_ps"][1] == pytest.approx(0.1)
     assert arrays["diffusion_msd_ang2"].shape == arrays["diffusion_msd_low_ang2"].shape
     assert arrays["diffusion_msd_ang2"].shape[:2] == (2, 3)
+    assert set(transport_pictures(arrays)) == {"diffusion"}
 
 
 def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
@@ -125,10 +127,14 @@ def test_slabs_and_both_and_all(folder: Path) -> None:
     assert arrays["windows_diffusion_cm2_per_s"][1, 0, 0] == pytest.approx(FAST * 1e-4, rel=0.4)
     assert arrays["windows_survival"].shape == (2, 81)
     assert arrays["windows_onsager_per_ev_ang_ps"].shape == (2, 2, 2)
+    assert arrays["windows_z_ang"].tolist() == [10.0, 30.0]
+    assert set(transport_pictures(arrays)) == {"windows"}
     _, arrays = told(folder, {"windows": {**settings, "by": "both"}})
     assert arrays["windows_groups"][2:4].tolist() == ["slow z 0.00-0.50", "slow z 0.50-1.00"]
     assert arrays["windows_counts"][0, 2:, 0].tolist() == [N_EACH, 0, 0, N_EACH]
+    assert set(transport_pictures(arrays)) == {"windows"}
     _, arrays = told(folder, {"windows": {**settings, "by": "none"}, "labels": None})
+    assert not transport_pictures(arrays)
     assert arrays["windows_counts"][:, 0, 0].tolist() == [2 * N_EACH] * 3
 
 
@@ -155,6 +161,7 @@ def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> Non
     assert 0 < error[0, 0] < matrix[0, 0]
     conductivity = outputs["onsager"]["conductivity_s_per_cm"]
     assert conductivity["value"] == pytest.approx(16.0218 * (np.array([1, -2]) @ matrix @ [1, -2]), rel=1e-4)
+    assert set(transport_pictures(arrays)) == {"onsager"}
     low, high = outputs["onsager"]["haven_ratio"]["interval_95"]
     assert low < outputs["onsager"]["haven_ratio"]["value"] < high
 

@@ -69,7 +69,17 @@ def test_no_name_is_a_guess() -> None:
     assert named(MIXED, []).name.endswith("(not compared)")
 
 
+def test_a_layer_at_a_boundary_is_not_taken_for_a_phase() -> None:
+    found = named({"Li": 400.0, "S": 100.0}, [Likeness("Li2S", 0.95, 1.0)])
+    assert found.name == "Li4S (boundary of what is antifluorite-like)"
+    assert found.structure_type is None
+    assert "more Li than in Li2S" in found.reason
+    # A prototype's formula is not shown beside another formula.
+    assert named({"Li": 90.0, "Cl": 110.0}, [Likeness("LiCl", 0.95, 1.0)]).name == "Li0.82Cl (like LiCl)"
+
+
 def test_formulas_are_of_one_anion() -> None:
     assert formula({"Li": 30.0, "P": 10.0}, "Li") == "Li3P"
     assert formula({"Li": 30.0}, "Li") == "Li"
     assert formula({"Li": 100.0, "S": 50.0, "Cl": 0.1}, "Li") == "Li2S"
+    assert formula({"Li": 100.0, "S": 1.0}, "Li") == "Li"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import make_supercell
 from pymatgen.analysis.diffraction.xrd import XRDCalculator
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -24,7 +25,7 @@ def test_peaks_are_pymatgens_in_place_and_height(name: str) -> None:
     wanted = XRDCalculator(wavelength=xrd.COPPER_ANG).get_pattern(crystal, scaled=False, two_theta_range=(10, 70))
     # A cell without a right angle, so that every index matters.
     atoms = make_supercell(AseAtomsAdaptor.get_atoms(crystal), OBLIQUE)
-    found = xrd.reflections(atoms.positions, atoms.numbers, atoms.cell.array, grid_per_period=3.0)
+    found = xrd.ReciprocalGrid(atoms.cell.array, grid_per_period=3.0).reflections(atoms.positions, atoms.numbers)
     theta = np.arcsin(np.minimum(found.q * xrd.COPPER_ANG / (4 * np.pi), 1 - 1e-9))
     heights = found.intensity * (1 + np.cos(2 * theta) ** 2) / (np.sin(theta) ** 2 * np.cos(theta))
     mine = np.array([heights[abs(np.degrees(2 * theta) - angle) < 0.03].sum() for angle in wanted.x])
@@ -41,8 +42,8 @@ def test_a_supercell_and_a_turned_cell_have_the_same_pattern() -> None:
     turned = atoms.copy()
     turned.rotate(37, (1, 2, 3), rotate_cell=True)
 
-    def pattern(frame: object) -> np.ndarray:
-        found = xrd.reflections(frame.positions, frame.numbers, frame.cell.array, grid_per_period=3.0)  # type: ignore[attr-defined]
+    def pattern(frame: Atoms) -> np.ndarray:
+        found = xrd.ReciprocalGrid(frame.cell.array, grid_per_period=3.0).reflections(frame.positions, frame.numbers)
         return xrd.pattern(found, ANGLES)
 
     plain = pattern(atoms)
@@ -52,9 +53,13 @@ def test_a_supercell_and_a_turned_cell_have_the_same_pattern() -> None:
 
 def test_sites_drawn_at_random_keep_the_peaks_of_their_crystal() -> None:
     atoms = cells.rattled(cells.li2s(4), 3, 0.1)
-    whole = xrd.pattern(xrd.reflections(atoms.positions, atoms.numbers, atoms.cell.array, ordered_only=True), ANGLES)
+    whole = xrd.pattern(
+        xrd.ReciprocalGrid(atoms.cell.array).reflections(atoms.positions, atoms.numbers, ordered_only=True), ANGLES
+    )
     weights = (np.random.default_rng(4).random(len(atoms)) < 0.2).astype(float)
-    part = xrd.reflections(atoms.positions, atoms.numbers, atoms.cell.array, weights=weights, ordered_only=True)
+    part = xrd.ReciprocalGrid(atoms.cell.array).reflections(
+        atoms.positions, atoms.numbers, weights=weights, ordered_only=True
+    )
     assert xrd.similarity(whole, xrd.pattern(part, ANGLES)) > 0.95
 
 
@@ -68,19 +73,19 @@ def test_each_crystal_is_nearest_to_itself_stretched_or_not_and_a_glass_to_none(
     }.items():
         warm = cells.rattled(atoms, 5, 0.12)
         warm.set_cell(warm.cell * 1.02, scale_atoms=True)
-        found = xrd.reflections(warm.positions, warm.numbers, warm.cell.array, ordered_only=True)
+        found = xrd.ReciprocalGrid(warm.cell.array).reflections(warm.positions, warm.numbers, ordered_only=True)
         best, second = nearest_patterns(xrd.pattern(found, ANGLES), ANGLES, crystals)[:2]
         assert best.name == name
         assert best.value > 0.85
         assert best.value > second.value + 0.1
     atoms = cells.glass(6)
-    found = xrd.reflections(atoms.positions, atoms.numbers, atoms.cell.array, ordered_only=True)
+    found = xrd.ReciprocalGrid(atoms.cell.array).reflections(atoms.positions, atoms.numbers, ordered_only=True)
     assert nearest_patterns(xrd.pattern(found, ANGLES), ANGLES, crystals)[0].value < 0.5
 
 
 def test_refusals_say_what_is_wrong() -> None:
     atoms = cells.li2s(1)
     with pytest.raises(ValueError, match="needs a cell with a volume"):
-        xrd.reflections(atoms.positions, atoms.numbers, np.zeros((3, 3)))
+        xrd.ReciprocalGrid(np.zeros((3, 3))).reflections(atoms.positions, atoms.numbers)
     with pytest.raises(ValueError, match="No atom is in the subset"):
-        xrd.reflections(atoms.positions, atoms.numbers, atoms.cell.array, weights=np.zeros(len(atoms)))
+        xrd.ReciprocalGrid(atoms.cell.array).reflections(atoms.positions, atoms.numbers, weights=np.zeros(len(atoms)))

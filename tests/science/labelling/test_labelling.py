@@ -16,7 +16,8 @@ from ase.spacegroup import crystal
 
 from aiida_seireact.science import labelling
 from aiida_seireact.science.density_peaks import DensityPeaks, density_peaks
-from aiida_seireact.science.descriptors import DescriptorSpec, b2_descriptors
+from aiida_seireact.science.descriptors import DescriptorSpec
+from aiida_seireact.science.descriptors import describe as describe_frame
 
 KNOWN = ("Li", "Li6PS5Cl", "Li2S", "Li3P", "LiCl")
 SIGMA = 0.15
@@ -70,7 +71,7 @@ def structure(phase: str, rng: np.random.Generator) -> Atoms:
 
 
 def describe(atoms: Atoms) -> np.ndarray:
-    return b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, DescriptorSpec())[0]
+    return describe_frame(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, DescriptorSpec())[0]
 
 
 @cache
@@ -180,8 +181,12 @@ def test_new_points_are_labelled_by_the_nearest_landmark(world: World) -> None:
 def test_landmarks_known_beforehand_give_the_same_labels(world: World) -> None:
     known = labelling.assign(world.points, world.classifier, landmark=np.arange(len(world.points)))
     found = labelling.assign(world.points, world.classifier)
-    for name in ("labels", "clusters", "core", "ratio"):
+    itself = labelling.label_landmarks(world.classifier)
+    for name in ("labels", "clusters", "core", "stage", "landmark"):
         assert np.array_equal(getattr(known, name), getattr(found, name)), name
+        assert np.array_equal(getattr(itself, name), getattr(found, name)), name
+    assert np.array_equal(known.ratio, found.ratio)
+    assert itself.ratio == pytest.approx(found.ratio, rel=1e-5)
 
 
 def test_point_gate_takes_a_label_from_what_is_far_from_its_phase(world: World) -> None:
@@ -207,16 +212,6 @@ def test_principal_components_keep_the_share_asked_for() -> None:
 def test_impossible_share_is_refused(share: float) -> None:
     with pytest.raises(labelling.LabellingError, match="keep_variance"):
         labelling.fit_reduction(np.eye(4), share)
-
-
-def test_nearest_equals_the_full_matrix() -> None:
-    rng = np.random.default_rng(1)
-    points, targets = rng.normal(size=(300, 12)) + 1e3, rng.normal(size=(200, 12)) + 1e3
-    distances, indices = labelling.nearest(points, targets, chunk=77)
-    points, targets = points.astype(np.float32), targets.astype(np.float32)
-    full = np.linalg.norm(points[:, None].astype(float) - targets[None].astype(float), axis=2)
-    assert np.array_equal(indices, full.argmin(axis=1))
-    assert distances == pytest.approx(full.min(axis=1), rel=1e-9)
 
 
 def test_gate_is_the_spacing_of_the_references() -> None:
