@@ -17,8 +17,8 @@ from aiida_seireact.cli.render.outputs import Outputs
 from aiida_seireact.data.copies import LiveCopy
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.arrays_file import PhasesError
-from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dump
 from aiida_seireact.formats.discovery import DiscoveryCurves
+from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dump
 from aiida_seireact.formats.environments import Course, Labels
 from aiida_seireact.science.labelling import UNKNOWN
 
