@@ -89,6 +89,8 @@ PROGRAMS = (
         ("matscipy", "numba"),
         ("faiss-cpu", "numba", "scipy", "matscipy", "ase", "numpy", "dadapy"),
     ),
-    ProgramCard("analyse", "seireact.analyse", "analyse", ("numba", "scipy"), ("numba", "scipy", "ase", "numpy")),
+    ProgramCard(
+        "analyse", "seireact.analyse", "analyse", ("ase", "numba", "scipy"), ("numba", "scipy", "ase", "numpy")
+    ),
     ProgramCard("build", "seireact.build", "", ("ase", "pymatgen"), ("pymatgen", "scipy", "ase", "numpy")),
 )

@@ -52,7 +52,7 @@ def test_a_program_that_is_not_there_is_told_with_its_cure(examine, tmp_path):
     finding = examine(filepath_executable=f"{tmp_path}/seireact-analyse")
     assert finding.state == "broken"
     assert f"seireact-analyse is not in {tmp_path}" in finding.detail
-    assert finding.fix == "`pip install aiida-seireact`"
+    assert finding.fix == "`pip install 'aiida-seireact[analyse]'`"
 
 
 def test_packages_other_than_those_of_the_code_are_told(examine):
