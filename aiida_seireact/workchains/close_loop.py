@@ -104,8 +104,8 @@ class CloseLoopWorkChain(StagedWorkChain):
     # ------------------------------------------------------------------ learning
     def learn(self) -> ToContext | ExitCode:
         """Cut out what is unknown, label and learn it."""
-        inputs = self.exposed_inputs(AugmentWorkChain, namespace="augment", agglomerate=False)
-        name = self.name()
+        given = self.exposed_inputs(AugmentWorkChain, namespace="augment", agglomerate=False)
+        inputs, name = {key: value for key, value in given.items() if key != "metadata"}, self.name()
         inputs.update(
             runs={name: self.inputs.trajectory},
             labels={name: self.inputs.labels},
