@@ -1,7 +1,6 @@
 """Draw ``interface.svg``: the coated cell of *Build an interface*, by the command of the page.
 
-Run ``python -P docs/images/interface.py [FILE]``; the same bytes come out each time. Without ``-P`` numba takes the
-``coverage.py`` beside it for the package of that name.
+Run ``python docs/images/interface.py [FILE]``; the same bytes come out each time.
 """
 
 from __future__ import annotations

@@ -62,8 +62,6 @@ def draw(folder: Path, worked: Path) -> None:
 
 
 if __name__ == "__main__":
-    # coverage.py lies beside this file, and numba would take it for the package of that name.
-    sys.path.pop(0)
     with tempfile.TemporaryDirectory() as name:
         print(*find(Path(name)), sep="\n")
         draw(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE, Path(name))

@@ -53,11 +53,12 @@ def test_python_parses_and_imports_what_exists(block: Block) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "word"), [("loop", "seireact-label"), ("dataset", "interface-expanded"), ("coverage", "amorphous")]
+    ("picture", "word"),
+    [("loop", "seireact-label"), ("dataset", "interface-expanded"), ("training_coverage", "amorphous")],
 )
 def test_a_picture_is_what_its_script_draws(tmp_path: Path, picture: str, word: str) -> None:
     drawn = tmp_path / f"{picture}.svg"
-    subprocess.run([sys.executable, "-P", str(DOCS / "images" / f"{picture}.py"), str(drawn)], check=True)
+    subprocess.run([sys.executable, str(DOCS / "images" / f"{picture}.py"), str(drawn)], check=True)
 
     def words(path: Path) -> list[str]:
         return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))

@@ -1,7 +1,6 @@
-"""Draw ``coverage.svg``: what the plan of *Draw a first training set* covers, all of its frames labelled.
+"""Draw ``training_coverage.svg``: what the plan of *Draw a first training set* covers, all of its frames labelled.
 
-Run ``python -P docs/images/coverage.py [FILE]``; the same bytes come out each time. Without ``-P`` numba takes this
-file for the package of its name.
+Run ``python docs/images/training_coverage.py [FILE]``; the same bytes come out each time.
 """
 
 from __future__ import annotations
@@ -36,4 +35,4 @@ def draw(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "coverage.svg")
+    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "training_coverage.svg")
