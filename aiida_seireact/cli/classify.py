@@ -15,6 +15,8 @@ from aiida_seireact.cli._submission import checked, submit, tell_trouble
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
+    from aiida_seireact.data.phases import PhasesData
+
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -25,8 +27,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("-r", "--reference", "references", multiple=True, metavar="[NAME=]PATH|NAME=PK",
               help="Frames of a pure phase at temperature (dump, .npz, extxyz), or a folder with a file or a folder a "
               "phase; with a PK in place of the trajectory, a node. May be given again.")  # fmt: skip
-@click.option("--classifier", type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER",
-              help="Label by this one (phases.npz, or the folder it lies in), without clustering again.")  # fmt: skip
+@click.option("--classifier", metavar="FILE|FOLDER|PK", help="Label by this one (phases.npz, or the folder it lies in; "
+              "with the PK of a trajectory also phases, or their process, in the profile), without clustering again.",
+              )  # fmt: skip
 @click.option("-o", "--out", type=FOLDER, metavar="FOLDER", help="Where results go; default: TRAJECTORY.phases")
 @click.option("--skip-first", type=click.IntRange(0), default=1, show_default=True,
               help="Frames left out at the start: the first often repeats the start cell, and exact repeats have no "
@@ -68,6 +71,7 @@ def classify(profile: str | None, words: tuple[str, ...], **given: Any) -> None:
       aiida-seireact classify run.*.dump.gz -r Li=li.dump -r Li2S=li2s.extxyz --landmarks 40000 -o sei
       aiida-seireact classify other.dump --classifier sei     same clusters, another run
       aiida-seireact classify 1234 -r Li=1201 -r Li2S=1207 --parallel 8
+      aiida-seireact classify 1234 --classifier 1310          phases of the profile
       aiida-seireact adopt run.dump.phases 4 7 --name Li2S-PCl   what was unknown gets a name
     """
     values = _settings(given)
@@ -126,7 +130,11 @@ def on_files(trajectory: list[Path], values: dict[str, Any], given: Mapping[str,
             for phase, paths in reference_files(given["references"]).items()
         }
         if given["classifier"] is not None:
-            path = classifier_file(given["classifier"]).absolute()
+            path = classifier_file(Path(given["classifier"])).absolute()
+            if not path.exists():
+                raise click.ClickException(
+                    f"There is no classifier {path}: give phases.npz, or the folder that `classify` wrote."
+                )
             values = {**values, "classifier": str(path), "spec": spec_of_classifier(path)}
         else:
             spec = {"species": species_of(runs[:1], *references.values()), "centre": given["centre"]}
@@ -251,6 +259,10 @@ def build(pk: str, values: dict[str, Any], given: Mapping[str, Any]) -> ProcessB
     changes = {**values, "trajectory": frames, "references": {"skip_first": given["reference_skip"]}}
     if given["centre"] != "Li":
         changes["spec"] = {**changes.get("spec", {}), "centre": given["centre"]}
+    phases = None if given["classifier"] is None else _classifier_node(given["classifier"])
+    if phases is not None:
+        # The descriptors are those of the classifier.
+        changes["spec"] = phases.classifier()[1].to_dict()
     try:
         builder = ClassifyWorkChain.get_builder_from_protocol(
             trajectory,
@@ -261,9 +273,24 @@ def build(pk: str, values: dict[str, Any], given: Mapping[str, Any]) -> ProcessB
         )
     except (ValueError, NotExistent) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
-    if given["classifier"] is not None:
-        from aiida_seireact.cli.classify_inputs import classifier_file
-        from aiida_seireact.data.phases import PhasesData
-
-        builder.classifier = PhasesData(classifier_file(given["classifier"]))
+    if phases is not None:
+        builder.classifier = phases
     return checked(builder)
+
+
+def _classifier_node(word: str) -> PhasesData:
+    """Return phases of the profile, or of a file as a new node that is not stored.
+
+    :raises click.ClickException: no phases.
+    """
+    from aiida_seireact.cli.classify_inputs import classifier_file
+    from aiida_seireact.cli.relabel import parts_of
+    from aiida_seireact.data.phases import PhasesData
+    from aiida_seireact.formats.phases import PhasesError
+
+    if not Path(word).exists():
+        return parts_of(word)[0]
+    try:
+        return PhasesData(classifier_file(Path(word)))
+    except (PhasesError, OSError) as error:
+        raise click.ClickException(str(error)) from None

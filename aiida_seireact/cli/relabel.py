@@ -108,11 +108,16 @@ def _gates(words: tuple[str, ...]) -> dict[str, float | None]:
     from aiida_seireact.science.labelling import Gates
 
     known = [item.name for item in fields(Gates)]
+    may_be_none = [item.name for item in fields(Gates) if "None" in str(item.type)]
     found: dict[str, float | None] = {}
     for word in words:
         name, _, text = word.partition("=")
         if name not in known:
             raise click.ClickException(f"--gate {word}: a gate is one of {', '.join(known)}, as in point=1.5.")
+        if text.lower() == "none" and name not in may_be_none:
+            raise click.ClickException(
+                f"--gate {word}: without {name} no cluster gets a name; none may be {', '.join(may_be_none)}."
+            )
         try:
             found[name] = None if text.lower() == "none" else float(text)
         except ValueError:
@@ -264,8 +269,8 @@ def in_profile(
     click.echo(f"PhasesData <{found['phases'].pk}>: {', '.join(found['phases'].label_names)}")
     if "labels" not in found:
         click.echo(
-            "The labels of a large run lie in chunks: `aiida-seireact classify TRAJECTORY_PK --classifier` with these "
-            "phases labels it anew, without clustering."
+            "The labels of a large run lie in chunks: `aiida-seireact classify TRAJECTORY_PK --classifier "
+            f"{found['phases'].pk}` labels it anew, without clustering."
             if labels is not None
             else "Give the PK of the process to have its labels follow."
         )

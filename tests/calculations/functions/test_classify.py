@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from aiida import orm
@@ -96,3 +98,24 @@ def test_parts_are_merged_in_the_order_of_their_names(
         parts[f"part_{number:03d}"] = part
     merged = arrays_of_node(merge_labels(**parts))
     assert all(np.array_equal(merged[name], values) for name, values in whole.items())
+
+
+def test_another_run_is_labelled_by_phases_of_the_profile(
+    classified: tuple[Path, dict[str, Any]], aiida_profile_clean: Any, aiida_localhost: orm.Computer
+) -> None:
+    from aiida_seireact.cli.classify import build
+
+    program = str(Path(sys.executable).parent / "seireact-classify")
+    orm.InstalledCode(label="seireact-classify-1", computer=aiida_localhost, filepath_executable=program).store()
+    phases = PhasesData(classified[0] / "phases.npz").store()
+    run = FramesData(Frames.from_atoms(rattled("ZB", 3, 7))).store()
+    given = dict.fromkeys(("references", "protocol", "parallel"), None) | {"references": (), "centre": "Li"}
+    given |= {"skip_first": 1, "stride": 1, "reference_skip": 1}
+    builder = build(str(run.pk), {}, {**given, "classifier": str(phases.pk)})
+    assert builder.classifier.pk == phases.pk
+    # The descriptors are those of the classifier.
+    assert builder.parameters["spec"] == phases.classifier()[1].to_dict()
+    with pytest.raises(click.ClickException, match="without phases"):
+        build(str(run.pk), {}, {**given, "classifier": str(run.pk)})
+    said = CliRunner().invoke(cli, ["classify", str(run.pk), "--classifier", "none.npz", "--dry-run"])
+    assert "No single node 'none.npz'" in said.output
