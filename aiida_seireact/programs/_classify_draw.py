@@ -57,13 +57,12 @@ def draw(
     :param n_landmarks: of the whole run.
     """
     n_frames = len(run.stream)
-    each, rest = divmod(n_landmarks, n_frames)
     places = run.places(share)
     parts, frames, rows = [], [], []
     for place, frame in zip(places, run.stream.at(places), strict=True):
         centres = run.centres_of(frame)
         z = z_fractions(frame.positions[centres], frame.cell, frame.origin)
-        count = each + (place < rest)
+        count = landmarks_at(place, n_frames, n_landmarks)
         chosen = draw_landmarks(z, height_along_z(frame.cell), count, slab_ang=slab_ang, seed=[seed, place])
         if len(chosen):
             parts.append(describe_frame(frame, run.spec, "trajectory")[chosen])
@@ -81,6 +80,14 @@ def draw(
         n_environments=run.n_environments,
         spec_hash=run.spec.content_hash,
     )
+
+
+def landmarks_at(place: int, n_frames: int, n_landmarks: int) -> int:
+    """Return how many landmarks a frame gives; fewer than there are frames are spread over the whole run."""
+    each, rest = divmod(n_landmarks, n_frames)
+    if each:
+        return each + (place < rest)
+    return (place + 1) * rest // n_frames - place * rest // n_frames
 
 
 def gathered(parts: Sequence[Drawn]) -> Drawn:

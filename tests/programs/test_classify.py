@@ -20,6 +20,7 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
 from aiida_seireact.formats.phases import load_classifier
 from aiida_seireact.programs import classify
+from aiida_seireact.programs._classify_draw import landmarks_at
 
 from .conftest import call, write_dump
 
@@ -361,3 +362,14 @@ def test_help_shows_an_example_that_is_a_valid_job() -> None:
     shown = CliRunner().invoke(classify.main, ["--help"]).output
     assert "production.dump.gz" in shown
     assert "n_landmarks" in shown
+
+
+@pytest.mark.parametrize(("n_frames", "n_landmarks"), [(7, 100), (1000, 300), (5, 5), (301, 300)])
+def test_landmarks_come_from_the_whole_run(n_frames: int, n_landmarks: int) -> None:
+    """A phase that forms late is there, also where there are more frames than landmarks."""
+    counts = [landmarks_at(place, n_frames, n_landmarks) for place in range(n_frames)]
+    assert sum(counts) == n_landmarks
+    assert max(counts) - min(counts) <= 1
+    tenth = n_frames // 10
+    if tenth:
+        assert sum(counts[-tenth:]) == pytest.approx(n_landmarks / 10, abs=2)
