@@ -176,6 +176,8 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
         if refusal:
             return self.exit_codes.ERROR_ENERGIES_REFUSED.format(message=refusal)
         self.ctx.stability = found.uuid
+        # What MD and band gaps come to can't take it away.
+        self.out("stability", found)
         self.report(f"{found['above_hull_mev_per_atom']:.1f} meV/atom above the hull")
         return None
 
@@ -200,15 +202,13 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
 
     def inspect_closer(self) -> ExitCode | None:
         """Attach what came of them."""
-        if "gap" in self.ctx:
-            if failure := self.failure("gap", self.ctx.gap):
-                return failure
-            self.out("gaps", self.ctx.gap.outputs.gaps)
-        if "md" in self.ctx:
-            if "trajectory" in self.ctx.md.outputs:
-                self.out("trajectory", self.ctx.md.outputs.trajectory)
-            return self.failure("md", self.ctx.md)
-        return None
+        started = [stage for stage in ("md", "gap") if stage in self.ctx]
+        # All there is first: that the one failed is no reason to lose the other.
+        for stage in started:
+            name = {"md": "trajectory", "gap": "gaps"}[stage]
+            if name in self.ctx[stage].outputs:
+                self.out(name, self.ctx[stage].outputs[name])
+        return next((failure for stage in started if (failure := self.failure(stage, self.ctx[stage]))), None)
 
     def has_run(self) -> bool:
         """Whether there is a run to look at."""

@@ -8,11 +8,14 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessSpec
 
+from aiida_seireact.calculations.analyse import AnalyseSettings
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.disorder import read_settings
 from aiida_seireact.formats.followup import FollowUpSettings
+from aiida_seireact.formats.jobs.lmp import SegmentSettings
+from aiida_seireact.science.transport.diffusion import FEWEST_FRAMES
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.gap import GAP_PREFIX
 from aiida_seireact.workchains.label import ASE_ENGINE, LabelWorkChain, complaint, engine_refusal
@@ -104,6 +107,12 @@ def define_outputs(spec: ProcessSpec) -> None:
         "`diffusion`, `gap`; `remarks` and `sentences`.",
     )
     spec.output("composition", valid_type=orm.Dict, help="What the cell holds, and each ordering with its degeneracy.")
+    spec.output(
+        "stability",
+        valid_type=orm.Dict,
+        required=False,
+        help="Where the orderings lie above the hull: there when all is labelled, whatever becomes of MD and gap.",
+    )
     spec.output("orderings", valid_type=FramesData, required=False, help="The orderings, labelled.")
     spec.output("phases", valid_type=FramesData, required=False, help="The phases of the hull, labelled.")
     spec.output("gaps", valid_type=orm.Dict, required=False, help="Band gaps.")
@@ -176,5 +185,29 @@ def _md_complaint(md: Mapping[str, Any], parameters: orm.Dict) -> str | None:
         return (
             f"The composition holds {', '.join(unknown)}, and the potential of md knows {', '.join(sorted(known))} "
             "only: train one on it, or leave `md` out."
+        )
+    if {"parameters", "analyse"} <= set(md) and "parameters" in md["analyse"]:
+        return _ions_complaint(
+            read_settings(FollowUpSettings, parameters.get_dict()),
+            SegmentSettings.model_validate(md["parameters"].get_dict()),
+            AnalyseSettings.model_validate({**md["analyse"]["parameters"].get_dict(), "timestep_fs": 1.0}),
+        )
+    return None
+
+
+def _ions_complaint(settings: FollowUpSettings, run: SegmentSettings, analysis: AnalyseSettings) -> str | None:
+    """Return why the run could not tell whether ions move: nobody would follow them, or there are too few frames."""
+    ion, asked = settings.conductor.species, analysis.diffusion
+    if ion not in settings.amounts:
+        return f"parameters.conductor: the composition holds no {ion}, whose motion is asked for: name another species."
+    if asked is None or (asked.species is not None and ion not in asked.species):
+        return f"md.analyse.parameters: nobody follows {ion}: ask for `diffusion` with its species."
+    skipped, stride = analysis.trajectory.skip_first, analysis.trajectory.stride
+    frames = max(0, -(-(run.md.steps // run.md.dump_every + 1 - skipped) // stride))
+    if frames < asked.n_blocks * FEWEST_FRAMES:
+        needed = (asked.n_blocks * FEWEST_FRAMES * stride + skipped) * run.md.dump_every
+        return (
+            f"md.parameters: {frames} frames are left of the run after the first {skipped}, and diffusion needs "
+            f"{asked.n_blocks} blocks of {FEWEST_FRAMES}: run {needed} steps or more, or dump more often."
         )
     return None

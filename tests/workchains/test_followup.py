@@ -132,6 +132,7 @@ def test_phases_that_were_labelled_before_are_taken(done, program_code):
     assert "phases" not in node.outputs
 
 
+@pytest.mark.slow
 def test_cells_relaxed_by_one_calculator_are_labelled_by_another_engine(program_code, done):
     code = program_code("label")
     given = inputs(code, {**ALLOY, "repeat": [1, 1, 1]}, {**EMT, "task": "label"}, frames=done.outputs.phases)
@@ -194,6 +195,7 @@ def test_unlabelled_phases_are_refused(program_code, done):
         run_get_node(FollowUpWorkChain, **inputs(program_code("label"), ALLOY, RELAX, frames=bare))
 
 
+@pytest.mark.slow
 def test_the_phase_that_was_found_by_chgnet(program_code):
     """Four labels of 24 atoms beside the phases it would become: single points, so that it takes seconds."""
     builder = FollowUpWorkChain.get_builder_from_protocol(
@@ -301,6 +303,31 @@ def test_md_by_a_model_that_nobody_has_judged_or_that_lacks_an_element_is_refuse
     without = {name: value for name, value in run_inputs.items() if name != "potential"}
     with pytest.raises(ValueError, match="potential"):
         run_get_node(FollowUpWorkChain, **alloy, md=without)
+
+
+def test_a_run_that_could_not_tell_is_refused(alloy, run_inputs):
+    with pytest.raises(ValueError, match="holds no Li"):
+        run_get_node(FollowUpWorkChain, **alloy, md=run_inputs)
+    copper = {**alloy, "parameters": orm.Dict({**ALLOY, "conductor": {"species": "Cu"}})}
+    nobody = {**run_inputs, "analyse": {**run_inputs["analyse"], "parameters": orm.Dict(NOTHING_ELSE)}}
+    with pytest.raises(ValueError, match="nobody follows Cu"):
+        run_get_node(FollowUpWorkChain, **copper, md=nobody)
+    short = orm.Dict({**LIQUID, "md": {**LIQUID["md"], "steps": 2000}})
+    with pytest.raises(ValueError, match="41 frames are left.*run 2500 steps"):
+        run_get_node(FollowUpWorkChain, **copper, md={**run_inputs, "parameters": short})
+
+
+@pytest.mark.slow
+def test_what_failed_takes_nothing_away(program_code, done, run_inputs):
+    """The program of the MD fails: stability and orderings are there all the same."""
+    settings = {**ALLOY, "repeat": [1, 1, 1], "md": {"n_atoms": 32}, "conductor": {"species": "Cu"}}
+    broken = {**LIQUID, "md": {**LIQUID["md"], "pair": {**LIQUID["md"]["pair"], "style": "lj/none 6.5"}}}
+    md = {**run_inputs, "parameters": orm.Dict(broken)}
+    given = inputs(program_code("label"), settings, {**EMT, "task": "label"}, frames=done.outputs.phases, md=md)
+    _, node = run_get_node(FollowUpWorkChain, **given)
+    assert node.exit_status == 460
+    assert node.outputs.stability["above_hull_mev_per_atom"] is not None
+    assert len(node.outputs.orderings) == 1
 
 
 # ---------------------------------------------------------------- protocols
