@@ -21,8 +21,8 @@ STAGES = (
     "references",
     "produce",
     "classify",
-    "close_loop",
     "analyse",
+    "close_loop",
     "summary",
 )
 OPTIONAL_STAGES = {name: name for name in ("validate", "augment", "close_loop")} | {"explore": "conditions"}

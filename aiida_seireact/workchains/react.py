@@ -64,8 +64,9 @@ class ReactWorkChain(ProtocolMixin, ClosingStudy):
             cls.inspect_model,
             cls.produce,
             cls.classify,
-            if_(cls.should_close_loop)(cls.close_loop, cls.inspect_loop),
             cls.analyse,
+            cls.inspect_analysis,
+            if_(cls.should_close_loop)(cls.close_loop, cls.inspect_loop),
             cls.summarise,
         )
         spec.exit_code(START_NOT_SAFE, "ERROR_START_NOT_SAFE", message="No safe start for a long run: {message}")
@@ -226,8 +227,8 @@ class ReactWorkChain(ProtocolMixin, ClosingStudy):
             )
         return self.begin("analyse", **children)
 
-    def summarise(self) -> ExitCode | None:
-        """Gather the numbers of the report in one node."""
+    def inspect_analysis(self) -> ExitCode | None:
+        """Attach what was found along the runs."""
         for suffix in self.runs():
             if failure := self.failure("analyse", self.ctx[f"analyse{suffix}"]):
                 return failure
@@ -235,6 +236,10 @@ class ReactWorkChain(ProtocolMixin, ClosingStudy):
                 self.ctx[f"analyse{suffix}"], AnalyseWorkChain, suffix[1:] or None, agglomerate=False
             )
             self.out_many(outputs)
+        return None
+
+    def summarise(self) -> ExitCode | None:
+        """Gather the numbers of the report in one node; a loop that could not be closed takes none of them away."""
         model = self.model()
         numbers = {
             "dataset": orm.load_node(self.ctx.dataset),
@@ -265,4 +270,4 @@ class ReactWorkChain(ProtocolMixin, ClosingStudy):
         if refusal:
             return self.refused("summary", refusal)
         self.out("summary", summary)
-        return None
+        return self.loop_failure()

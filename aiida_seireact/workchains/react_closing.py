@@ -67,12 +67,9 @@ class ClosingStudy(JudgedStudy):
         """Whether what is unknown in the production run is to be learned."""
         return "settings" in self.inputs.get("close_loop", {})
 
-    def close_loop(self) -> ToContext | ExitCode:
+    def close_loop(self) -> ToContext | None:
         """Learn from the unknown environments of the production run, and make it again."""
-        classified = self.ctx.classify
-        if failure := self.failure("classify", classified):
-            return failure
-        given = self.inputs.close_loop
+        classified, given = self.ctx.classify, self.inputs.close_loop
         settings = given.settings
         inputs = {
             "settings": settings,
@@ -88,18 +85,29 @@ class ClosingStudy(JudgedStudy):
         }
         if "accept_rejected" in self.inputs:
             inputs["accept_rejected"] = self.inputs.accept_rejected
-        return self.begin(STAGE, **{STAGE: (CloseLoopWorkChain, inputs)})
+        begun = self.begin(STAGE, **{STAGE: (CloseLoopWorkChain, inputs)})
+        if isinstance(begun, ExitCode):
+            self.ctx.loop_refused = [begun.status, begun.message]
+            return None
+        return begun
 
-    def inspect_loop(self) -> ExitCode | None:
-        """Attach what came of it."""
-        closed = self.ctx[STAGE]
-        # Whatever there is: a model that was rejected is a result.
-        self.out_many(self.exposed_outputs(closed, CloseLoopWorkChain, CLOSED, agglomerate=False))
-        return self.failure(STAGE, closed)
+    def inspect_loop(self) -> None:
+        """Attach what came of it; the study ends with its numbers first, then with the failure."""
+        if STAGE in self.ctx:
+            # Whatever there is: a model that was rejected is a result.
+            self.out_many(self.exposed_outputs(self.ctx[STAGE], CloseLoopWorkChain, CLOSED, agglomerate=False))
+        if failure := self.loop_failure():
+            self.report(f"the loop was not closed: {failure.message}")
+
+    def loop_failure(self) -> ExitCode | None:
+        """Return why the loop could not be closed, None if it was, or nobody asked."""
+        if "loop_refused" in self.ctx:
+            return ExitCode(*self.ctx.loop_refused)
+        return self.failure(STAGE, self.ctx[STAGE]) if STAGE in self.ctx else None
 
     def comparison(self) -> orm.Dict | None:
         """Return what is unknown before and after, None if the loop was not closed."""
-        if not self.should_close_loop() or "comparison" not in self.ctx[STAGE].outputs:
+        if STAGE not in self.ctx or "comparison" not in self.ctx[STAGE].outputs:
             return None
         found: orm.Dict = self.ctx[STAGE].outputs.comparison
         return found

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common.extendeddicts import AttributeDict
 from aiida.common.links import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
@@ -281,3 +282,43 @@ def test_sample_has_the_ports_of_its_job() -> None:
     assert {"plan", "cells", "label", "relax", "melt", "codes", "options"} <= set(job)
     assert job["plan"].required
     assert not job["cells"].required
+
+
+# ---------------------------------------------------------------- the loop that closes
+def test_a_loop_that_fails_ends_the_study_after_its_numbers(codes: dict[str, Any]) -> None:
+    study = under_way(codes, {"close_loop": {}})
+    failed = orm.WorkChainNode()
+    failed.set_process_label("CloseLoopWorkChain")
+    failed.set_exit_status(530)
+    failed.set_exit_message("The model was rejected.")
+    failed.set_process_state("finished")
+    study.ctx.close_loop = failed.store()
+    assert study.inspect_loop() is None
+    assert study.comparison() is None
+    ended = study.loop_failure()
+    assert ended.status == 460
+    assert "The model was rejected." in ended.message
+    steps = str(ReactWorkChain.spec().get_outline().get_description())
+    assert steps.index("inspect_analysis") < steps.index("inspect_loop") < steps.index("summarise")
+
+
+def test_a_loop_that_is_refused_ends_the_study_after_its_numbers(
+    codes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = under_way(codes, {"close_loop": {}})
+    outputs = AttributeDict(dict.fromkeys(("classification", "labels", "phases", "trajectory")))
+    study.ctx.classify = study.ctx.produce = AttributeDict({"outputs": outputs})
+    study.ctx.dataset = orm.Int(1).store().uuid
+    monkeypatch.setattr(study, "model", lambda: None)
+    monkeypatch.setattr(study, "_learning", lambda *_: {})
+    monkeypatch.setattr(study, "cell", lambda _: None)
+    assert study.close_loop() is None
+    assert study.inspect_loop() is None
+    assert study.loop_failure().status == 250
+    assert study.loop_failure().message.startswith("Stage close_loop can't be done with these inputs")
+
+
+def test_a_study_without_the_loop_has_no_failure_of_it(codes: dict[str, Any]) -> None:
+    study = under_way(codes, {})
+    assert study.loop_failure() is None
+    assert study.comparison() is None
