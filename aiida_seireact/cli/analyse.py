@@ -200,9 +200,14 @@ def _of_node(
 ) -> None:
     if not identifier.replace("-", "").isalnum():
         raise click.ClickException(f"There is no file {identifier}.")
+    for option, word in (("thermo", "--thermo"), ("timestep", "--timestep"), ("until_truncated", "--until-truncated")):
+        if chosen[option]:
+            raise click.UsageError(f"{word} is for files: the run of a PK knows its own.")
     load(profile)
     from aiida import orm
+    from aiida.common.exceptions import NotExistent
 
+    from aiida_seireact.cli.label import find
     from aiida_seireact.data.frames import FramesData
     from aiida_seireact.data.trajectory import TrajectoryData
     from aiida_seireact.workchains.analyse import AnalyseWorkChain
@@ -214,14 +219,21 @@ def _of_node(
     if labels is not None and not isinstance(labels, orm.ArrayData):
         raise click.ClickException(f"{chosen['labels']} is {type(labels).__name__}, no labels of `classify`.")
     choice = {"skip_first": chosen["skip_first"], "stride": chosen["stride"]}
-    parameters = {"trajectory": choice, "workers": chosen["workers"], **sections}
-    builder = AnalyseWorkChain.get_builder_from_protocol(
-        trajectory,
-        labels,
-        code=None if chosen["code"] is None else orm.load_code(chosen["code"]),
-        overrides={"parameters": parameters},
-        options={"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}},
-    )
+    parameters = {"trajectory": choice, **sections}
+    resources = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+    if chosen["workers"] > 1:
+        # Only then, so that an analysis by one process is found in the cache whoever asked for it.
+        parameters["workers"] = resources["num_cores_per_mpiproc"] = chosen["workers"]
+    try:
+        builder = AnalyseWorkChain.get_builder_from_protocol(
+            trajectory,
+            labels,
+            code=find(chosen["code"]),
+            overrides={"parameters": parameters},
+            options={"resources": resources},
+        )
+    except (ValueError, NotExistent) as error:
+        raise click.ClickException(" ".join(str(error).split())) from None
     checked(builder)
     if chosen["dry_run"]:
         click.echo(f"{trajectory.__class__.__name__} <{trajectory.pk}> by {builder.code.full_label}:")

@@ -140,3 +140,15 @@ def test_a_node_is_analysed_by_the_workchain(on_node: Callable[..., Result], tmp
     assert (tmp_path / "out" / "rdf.png").exists()
     wrong = on_node(orm.Int(3).store().pk)
     assert "is Int, no trajectory" in wrong.output
+
+
+def test_what_a_node_can_t_be_asked_is_a_sentence(on_node: Callable[..., Result]) -> None:
+    frames = FramesData(Frames.from_atoms([sandwich(frame) for frame in range(3)])).store()
+    assert "--timestep is for files" in on_node(frames.pk, "--timestep", "2", "--dry-run").output
+    several = on_node(frames.pk, "--workers", "2", "--without", "msd", "--dry-run")
+    assert "workers: 2" in several.output
+    assert "workers" not in on_node(frames.pk, "--without", "msd", "--dry-run").output
+    profile = get_manager().get_profile().name
+    lost = CliRunner().invoke(cli, ["-p", profile, "analyse", str(frames.pk), "--code", "no@where", "--dry-run"])
+    assert isinstance(lost.exception, SystemExit)
+    assert "no@where" in lost.output

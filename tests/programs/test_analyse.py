@@ -275,3 +275,10 @@ def test_what_is_wrong_in_a_process_is_told_by_all(folder: Path, tmp_path: Path)
     status, result, _ = call(analyse.main, tmp_path, {"trajectory": {"files": ["run.dump"]}, "workers": 2})
     assert status == 2
     assert "step 1500: positions or box hold NaN" in result["error"]["message"]
+
+
+def test_charges_are_of_elements() -> None:
+    from aiida_seireact.formats.jobs.analyse import CompositionSettings
+
+    with pytest.raises(ValueError, match="'Lo' is no element symbol"):
+        CompositionSettings(charges={"Lo": 1.0})

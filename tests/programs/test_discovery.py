@@ -221,3 +221,9 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", steps=[1])
     with pytest.raises(DiscoveryError, match="lacks in_time"):
         DiscoveryCurves.load(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("wrong", [(70.0, 15.0), (-5.0, 70.0), (15.0, 200.0)])
+def test_a_range_of_angles_that_is_none_is_refused(wrong: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="two_theta_deg ascends"):
+        DiscoverSettings(two_theta_deg=wrong)

@@ -70,6 +70,12 @@ class CompositionSettings(Job):
         None, description="formal charge of each element, in e, for the charge of each slab; null: none"
     )
 
+    @field_validator("charges")
+    @classmethod
+    def _charges_known(cls, charges: dict[str, float] | None) -> dict[str, float] | None:
+        _known(tuple(charges or ()))
+        return charges
+
 
 class PhasesSettings(Job):
     """Phases in slabs along z, and the thickness by their profile."""

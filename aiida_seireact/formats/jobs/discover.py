@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aiida_seireact.formats.jobs.base import Job
 
@@ -31,3 +31,10 @@ class DiscoverSettings(Job):
         999, ge=99, description="random arrangements the all-sulfur environments are held against"
     )
     seed: int = Field(0, ge=0, description="of all draws")
+
+    @field_validator("two_theta_deg")
+    @classmethod
+    def _a_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] < value[1] < 180:
+            raise ValueError(f"two_theta_deg ascends between 0 and 180 degrees, not {list(value)}")
+        return value
