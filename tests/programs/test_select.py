@@ -402,3 +402,10 @@ def test_cuts_that_cannot_be_are_refused(long_run: Path, job: dict[str, Any], wo
     status, result, _ = call(select.main, long_run, job)
     assert status == 2
     assert words in result["error"]["message"]
+
+
+def test_a_cell_without_room_for_its_core_is_refused() -> None:
+    from aiida_seireact.formats.jobs.select import CutSettings
+
+    with pytest.raises(ValueError, match="no room for core_ang 8"):
+        CutSettings(core_ang=8.0)

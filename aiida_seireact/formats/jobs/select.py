@@ -27,6 +27,15 @@ class CutSettings(Job):
     )
     relax_fmax_ev_per_ang: float = Field(0.5, gt=0, description="force at which it ends before, eV/Å")
 
+    @model_validator(mode="after")
+    def _has_room(self) -> CutSettings:
+        if self.edge_ang <= 2 * self.core_ang:
+            raise ValueError(
+                f"edge_ang {self.edge_ang:g} has no room for core_ang {self.core_ang:g} on both sides of the centre "
+                "and a seam: make it more than twice as large"
+            )
+        return self
+
 
 class SeamPotential(Job):
     """The model that moves the atoms of a seam."""
