@@ -134,8 +134,9 @@ def numbers_of_run(trajectory: TrajectoryData, classification: orm.Dict, analysi
         "md_atoms": facts.get("n_atoms"),
         "md_timestep_fs": facts.get("timestep_fs"),
         "production_stopped_by": facts.get("stopped_by"),
-        "ps4_intact_start": analysis["ps4_intact_start"],
-        "ps4_intact_end": analysis["ps4_intact_end"],
+        # Null where a study leaves `thickness` out of its analyses.
+        "ps4_intact_start": analysis.get_dict().get("ps4_intact_start"),
+        "ps4_intact_end": analysis.get_dict().get("ps4_intact_end"),
         "phase_fractions": {
             "of": classification["of"],
             "first": classification["phase_fractions"]["first_tenth"],

@@ -190,11 +190,14 @@ def _read_analysis(run: Run, outputs: Outputs, part: str) -> None:
         return
     arrays = {name: node.get_array(name) for name in node.get_arraynames()}
     times = run.times_ps(arrays["steps"])
-    run.ps4 = (times, arrays["n_intact_ps4"], int(run.analysis.get("n_p") or arrays["n_intact_ps4"].max()))
-    curves = {
-        "from the last intact PS₄ to the outermost S, P or Cl, lower side": arrays["thickness_lower_ang"],
-        "the same, upper side": arrays["thickness_upper_ang"],
-    }
+    curves: dict[str, Array] = {}
+    # A study may leave any of the analyses out.
+    if "n_intact_ps4" in arrays:
+        run.ps4 = (times, arrays["n_intact_ps4"], int(run.analysis.get("n_p") or arrays["n_intact_ps4"].max()))
+        curves = {
+            "from the last intact PS₄ to the outermost S, P or Cl, lower side": arrays["thickness_lower_ang"],
+            "the same, upper side": arrays["thickness_upper_ang"],
+        }
     if "thickness_profile_ang" in arrays:
         known = dict(zip(arrays["thickness_profile_steps"].tolist(), arrays["thickness_profile_ang"], strict=True))
         profile = np.array([known.get(step, np.nan) for step in arrays["steps"].tolist()])

@@ -106,3 +106,22 @@ def test_pages_show_what_they_are_given() -> None:
     assert "Li2S, lattice × 1.01, r = 0.95" in region
     without = {**found()["regions"][0], "sulfur": None}
     assert "x$_S^4$" not in texts(figures_discovery.region_page(without, curves(), 0))
+
+
+def test_a_run_without_its_thickness_is_read(aiida_profile: Any) -> None:
+    """A study may leave any analysis out."""
+    from aiida import orm
+
+    from aiida_seireact.cli.render.runs import Run, _read_analysis
+
+    arrays = orm.ArrayData({"steps": np.arange(3), "smallest_distance_ang": np.ones(3)})
+
+    class Found:
+        def find(self, name: str, part: str) -> Any:
+            return {"analysis": orm.Dict({}), "analysis_arrays": arrays}[name]
+
+    run = Run()
+    run.facts = {"timestep_fs": 2.0}
+    _read_analysis(run, Found(), "")  # type: ignore[arg-type]
+    assert run.ps4 is None
+    assert run.thickness is None
