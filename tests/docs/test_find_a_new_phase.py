@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ase.io import read
 
 from aiida_seireact.cli.main import cli  # noqa: F401  (the console script, as the script of the pictures calls it)
 from tests.docs._pages import DOCS, blocks
@@ -114,3 +115,10 @@ def test_the_pictures_are_what_its_script_draws(script: ModuleType, folder: Path
         for words in re.findall(r">([A-Za-zθ][^<>]{6,})<", shown):
             if not re.search(r"\d", words):
                 assert words in drawn, f"{file}: draw it again, {words!r} is not in it"
+
+
+def test_its_examples_become_a_file_for_a_viewer(folder: Path, said: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (block,) = [block.text for block in blocks(PAGE) if block.info == "python"]
+    exec(compile(block, str(PAGE), "exec"), {})
+    assert len(read("examples.extxyz", ":")) > 10
