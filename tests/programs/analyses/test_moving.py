@@ -179,6 +179,8 @@ def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> Non
         ({"windows": {"length_ps": 5.0, "at_ps": [38.0], "by": "slab"}}, "windows: a window from 38 ps on ends after"),
         ({"windows": {"length_ps": 5.0, "at_ps": [5.0]}}, "windows: the labels have none of step 2500"),
         ({"windows": {"length_ps": 5.0}, "labels": None}, "windows: needs labels"),
+        ({"windows": {"length_ps": 5.0, "at_ps": [], "by": "slab"}}, "windows: at_ps is empty"),
+        ({"jumps": {"within_ps": 5.0, "at_ps": []}}, "jumps: at_ps is empty"),
         ({"onsager": {"temperature_k": 300.0, "charges": {"Li": 1}}}, "onsager.charges has no charge of S"),
         ({"onsager": {"temperature_k": 300.0, "n_blocks": 60}}, "onsager: 401 frames in 60 blocks"),
         ({"diffusion": {"first_lag": 0.6}}, "last_lag is longer than first_lag"),
