@@ -57,13 +57,13 @@ def draw(
     :param n_landmarks: of the whole run.
     """
     n_frames = len(run.stream)
-    each, rest = divmod(n_landmarks, n_frames)
     places = run.places(share)
     parts, frames, rows = [], [], []
     for place, frame in zip(places, run.stream.at(places), strict=True):
         centres = run.centres_of(frame)
         z = z_fractions(frame.positions[centres], frame.cell, frame.origin)
-        count = each + (place < rest)
+        # Where not all frames can give as many, those that give more lie evenly over the run.
+        count = n_landmarks * (place + 1) // n_frames - n_landmarks * place // n_frames
         chosen = draw_landmarks(z, height_along_z(frame.cell), count, slab_ang=slab_ang, seed=[seed, place])
         if len(chosen):
             parts.append(describe_frame(frame, run.spec, "trajectory")[chosen])
