@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact.science.density_peaks import density_peaks
-from aiida_seireact.science.descriptors import b2_descriptors
+from aiida_seireact.science.descriptors import describe
 from aiida_seireact.science.labelling import (
     UNKNOWN,
     Reduction,
@@ -64,7 +64,7 @@ def read_run(path: Path, name: str, phase: str) -> Recorded:
         truth, border = np.array(SLABS)[tags[lithium]], _to_border(frames[0], tags, cell)[lithium]
     if phase == DISORDERED:
         sulfur = _sulfur(frames.mean(axis=0), numbers, cell)
-    parts = [b2_descriptors(positions, numbers, cell, [True] * 3, SPEC)[0] for positions in frames]
+    parts = [describe(positions, numbers, cell, [True] * 3, SPEC)[0] for positions in frames]
     many = len(frames)
     return Recorded(np.tile(truth, many), np.tile(border, many), np.tile(sulfur, many), np.concatenate(parts))
 
@@ -81,7 +81,7 @@ def strained_reference(path: Path, phase: str, reduction: Reduction, strain: flo
     for positions in frames.astype(np.float64):
         random = rng.normal(scale=strain, size=(3, 3))
         for deformed in (np.eye(3), np.eye(3) + (random + random.T) / 2)[: 2 if strain else 1]:
-            found, centres = b2_descriptors(positions @ deformed, numbers, cell @ deformed, [True] * 3, SPEC)
+            found, centres = describe(positions @ deformed, numbers, cell @ deformed, [True] * 3, SPEC)
             values.append(found)
             atoms.append(centres)
     return reference(phase, reduction.apply(np.concatenate(values)), atoms=np.concatenate(atoms))

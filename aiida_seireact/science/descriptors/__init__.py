@@ -8,12 +8,8 @@ __all__ = [
     "DescriptorError",
     "DescriptorSpec",
     "MissingSourceError",
-    "b2_descriptors",
     "chebyshev_polynomials",
     "describe",
     "mean_descriptors",
     "real_harmonics",
 ]
-
-# The name of `describe` before there were sources; goes when nobody calls it any more.
-b2_descriptors = describe

@@ -93,6 +93,13 @@ def test_diffusion_in_plane_and_out_of_it_with_intervals(folder: Path) -> None:
     assert set(transport_pictures(arrays)) == {"diffusion"}
 
 
+def test_lags_beyond_half_a_stretch_can_be_fitted(folder: Path) -> None:
+    job = {**JOB, "diffusion": {"species": ["Li"], "last_lag": 0.8}}
+    status, result, _ = call(analyse.main, folder, job)
+    assert status == 0, result
+    assert result["outputs"]["diffusion"]["Li"]["last_lag_ps"] == pytest.approx(0.8 * 8.0)
+
+
 def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
     outputs, arrays = told(
         folder, {"windows": {"by": "phase", "length_ps": 10.0, "species": ["Li"], "temperature_k": 300.0}}

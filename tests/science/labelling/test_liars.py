@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiida_seireact.science import labelling
-from aiida_seireact.science.descriptors import b2_descriptors
+from aiida_seireact.science.descriptors import describe
 from aiida_seireact.science.labelling import Gates, Stage
 from benchmarks._phases import AMORPHOUS, DISORDERED, KNOWN, SIZES, SPEC, cells
 from benchmarks.phases import Classified, Settings, World, classify, make_world, new_phase, without
@@ -54,7 +54,7 @@ def test_references_of_another_cutoff_name_nothing(found: Classified) -> None:
     for phase in KNOWN:
         atoms = next(iter(cells(phase, SIZES["small"], rng)))
         atoms.positions += rng.normal(scale=0.15, size=atoms.positions.shape)
-        references[phase] = b2_descriptors(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, shorter)[0]
+        references[phase] = describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, shorter)[0]
     assert (referred(found, references).labels == "unknown").all()
 
 
