@@ -16,6 +16,8 @@ from aiida_seireact.science.transport.onsager import onsager_of_windows
 from aiida_seireact.science.transport.units import CM2_PER_S
 from aiida_seireact.science.transport.windows import IN_PLANE, OUT_OF_PLANE, Windows, windowed
 
+FEWEST_LAGS = 3
+"""Of a window, beyond its origin, as `weights.fitted_lags` takes at least."""
 PLANES = {"xy": IN_PLANE, "z": OUT_OF_PLANE}
 
 
@@ -35,6 +37,12 @@ class WindowsObserver(Moving[WindowSettings]):
         length = self.frames_of(settings.length_ps)
         every = max(1, -(-length // settings.n_lags))
         length -= length % every
+        if length < FEWEST_LAGS * every:
+            raise ValueError(
+                f"a window of {settings.length_ps:g} ps holds {length // every} intervals of {self.interval_ps:g} ps "
+                f"between kept frames, a slope needs {FEWEST_LAGS}: take a longer window, or keep more frames "
+                "(trajectory.stride, paths.max_frames)"
+            )
         origins = self.origins(settings.at_ps, length)
         member = np.stack([groups.at(frame) for frame in origins.tolist()])
         seen = windowed(
