@@ -66,7 +66,7 @@ def draw(
         count = n_landmarks * (place + 1) // n_frames - n_landmarks * place // n_frames
         chosen = draw_landmarks(z, height_along_z(frame.cell), count, slab_ang=slab_ang, seed=[seed, place])
         if len(chosen):
-            parts.append(describe_frame(frame, run.spec, "trajectory")[chosen])
+            parts.append(describe_frame(frame, run.spec, "trajectory", rows=chosen))
         frames.append(np.full(len(chosen), place, dtype=np.int64))
         rows.append(chosen)
         progress(
