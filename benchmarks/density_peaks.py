@@ -18,8 +18,8 @@ os.environ["NUMBA_NUM_THREADS"] = "1"
 import click
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import contingency
 
+from aiida_seireact.science.agreement import adjusted_rand
 from aiida_seireact.science.density_peaks import density_peaks, find_neighbours
 from aiida_seireact.science.density_peaks.native import native_densities
 from aiida_seireact.science.density_peaks.peaks import find_mountains, merge
@@ -67,18 +67,6 @@ def by_dadapy(points: NDArray[np.float32], z: float) -> tuple[Any, float, float]
     data.compute_density_PAk(alpha=ALPHA)
     data.compute_clustering_ADP(Z=z)
     return data, searched - start, time.process_time() - searched
-
-
-def adjusted_rand(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
-    """Return the adjusted Rand index of two clusterings."""
-    counts = contingency.crosstab(a, b).count
-
-    def pairs(n: NDArray[np.int64]) -> float:
-        return float((n.astype(np.float64) * (n - 1) / 2).sum())
-
-    both, left, right = pairs(counts), pairs(counts.sum(axis=1)), pairs(counts.sum(axis=0))
-    chance = left * right / pairs(np.array([len(a)]))
-    return (both - chance) / ((left + right) / 2 - chance) if left + right > 2 * chance else 1.0
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -198,7 +198,7 @@ def in_folder(
 
 
 def _described(references: Mapping[str, list[Path]], skip: int, spec: Any) -> dict[str, Any]:
-    """Return the descriptors of further references, by name."""
+    """Return the environments of further references, by name."""
     import tempfile
 
     from aiida_seireact.cli.classify_inputs import readable

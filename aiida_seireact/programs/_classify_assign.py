@@ -80,10 +80,10 @@ def _assign(
         parts.append((rows, assign(classifier.landmarks[numbers], classifier, landmark=numbers)))
     others = np.setdiff1d(np.arange(n_centres), rows, assume_unique=True)
     if len(others):
-        descriptors = describe_frame(frame, run.spec, "trajectory")
+        descriptors = describe_frame(frame, run.spec, "trajectory", rows=others)
         for start in range(0, len(others), BLOCK):
-            block = others[start : start + BLOCK]
-            parts.append((block, assign(classifier.reduction.apply(descriptors[block]), classifier)))
+            block = slice(start, start + BLOCK)
+            parts.append((others[block], assign(classifier.reduction.apply(descriptors[block]), classifier)))
     return joined_assignment(parts, n_centres)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from aiida_seireact.formats.arrays_file import load_arrays
@@ -67,33 +68,48 @@ class Landmarks:
         return cls(**load_arrays(path, "places of landmarks", ["frames", "rows"]))
 
 
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Environments of a reference phase.
+
+    :param descriptors: ``(n, n_features)``
+    :param atoms: ``(n,)`` the atom each is of; equal ids are one atom in all files, which may be chunks of one run.
+    """
+
+    descriptors: NDArray[np.float32]
+    atoms: NDArray[np.int64]
+
+    def reference(self, name: str, classifier: Classifier, *, most: int, seed: int) -> Reference:
+        """Make the phase of them, reduced as the classifier's landmarks are."""
+        return reference(name, classifier.reduction.apply(self.descriptors), atoms=self.atoms, most=most, seed=seed)
+
+
 def describe_references(
     job: ClassifyJob, folder: Path, spec: DescriptorSpec, progress: Progress
-) -> dict[str, NDArray[np.float32]]:
-    """Return the descriptors of each reference phase of a job."""
+) -> dict[str, Described]:
+    """Return the environments of each reference phase of a job."""
     return describe_files(job.references, folder, spec, progress)
 
 
 def describe_files(
     references: Mapping[str, FrameFiles], folder: Path, spec: DescriptorSpec, progress: Progress
-) -> dict[str, NDArray[np.float32]]:
-    """Return the descriptors of each reference phase, ``(n_environments, n_features)`` each, by name."""
+) -> dict[str, Described]:
+    """Return the environments of each reference phase, by name."""
     found = {}
     for name, chosen in references.items():
         frames = stream_of(chosen, folder, one_run=False)
-        found[name] = np.concatenate([describe_frame(frame, spec, f"reference {name}") for frame in frames])
-        progress(f"reference {name}: {len(found[name])} environments in {len(frames)} frames")
+        parts, atoms = [], []
+        for frame in frames:
+            parts.append(describe_frame(frame, spec, f"reference {name}"))
+            atoms.append(frame.ids[frame.numbers == atomic_numbers[spec.centre]])
+        found[name] = Described(np.concatenate(parts), np.concatenate(atoms))
+        progress(f"reference {name}: {len(found[name].atoms)} environments in {len(frames)} frames")
     return found
 
 
-def references_for(
-    job: ClassifyJob, described: Mapping[str, NDArray[np.float32]], classifier: Classifier
-) -> list[Reference]:
-    """Make reference phases of descriptors, reduced as the classifier's landmarks are."""
-    return [
-        reference(name, classifier.reduction.apply(points), most=job.n_references, seed=job.seed)
-        for name, points in described.items()
-    ]
+def references_for(job: ClassifyJob, described: Mapping[str, Described], classifier: Classifier) -> list[Reference]:
+    """Make reference phases of what was described."""
+    return [one.reference(name, classifier, most=job.n_references, seed=job.seed) for name, one in described.items()]
 
 
 def cluster(drawn: Drawn, job: ClassifyJob, progress: Progress) -> tuple[Classifier, PeaksInput]:

@@ -65,7 +65,7 @@ def draw(
         count = landmarks_at(place, n_frames, n_landmarks)
         chosen = draw_landmarks(z, height_along_z(frame.cell), count, slab_ang=slab_ang, seed=[seed, place])
         if len(chosen):
-            parts.append(describe_frame(frame, run.spec, "trajectory")[chosen])
+            parts.append(describe_frame(frame, run.spec, "trajectory", rows=chosen))
         frames.append(np.full(len(chosen), place, dtype=np.int64))
         rows.append(chosen)
         progress(

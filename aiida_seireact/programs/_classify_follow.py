@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.environments import Course, Labels, course_of
 from aiida_seireact.formats.label_chunks import LabelsWriter, iter_labels
-from aiida_seireact.programs._classify_cluster import facts_of
+from aiida_seireact.programs._classify_cluster import Described, facts_of
 from aiida_seireact.programs._classify_result import facts_of_course
-from aiida_seireact.science.labelling import Assignment, Classifier, adopt, follow, reference, relabel
+from aiida_seireact.science.labelling import Assignment, Classifier, adopt, follow, relabel
 
 GONE = ("discovery", "files")
 """Parts of a result that would tell of the names of before."""
@@ -25,7 +24,7 @@ GONE = ("discovery", "files")
 def changed(
     old: Classifier,
     settings: Mapping[str, Any],
-    described: Mapping[str, NDArray[np.float32]],
+    described: Mapping[str, Described],
     *,
     most: int = 1000,
     seed: int = 0,
@@ -33,15 +32,13 @@ def changed(
     """Return a classifier with other names.
 
     :param settings: ``adopt`` (``clusters`` and ``name``), or ``remove`` (names) and ``gates`` (those that change).
-    :param described: descriptors of further references, by name.
+    :param described: environments of further references, by name.
     :param most: environments kept of each, drawn by the seed.
     :raises LabellingError: a name that is there already or is not, no such cluster, or too few references.
     """
     if settings.get("adopt") is not None:
         return adopt(old, settings["adopt"]["clusters"], settings["adopt"]["name"], most=most, seed=seed)
-    add = [
-        reference(name, old.reduction.apply(points), most=most, seed=seed) for name, points in sorted(described.items())
-    ]
+    add = [one.reference(name, old, most=most, seed=seed) for name, one in sorted(described.items())]
     gates = replace(old.gates, **settings.get("gates", {}))
     return relabel(old, add=add, remove=settings.get("remove", []), gates=gates)
 

@@ -94,14 +94,17 @@ class Run:
         return centres
 
 
-def describe_frame(frame: Snapshot, spec: DescriptorSpec, what: str) -> NDArray[np.float32]:
+def describe_frame(
+    frame: Snapshot, spec: DescriptorSpec, what: str, *, rows: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """Return the descriptors of the centres of a frame, ``(n_centres, n_features)``.
 
     :param what: the run it is from, for messages.
+    :param rows: which of the centres; None: all.
     :raises InvalidInput: it has none. :raises MissingSourceError: the spec's source is not installed.
     """
     try:
-        return describe(frame.positions, frame.numbers, frame.cell, frame.pbc, spec)[0]
+        return describe(frame.positions, frame.numbers, frame.cell, frame.pbc, spec, rows=rows)[0]
     except MissingSourceError:
         raise
     except DescriptorError as error:

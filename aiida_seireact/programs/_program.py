@@ -63,7 +63,10 @@ def execute(
     status = 0
     (folder / files.RESULT).unlink(missing_ok=True)
     try:
-        outcome["outputs"] = work()
+        found = work()
+        # A NaN would else end the program while it writes its result, and leave none.
+        json.dumps(found, sort_keys=True, allow_nan=False)
+        outcome["outputs"] = found
     except passed:
         raise
     except (InvalidInput, FramesError) as error:

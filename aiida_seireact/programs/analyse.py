@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -89,9 +90,18 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
         for name, observer in seen.items():
             progress(f"{name}: {ANALYSES[name].gives}")
             arrays.update(observer.arrays())
-            outputs.update(observer.summary())
+            outputs.update(_told(observer.summary()))
     save_arrays(folder / files.ANALYSIS, arrays)
     return {"files": {"analysis": files.ANALYSIS}, **outputs}
+
+
+def _told(summary: Any) -> Any:
+    """Return a summary with null for what is not defined: a side without metal, a drift of two rows."""
+    if isinstance(summary, dict):
+        return {name: _told(value) for name, value in summary.items()}
+    if isinstance(summary, list):
+        return [_told(value) for value in summary]
+    return None if isinstance(summary, float) and not math.isfinite(summary) else summary
 
 
 def asked_of(job: AnalyseJob) -> dict[str, Any]:
@@ -113,17 +123,21 @@ def asked_of(job: AnalyseJob) -> dict[str, Any]:
 def _thermo(path: Path) -> dict[str, NDArray[np.float64]]:
     """Read the thermo table, columns by the words of LAMMPS's input.
 
-    :raises InvalidInput: no such file, or one without a table.
+    :raises InvalidInput: no such file, or one without a table or without steps.
     """
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        return {INPUT_WORDS.get(name, name.lower()): column for name, column in read_thermo(path).items()}
+                table = {name: archive[name] for name in archive.files}
+        else:
+            table = {INPUT_WORDS.get(name, name.lower()): column for name, column in read_thermo(path).items()}
     except ThermoError as error:
         raise InvalidInput(f"thermo_log: {error}") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"thermo_log: {path} can't be read ({error}).") from error
+    if "step" not in table:
+        raise InvalidInput(f"thermo_log: {path} has no column of steps: put step into thermo_style.")
+    return table
 
 
 def _kept_frames(

@@ -132,6 +132,25 @@ def test_phases_and_their_thickness_on_each_side(done: tuple) -> None:
     assert outputs["phase_fractions_end"]["Li"] == pytest.approx(36 / N_ATOMS)
 
 
+def test_what_is_not_defined_is_null(folder: Path, tmp_path: Path) -> None:
+    # Once all metal has reacted there are no sides; without phosphorus there is nothing whose pace could change.
+    (tmp_path / "labels.npz").symlink_to(folder / "labels.npz")
+    images = [sandwich(0)[[atom.symbol != "P" for atom in sandwich(0)]] for _ in range(16)]
+    write_dump(tmp_path / "run.dump", images)
+    with np.load(folder / "labels.npz") as archive:
+        arrays = dict(archive)
+    kept = sandwich(0).numbers != 15
+    for name in ("labels", "clusters", "core", "ratio", "z_fraction"):
+        arrays[name] = arrays[name][:, kept]
+    arrays["labels"] = np.where(arrays["labels"] == 1, 0, arrays["labels"]).astype(np.int8)
+    arrays["atom_ids"] = np.arange(1, kept.sum() + 1)
+    np.savez(tmp_path / "reacted.npz", **arrays)
+    status, result, _ = call(analyse.main, tmp_path, {**JOB, "labels": "reacted.npz", "rdf": None, "msd": None})
+    assert status == 0, result
+    assert result["outputs"]["profile_thickness_end_lower_ang"] is None
+    assert result["outputs"]["ps4_pace"]["break_found"] is False
+
+
 def test_composition_and_charge_along_z(done: tuple) -> None:
     outputs, arrays = done
     species = arrays["composition_species"].tolist()

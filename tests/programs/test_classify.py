@@ -17,10 +17,15 @@ from click.testing import CliRunner
 from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.environments import Course, Labels, joined, joined_labels
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
 from aiida_seireact.formats.phases import load_classifier
 from aiida_seireact.programs import classify
 from aiida_seireact.programs._classify_draw import landmarks_at
+from aiida_seireact.programs._classify_cluster import describe_files
+from aiida_seireact.programs._classify_draw import draw
+from aiida_seireact.programs._classify_frames import Run
+from aiida_seireact.science.descriptors import DescriptorSpec
 
 from .conftest import call, write_dump
 
@@ -146,6 +151,35 @@ def test_fewer_landmarks_give_the_same_labels(folder: Path, done: dict[str, Any]
     assert status == 0, result
     assert result["outputs"]["n_landmarks"] == 1205
     assert np.mean(Labels.load(tmp_path / "labels.npz").labels == full.labels) > 0.98
+
+
+def test_frames_that_follow_each_other_closely_do_not_shrink_the_gate(
+    folder: Path, done: dict[str, Any], tmp_path: Path
+) -> None:
+    # Half the frames show every atom once more, moved by next to nothing: its distance to itself says nothing.
+    rng = np.random.default_rng(0)
+    apart = rattled("LiCl", 3, 3)
+    close = [image.copy() for atoms in apart for image in (atoms, atoms)]
+    for atoms in close:
+        atoms.positions += rng.normal(scale=1e-3, size=atoms.positions.shape)
+    classifier, spec = load_classifier(folder / "phases.npz")
+    gates = {}
+    for name, images in {"apart": apart, "close": close}.items():
+        write_dump(tmp_path / f"{name}.dump", images)
+        files = {name: FrameFiles(files=(f"{name}.dump",))}
+        found = describe_files(files, tmp_path, spec, lambda line: None)[name]
+        gates[name] = found.reference(name, classifier, most=1000, seed=0).gate
+        assert found.atoms.tolist() == list(range(1, 109)) * len(images)
+    assert gates["close"] == pytest.approx(gates["apart"], rel=0.05)
+
+
+def test_landmarks_lie_evenly_over_a_run_of_more_frames_than_landmarks(folder: Path) -> None:
+    run = Run.open(FrameFiles(files=("run.dump",), skip_first=1), folder, DescriptorSpec())
+    drawn = [
+        draw(run, (share, 2), n_landmarks=5, slab_ang=None, seed=0, progress=lambda line: None).frames.tolist()
+        for share in range(2)
+    ]
+    assert drawn == [[3, 7], [11, 15, 19]]
 
 
 def test_fractions_say_of_what_and_by_which_stage(done: dict[str, Any]) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
-from ase import Atoms
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.environments import Course, Labels, course_of, joined, joined_labels
 from aiida_seireact.formats.phases import save_classifier
+from aiida_seireact.programs._classify_cluster import Described
 from aiida_seireact.programs._classify_follow import changed, followed, renamed_outputs
 from aiida_seireact.programs._classify_result import facts_of_course
 from aiida_seireact.science.descriptors import DescriptorSpec, describe
@@ -99,15 +99,14 @@ def _renamed(
     phases: PhasesData, settings: orm.Dict, references: dict[str, FramesData]
 ) -> tuple[Classifier, Classifier, PhasesData]:
     old, spec = phases.classifier()
-    described = {
-        name: np.concatenate([_described(atoms, spec) for atoms in frames.iter_ase()])
-        for name, frames in references.items()
-    }
+    described = {name: _described(frames, spec) for name, frames in references.items()}
     new = changed(old, settings.get_dict(), described)
     with tempfile.TemporaryDirectory() as folder:
         save_classifier(Path(folder) / files.PHASES, new, spec)
         return old, new, PhasesData(Path(folder) / files.PHASES)
 
 
-def _described(atoms: Atoms, spec: DescriptorSpec) -> Any:
-    return describe(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, spec)[0]
+def _described(frames: FramesData, spec: DescriptorSpec) -> Described:
+    parts = [describe(one.positions, one.numbers, one.cell.array, one.pbc, spec) for one in frames.iter_ase()]
+    descriptors, atoms = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Described(descriptors, atoms)

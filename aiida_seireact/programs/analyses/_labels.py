@@ -41,12 +41,9 @@ class LabelRows:
 
         :raises InvalidInput: no frame has labels.
         """
-        first, last = self._parts[0][0], self._parts[-1][1]
-        if len(self._parts) == 1:
-            found = bool(np.isin(steps, self._load(self._parts[0][2]).steps).any())
-        else:
-            found = bool(((steps >= first) & (steps <= last)).any())
-        if not found:
+        within = [path for low, high, path in self._parts if ((steps >= low) & (steps <= high)).any()]
+        if not any(np.isin(steps, self._load(path).steps).any() for path in within):
+            first, last = self._parts[0][0], self._parts[-1][1]
             raise InvalidInput(
                 f"{self._path} has labels of the steps {first} to {last}, and none of the frames read, which are of "
                 f"the steps {steps[0]} to {steps[-1]}: give the labels of this run, of the same skip_first and "

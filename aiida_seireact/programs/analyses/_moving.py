@@ -95,8 +95,10 @@ class Moving(Observer[Settings]):
         """Return the kept frames that windows begin at.
 
         :param at_ps: from the first frame; None: one window after the other.
-        :raises ValueError: a window that ends after the run.
+        :raises ValueError: no time, or a window that ends after the run.
         """
+        if at_ps is not None and not at_ps:
+            raise ValueError("at_ps is empty: give times, or null for windows in a row")
         last = self.paths.n_frames - 1 - length
         if length < 1 or last < 0:
             raise ValueError(

@@ -49,7 +49,7 @@ class Pass:
         told = max(1, self.run.n_frames // _TOLD)
         shown = self.observers()
         with closing(self._frames(part)) as frames:
-            for number, frame in zip(part, frames, strict=False):
+            for number, frame in zip(part, frames, strict=True):
                 self._show(number, frame, shown)
                 if number % told == 0 or number == self.run.n_frames - 1:
                     progress(f"frame {number + 1} of {self.run.n_frames}, step {frame.step}")

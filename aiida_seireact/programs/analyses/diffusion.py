@@ -9,12 +9,17 @@ import numpy as np
 from aiida_seireact.formats.jobs.transport import DiffusionSettings
 from aiida_seireact.programs.analyses._moving import DIRECTIONS, Moving
 from aiida_seireact.programs.analyses._protocol import Arrays, Needs
-from aiida_seireact.science.transport.diffusion import msd_band, of_curves, smallest_resolvable, upper_bound
+from aiida_seireact.science.transport.diffusion import (
+    FEWEST_FRAMES,
+    msd_band,
+    of_curves,
+    smallest_resolvable,
+    upper_bound,
+)
 from aiida_seireact.science.transport.displacements import msd_of_time_blocks
 from aiida_seireact.science.transport.estimates import DiffusionEstimate
 from aiida_seireact.science.transport.units import CM2_PER_S
-
-FEWEST_FRAMES = 10
+from aiida_seireact.science.transport.weights import fitted_lags
 
 
 class DiffusionObserver(Moving[DiffusionSettings]):
@@ -37,15 +42,15 @@ class DiffusionObserver(Moving[DiffusionSettings]):
                 "fewer stretches, more frames (trajectory.stride, paths.max_frames) or a longer run"
             )
         fit = (settings.first_lag, settings.last_lag)
+        # Half of a stretch is shown, and what is fitted is there.
+        n_lags = max(length // 2, int(fitted_lags(length, fit)[-1])) + 1
         run_ps = (paths.n_frames - 1) * interval
         told: dict[str, Any] = {}
         numbers = np.full((len(symbols), len(DIRECTIONS), 6), np.nan)
         words, bands = [], []
         for row, symbol in enumerate(symbols):
             chosen = kinds == row
-            curves = msd_of_time_blocks(
-                paths.blocks(chosen), n_blocks=settings.n_blocks, drift=drift, n_lags=length // 2 + 2
-            )
+            curves = msd_of_time_blocks(paths.blocks(chosen), n_blocks=settings.n_blocks, drift=drift, n_lags=n_lags)
             bands.append([msd_band(curves[:, :, list(of)].sum(axis=2)) for of in DIRECTIONS.values()])
             found = {
                 name: of_curves(

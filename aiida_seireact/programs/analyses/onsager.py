@@ -26,6 +26,11 @@ class OnsagerObserver(Moving[OnsagerSettings]):
     def __init__(self, settings: OnsagerSettings, run: Run) -> None:
         super().__init__(settings, run)
         self.present = self.symbols(None)
+        if len(self.present) < 2:
+            raise InvalidInput(
+                f"onsager: the trajectory holds {self.present[0]} alone, which does not move against its own centre of "
+                "mass: set onsager to null."
+            )
         if settings.charges is not None and (missing := sorted(set(self.present) - set(settings.charges))):
             raise InvalidInput(
                 f"onsager.charges has no charge of {', '.join(missing)}: give one for each of "

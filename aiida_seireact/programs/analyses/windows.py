@@ -16,6 +16,8 @@ from aiida_seireact.science.transport.onsager import onsager_of_windows
 from aiida_seireact.science.transport.units import CM2_PER_S
 from aiida_seireact.science.transport.windows import IN_PLANE, OUT_OF_PLANE, Windows, windowed
 
+FEWEST_LAGS = 3
+"""Of a window, beyond its origin, as `weights.fitted_lags` takes at least."""
 PLANES = {"xy": IN_PLANE, "z": OUT_OF_PLANE}
 
 
@@ -35,9 +37,13 @@ class WindowsObserver(Moving[WindowSettings]):
         length = self.frames_of(settings.length_ps)
         every = max(1, -(-length // settings.n_lags))
         length -= length % every
+        if length < FEWEST_LAGS * every:
+            raise ValueError(
+                f"a window of {settings.length_ps:g} ps holds {length // every} intervals of {self.interval_ps:g} ps "
+                f"between kept frames, a slope needs {FEWEST_LAGS}: take a longer window, or keep more frames "
+                "(trajectory.stride, paths.max_frames)"
+            )
         origins = self.origins(settings.at_ps, length)
-        if not len(origins):
-            raise ValueError("at_ps is empty: give times, or null for windows in a row")
         member = np.stack([groups.at(frame) for frame in origins.tolist()])
         seen = windowed(
             paths.blocks(kinds >= 0), origins=origins, length=length, groups=member, n_groups=len(groups.names),
@@ -68,7 +74,7 @@ class WindowsObserver(Moving[WindowSettings]):
             "groups": [groups.names[group] for group in followed.tolist()],
             # What the numbers of a group mean hangs on it: how many are still there when the window ends.
             "stayed_at_end": {
-                groups.names[group]: _number(arrays["windows_survival"][group, -1]) for group in followed.tolist()
+                groups.names[group]: float(arrays["windows_survival"][group, -1]) for group in followed.tolist()
             },
         }
         if settings.temperature_k is not None:
@@ -121,7 +127,3 @@ class WindowsObserver(Moving[WindowSettings]):
         unit = "per_ev_ang_ps" if volume else "ang2_per_ev_ps"
         name = "windows_onsager" if volume else "windows_onsager_volume"
         return {f"{name}_{unit}": found[0], f"{name}_error_{unit}": found[1]}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aiida_seireact.science.analysis.profiles import height_along_z
+
 FloatArray = NDArray[np.float64]
 J_PER_M2 = 16.02176634
 """1 eV/Å² in J/m² (CODATA 2018, exact)."""
@@ -37,8 +39,9 @@ def interfaces_of_cell(positions: ArrayLike, cell: ArrayLike, *, vacuum_ang: flo
     """
     lattice = np.asarray(cell, dtype=np.float64)
     fractions = (np.asarray(positions, dtype=np.float64) @ np.linalg.inv(lattice))[:, 2] % 1.0
-    z = np.sort(fractions) * _height(lattice)
-    return 1 if np.diff(z, append=z[0] + _height(lattice)).max() >= vacuum_ang else 2
+    height = height_along_z(lattice)
+    z = np.sort(fractions) * height
+    return 1 if np.diff(z, append=z[0] + height).max() >= vacuum_ang else 2
 
 
 def work_of_separation(
@@ -86,7 +89,3 @@ def work_of_separation(
 
 def _area(cell: FloatArray) -> float:
     return float(np.linalg.norm(np.cross(cell[0], cell[1])))
-
-
-def _height(cell: FloatArray) -> float:
-    return abs(float(np.linalg.det(cell))) / _area(cell)

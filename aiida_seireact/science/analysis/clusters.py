@@ -91,7 +91,12 @@ def _bonds(
     real = first != image
     first, image = first[real], image[real]
     shift = np.rint((images[image] - wrapped[owner[image]]) @ np.linalg.inv(lattice)).astype(np.int64)
-    return first, owner[image], shift
+    second = owner[image]
+    # Rounding may put one way of a bond as long as the cutoff inside and the other outside: one way tells of both.
+    ahead = np.array([9, 3, 1]) @ np.sign(shift).T > 0
+    one_way = (first < second) | ((first == second) & ahead)
+    first, second, shift = first[one_way], second[one_way], shift[one_way]
+    return np.concatenate([first, second]), np.concatenate([second, first]), np.concatenate([shift, -shift])
 
 
 def _offsets(graph: coo_matrix, members: IntArray, n_clusters: int, shift: IntArray) -> IntArray:

@@ -65,8 +65,11 @@ def layer_spacing(
         return np.asarray(level + even * np.cos(k * z) + odd * np.sin(k * z))
 
     start = (guess, 2 * (waves * np.cos(guess * z)).mean(), 2 * (waves * np.sin(guess * z)).mean(), mean)
-    found, covariance = curve_fit(wave, z, density, p0=start)
-    k_found = abs(float(found[0]))
+    # Within the width of the peak, and of the range: a step in the profile would draw a free k to a wave of its own.
+    low, high = max(k[inside][0], guess - 2 * np.pi / length), min(k[inside][-1], guess + 2 * np.pi / length)
+    bounds = ([low, -np.inf, -np.inf, -np.inf], [high, np.inf, np.inf, np.inf])
+    found, covariance = curve_fit(wave, z, density, p0=start, bounds=bounds)
+    k_found = float(found[0])
     spacing = 2 * np.pi / k_found
     return Layering(
         spacing_ang=spacing,

@@ -26,6 +26,7 @@ def describe(
     pbc: ArrayLike,
     spec: DescriptorSpec,
     *,
+    rows: ArrayLike | None = None,
     dtype: DTypeLike = np.float32,
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Compute the descriptors around the atoms of the spec's centre element, by the spec's source.
@@ -33,12 +34,15 @@ def describe(
     :param positions: ``(n_atoms, 3)``, Å, wrapped or not.
     :param numbers: ``(n_atoms,)`` atomic numbers.
     :param cell: ``(3, 3)``; :param pbc: ``(3,)``.
+    :param rows: which of the centres, by their place among them; None: all.
     :param dtype: of the result, float32 by default; all sources compute in float64.
     :returns: descriptors ``(n_centres, n_features)`` and the atom index of each centre ``(n_centres,)``.
     :raises DescriptorError: an unknown species, NaN, atoms on each other, no atom of the centre element, a source of
         another version than the spec's; its subclass MissingSourceError: the source is not installed here.
     """
     structure = check_structure(positions, numbers, cell, pbc, spec)
+    if rows is not None:
+        structure = replace(structure, centres=structure.centres[np.asarray(rows, dtype=np.int64)])
     return SOURCES[spec.source](structure, spec, dtype=dtype), structure.centres
 
 

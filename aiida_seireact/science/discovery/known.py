@@ -15,7 +15,7 @@ from aiida_seireact.science.discovery.fingerprint import STRETCHES, Likeness
 from aiida_seireact.science.discovery.shells import distance_counts
 from aiida_seireact.science.discovery.surroundings import Surroundings
 from aiida_seireact.science.discovery.xrd import COPPER_ANG, ReciprocalGrid, Reflections, pattern, similarity
-from aiida_seireact.science.structures.library import entry, names, structure, within
+from aiida_seireact.science.structures.library import entry, made_of, structure
 from aiida_seireact.science.structures.ordered import ordered_cell
 
 FloatArray = NDArray[np.float64]
@@ -51,9 +51,8 @@ def library_crystals(elements: frozenset[str], centre: str, r_max_ang: float, n_
 
     :param n_bins: of distances up to `r_max_ang`; crystals are counted further, to be compressed.
     """
-    held = elements & {element for name in names() for element in entry(name).elements}
     found = []
-    for name in within(held) if held else []:
+    for name in made_of(elements):
         atoms = ordered_cell(structure(name), name)
         found.append(known(name, atoms, centre, r_max_ang, n_bins, structure_type=entry(name).structure_type))
     return tuple(found)

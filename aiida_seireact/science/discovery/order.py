@@ -75,7 +75,9 @@ class Recurrence:
             others = pairs[pairs[:, 0] == number, 1]
             if len(others) >= _BEST:
                 c, c0 = self._best(row, others, self._straight), self._best(row, others, self._turned)
-                values.append((c - c0) / (1.0 - c0))
+                # NaN: one of them has nothing around it, such as an atom adrift in a void.
+                if np.isfinite(c) and c0 < 1.0:
+                    values.append((c - c0) / (1.0 - c0))
         return Crystallinity(float(np.mean(values)) if values else float("nan"), len(values))
 
     def _best(self, row: int, others: IntArray, described: NDArray[np.float32]) -> float:
@@ -91,7 +93,8 @@ class Recurrence:
             part = parts[number]
             if described is self._turned:
                 part = self._turns[int(self._place[other])].apply(part)
-            found.append(_overlap(parts[0], weights[0], part, weights[number]) / np.sqrt(alone[0] * alone[number]))
+            size = np.sqrt(alone[0] * alone[number])
+            found.append(_overlap(parts[0], weights[0], part, weights[number]) / size if size > 0 else np.nan)
         return float(np.mean(found))
 
     def _describe(self, wanted: IntArray) -> None:

@@ -164,7 +164,7 @@ def within(elements: Iterable[str]) -> list[str]:
                 f"No phase of the library holds {symbol}: it has {', '.join(sorted(held))}. "
                 f"Give the phases with {symbol} as CIFs."
             )
-    return [name for name in names() if entry(name).elements <= wanted]
+    return made_of(wanted)
 
 
 def made_of(elements: Iterable[str]) -> list[str]:

@@ -65,7 +65,7 @@ def find_break(times: ArrayLike, values: ArrayLike, *, level: float = 0.95) -> B
     start, span = t[0], t[-1] - t[0]
     x = (t - start) / span
     # What is exact to rounding has no noise to judge models by.
-    floor = len(x) * (1e-9 * max(float(np.abs(y).max()), float(np.ptp(y)), 1e-300)) ** 2
+    floor = len(x) * (1e-9 * (float(np.abs(y).max()) or 1.0)) ** 2
     tried = np.unique(np.quantile(x[FEWEST_BEFORE - 1 : -FEWEST_BEFORE + 1], np.linspace(0, 1, N_TRIED)))
     profile = np.array([_rest(_broken(x, at), y) for at in tried])
     least = int(np.argmin(profile))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
 from aiida_seireact.cli.render.figures_transport import transport_pictures
 from aiida_seireact.formats.environments import Labels
@@ -93,6 +94,13 @@ def test_diffusion_in_plane_and_out_of_it_with_intervals(folder: Path) -> None:
     assert set(transport_pictures(arrays)) == {"diffusion"}
 
 
+def test_lags_beyond_half_a_stretch_can_be_fitted(folder: Path) -> None:
+    job = {**JOB, "diffusion": {"species": ["Li"], "last_lag": 0.8}}
+    status, result, _ = call(analyse.main, folder, job)
+    assert status == 0, result
+    assert result["outputs"]["diffusion"]["Li"]["last_lag_ps"] == pytest.approx(0.8 * 8.0)
+
+
 def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
     outputs, arrays = told(
         folder, {"windows": {"by": "phase", "length_ps": 10.0, "species": ["Li"], "temperature_k": 300.0}}
@@ -166,6 +174,14 @@ def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> Non
     assert low < outputs["onsager"]["haven_ratio"]["value"] < high
 
 
+def test_one_element_has_no_transport_of_its_own(tmp_path: Path) -> None:
+    write_dump(tmp_path / "run.dump", [bulk("Li", cubic=True)] * 3)
+    job = {"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0, **OFF, "onsager": {"temperature_k": 300.0}}
+    status, result, _ = call(analyse.main, tmp_path, job)
+    assert status == 2
+    assert result["error"]["message"].startswith("onsager: the trajectory holds Li alone")
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -179,6 +195,9 @@ def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> Non
         ({"windows": {"length_ps": 5.0, "at_ps": [38.0], "by": "slab"}}, "windows: a window from 38 ps on ends after"),
         ({"windows": {"length_ps": 5.0, "at_ps": [5.0]}}, "windows: the labels have none of step 2500"),
         ({"windows": {"length_ps": 5.0}, "labels": None}, "windows: needs labels"),
+        ({"windows": {"length_ps": 5.0, "at_ps": [], "by": "slab"}}, "windows: at_ps is empty"),
+        ({"windows": {"length_ps": 0.2, "by": "slab"}}, "windows: a window of 0.2 ps holds 2 intervals of 0.1 ps"),
+        ({"jumps": {"within_ps": 5.0, "at_ps": []}}, "jumps: at_ps is empty"),
         ({"onsager": {"temperature_k": 300.0, "charges": {"Li": 1}}}, "onsager.charges has no charge of S"),
         ({"onsager": {"temperature_k": 300.0, "n_blocks": 60}}, "onsager: 401 frames in 60 blocks"),
         ({"diffusion": {"first_lag": 0.6}}, "last_lag is longer than first_lag"),

@@ -132,6 +132,11 @@ def test_thermo_table_and_its_drift(tmp_path: Path) -> None:
     assert outputs["thermo"]["volume"]["mean_ang3_per_atom"] == pytest.approx(20.0)
     assert "thermo_log: There is no LAMMPS log" in refused(tmp_path, [crystal], thermo_log="none.lammps")
     assert "there is no thermo table" in refused(tmp_path, [crystal], thermo={})
+    np.savez(tmp_path / "stepless.npz", temp=np.ones(3))
+    assert "stepless.npz has no column of steps" in refused(tmp_path, [crystal], thermo_log="stepless.npz")
+    (tmp_path / "log.lammps").write_text(LOG + "".join(rows[:2]) + "...\n")
+    outputs, _ = analysed(tmp_path, [crystal] * 3, thermo_log="log.lammps")
+    assert outputs["thermo"]["temperature"]["drift_k_per_ps"] is None
 
 
 def test_diffraction_of_a_crystal_and_of_one_of_its_phases(tmp_path: Path) -> None:

@@ -79,6 +79,15 @@ def test_layers_of_a_known_period_are_found_within_their_error(spacing: float) -
     assert np.sqrt(np.mean(np.square(errors))) < 1.5
 
 
+def test_a_step_in_the_profile_is_no_layer_longer_than_was_looked_for() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        profile = np.where(np.arange(400) < 200, 10, 0) + rng.poisson(0.5, 400)
+        found = analysis.layer_spacing(profile, 0.1, shortest_ang=1.0, longest_ang=6.0)
+        assert found is not None
+        assert 0.99 < found.spacing_ang < 6.01
+
+
 def test_what_has_no_layers_has_a_weak_wave_or_none() -> None:
     flat = analysis.layer_spacing(np.full(400, 7.0), 0.1)
     assert flat is None

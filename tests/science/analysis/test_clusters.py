@@ -100,6 +100,17 @@ def test_supercells_keep_the_dimension() -> None:
     assert clusters(many.positions, many.cell.array).dimensions.max() == one.dimensions.max()
 
 
+def test_bonds_as_long_as_the_cutoff_do_not_close_ways_that_are_not_there() -> None:
+    # Rounding puts such a bond inside in one direction and outside in the other.
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        a, n = rng.uniform(2.0, 4.0), int(rng.integers(3, 6))
+        grid = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        some = rng.permutation(grid * a + rng.uniform(0.0, 1.0, 3))[: len(grid) // 3]
+        exact, longer = (clusters(some, np.eye(3) * n * a, cutoff=cutoff) for cutoff in (a, 1.0001 * a))
+        assert exact.dimensions.max() <= longer.dimensions.max()
+
+
 def test_nothing_and_nonsense() -> None:
     assert clusters(np.zeros((0, 3))).sizes.tolist() == []
     with pytest.raises(ValueError, match="must be positive"):

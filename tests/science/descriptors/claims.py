@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec
+from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, describe
 from tests.science.descriptors.cells import mixture, rows
 
 
@@ -36,6 +36,16 @@ def a_permutation_permutes_them(spec: DescriptorSpec) -> None:
     lithium = np.cumsum(atoms.numbers == 3) - 1
     own = [lithium[index] for index in order if atoms.numbers[index] == 3]
     assert same(rows(atoms[order], spec), rows(atoms, spec)[own])
+
+
+def some_centres_have_what_they_have_among_all(spec: DescriptorSpec) -> None:
+    atoms = mixture(3)
+    frame = (atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc)
+    everything, centres = describe(*frame, spec)
+    for chosen in ([4, 1, 9], []):
+        found, own = describe(*frame, spec, rows=chosen)
+        assert np.array_equal(found, everything[np.array(chosen, dtype=int)])
+        assert np.array_equal(own, centres[np.array(chosen, dtype=int)])
 
 
 def a_supercell_repeats_them(spec: DescriptorSpec) -> None:
@@ -88,6 +98,7 @@ def refused(atoms: Atoms, spec: DescriptorSpec, sentence: str) -> None:
 ALL = (
     nothing_turns_moves_or_wraps_them,
     a_permutation_permutes_them,
+    some_centres_have_what_they_have_among_all,
     a_supercell_repeats_them,
     open_boundaries_see_no_images,
     a_slab_has_no_images_across_the_vacuum,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
 from aiida_seireact.science.discovery.order import Recurrence, tetrahedrality
 from aiida_seireact.science.discovery.surroundings import Surroundings
@@ -51,3 +52,17 @@ def test_tetrahedra_have_one_and_random_directions_none() -> None:
     assert tetrahedrality(corners[None]) == pytest.approx([1.0])
     assert tetrahedrality(random).mean() == pytest.approx(0.0, abs=0.02)
     assert np.isnan(tetrahedrality(np.full((1, 4, 3), np.nan))).all()
+
+
+def test_atoms_adrift_do_not_spoil_what_is_known_of_the_others() -> None:
+    # Five Li see each other within 10 Å, and nothing within 5 Å.
+    crystal = bulk("Li", "bcc", a=3.42, cubic=True).repeat(4)
+    lone = [[2, 2, 30], [9, 2, 30], [2, 9, 30], [2, 2, 37], [9, 9, 30]]
+    atoms = crystal + Atoms("Li5", lone)
+    atoms.cell[2, 2] = 60.0
+    frame = Surroundings(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc, 10.0)
+    whole = Recurrence(frame, np.arange(len(atoms))).crystallinity(np.arange(128, 133))
+    assert (whole.n_centres, np.isnan(whole.value)) == (0, True)
+    mixed = Recurrence(frame, np.arange(len(atoms))).crystallinity(np.arange(len(atoms)), most=200)
+    assert np.isfinite(mixed.value)
+    assert mixed.n_centres == 128

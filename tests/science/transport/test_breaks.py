@@ -62,6 +62,13 @@ def test_exact_series_and_missing_values() -> None:
     assert not find_break(TIMES, 3 * TIMES).found
 
 
+def test_nothing_at_all_has_no_break_and_every_number() -> None:
+    found = find_break(TIMES, 0 * TIMES)
+    assert not found.found
+    assert found.best == "line"
+    assert np.isfinite([found.time, *found.interval, *found.bic.values()]).all()
+
+
 def test_series_that_can_not_be_judged_are_refused() -> None:
     with pytest.raises(ValueError, match="11 values"):
         find_break(np.arange(11), np.arange(11))
