@@ -31,7 +31,7 @@ def test_a_small_world_is_named_rightly() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, 3, 7, 8, 9])
 @pytest.mark.parametrize("rattle", [0.10, 0.15, 0.20])
 def test_one_z_names_all_rightly_at_every_rattle(rattle: float, seed: int) -> None:
     scores, _ = measure(make_world("full", rattle, seed), Settings())
@@ -41,9 +41,11 @@ def test_one_z_names_all_rightly_at_every_rattle(rattle: float, seed: int) -> No
 
 
 @pytest.mark.slow
-def test_recorded_md_gets_no_wrong_name_and_is_known_inside_its_slabs() -> None:
+@pytest.mark.parametrize("z", [2.0, 3.0])
+@pytest.mark.parametrize("strain", [0.0, 0.02])
+def test_recorded_md_gets_no_wrong_name_and_is_known_inside_its_slabs(strain: float, z: float) -> None:
     recorded = phases_md.data(phases_md.RECORD)
-    labels = phases_md.classify(recorded, phases_md.RECORD, z=2.0, strain=0.02)
+    labels = phases_md.classify(recorded, phases_md.RECORD, z=z, strain=strain)
     crystal = recorded.truth != phases_md.DISORDERED
     wrong = crystal & (labels != recorded.truth) & (labels != "unknown")
     assert wrong.sum() == 0
