@@ -1,4 +1,4 @@
-"""When a cluster is of a phase: near its references, or connected with them. Points on a strip, so the answer is known."""
+"""When a cluster is of a phase: near its references, or connected with them. Points on a strip: the answer is known."""
 
 from __future__ import annotations
 
