@@ -54,3 +54,13 @@ def test_recorded_md_gets_no_wrong_name_and_is_known_inside_its_slabs(strain: fl
     four = recorded.sulfur == 4
     assert (labels[~crystal & ~four] == "unknown").mean() >= 0.98
     assert (labels[four] == "Li2S").mean() >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [*phases_md.SLABS, "Li6PS5Cl"])
+def test_a_phase_taken_from_recorded_md_names_nothing(phase: str) -> None:
+    """Li of a strained border lie between one and 1.7 gates from Li6PS5Cl, whose own disorder makes its gate wide."""
+    recorded = phases_md.data(phases_md.RECORD)
+    rest = recorded.without((recorded.truth == phase) | ((phase == "Li2S") & (recorded.sulfur == 4)))
+    for strain in (0.0, 0.02):
+        assert not (phases_md.classify(rest, phases_md.RECORD, z=3.0, strain=strain) == phase).any()

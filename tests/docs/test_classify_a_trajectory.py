@@ -86,4 +86,4 @@ def test_its_python_runs(
     monkeypatch.chdir(executed[0])
     for block in [block.text for block in blocks(PAGE) if block.info == "python"]:
         exec(compile(block, str(PAGE), "exec"), {})
-    assert "7000]" in capsys.readouterr().out
+    assert "6000]" in capsys.readouterr().out

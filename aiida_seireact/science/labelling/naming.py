@@ -78,7 +78,8 @@ def name_clusters(
     2. The cluster takes the name of the phase with most accepted references, three at least; one with less than
        ``support`` of them (a splinter) only a name that a cluster with more has,
     3. provided that ``majority`` of the cluster's core is of that phase: within ``accept`` gates of it or
-       connected with it (:func:`_connected`; such points keep the name too). Else it is unknown.
+       connected with it (:func:`_connected`; such points keep the name too), and that as large a share of its
+       accepted references lies within one gate: among themselves 99 of 100 do. Else it is unknown.
     4. Clusters a phase was made of (adopted) take its name.
     5. Second pass (Ding et al., arXiv:2506.10944): see :func:`_second_pass`.
     """
@@ -93,7 +94,9 @@ def name_clusters(
         core = np.flatnonzero(peaks.core & (peaks.clusters == cluster))
         distance = placements[column].landmark_distance[core]
         of_phase = core[_connected(landmarks[core], distance, references[column].gate, gates)]
-        if len(of_phase) >= gates.majority * len(core):
+        close = np.isin(placements[column].landmark, core) & (placements[column].distance <= references[column].gate)
+        enough_close = close.sum() >= gates.majority * accepted[cluster, column]
+        if enough_close and len(of_phase) >= gates.majority * len(core):
             candidates[cluster], connected[cluster] = column, of_phase
     enough = {at for at, column in candidates.items() if accepted[at, column] >= _fewest(references[column], gates)}
     whole = {candidates[cluster] for cluster in enough}

@@ -43,3 +43,10 @@ def test_a_core_mostly_out_of_reach_is_unknown() -> None:
 def test_no_chain_leads_over_a_gap() -> None:
     points = strip(14.0, gap=(10.2, 12.2))
     assert points[named(points, Gates(point=1.5)), 0].max() < 10.2
+
+
+def test_a_core_beside_the_references_is_not_theirs() -> None:
+    """All of it within 1.5 gates and none within one, where 99 of 100 of the phase would be."""
+    beside = np.random.default_rng(0).uniform((0.0, 5.15), (9.0, 5.4), size=(800, 2))
+    assert not named(beside, Gates()).any()
+    assert named(beside - (0.0, 1.0), Gates()).all()
