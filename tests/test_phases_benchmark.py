@@ -26,7 +26,7 @@ def require(scores: Scores, rattle: float) -> None:
 
 
 def test_a_small_world_is_named_rightly() -> None:
-    scores, _ = measure(make_world("small", rattle=0.15, seed=1), Settings(z=2.5))
+    scores, _ = measure(make_world("small", rattle=0.15, seed=1), Settings())
     require(scores, 0.15)
 
 
