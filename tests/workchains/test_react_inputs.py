@@ -76,6 +76,11 @@ def test_a_production_cell_must_be_periodic(localhost):
     assert "not periodic" in complaint(localhost, {}, production=FramesData.from_ase([crystal]))
 
 
+def test_the_loop_may_be_closed(localhost):
+    assert complaint(localhost, {"close_loop": {}}) is None
+    assert complaint(localhost, {"close_loop": {"settings": {"unknown_limit": 0.1}}}) is None
+
+
 def test_a_calculator_may_be_given_by_its_name_alone(localhost):
     assert complaint(localhost, {"calculator": "emt"}) is None
 
@@ -90,6 +95,9 @@ def test_a_calculator_may_be_given_by_its_name_alone(localhost):
         ({"augment": {"train": {"settings": {"learning_rate": 1.0}}}}, "learning_rate"),
         ({"augment": {"select": {"n_blocks": 0}}}, "n_blocks"),
         ({"augment": {"extend": {"min_learned": -1}}}, "min_learned"),
+        ({"close_loop": {"settings": {"unknown_limit": 2.0}}}, "unknown_limit"),
+        ({"close_loop": {"select": {"runs": {"production": {"cut": {"core": 3.0}}}}}}, "cut.core"),
+        ({"close_loop": {}, "augment": None}, "close_loop learns by the settings of `augment`"),
     ],
 )
 def test_mistakes_of_exploration_and_augmentation_too(overrides, words, localhost):

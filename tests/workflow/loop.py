@@ -53,6 +53,23 @@ SMALL: dict[str, Any] = {
         "extend": {"force_limit_ev_per_ang": 50.0, "val_blocks": 0, "min_learned": 3, "min_held_out": 2},
         "train": {"settings": {"max_epochs": 2}},
     },
+    # Whatever is unknown is learned, by cells of 9 Å.
+    "close_loop": {
+        "settings": {"unknown_limit": 0.0, "of": "all"},
+        "select": {
+            "runs": {
+                "production": {
+                    "learned": 2,
+                    "held_out": 1,
+                    "cut": {"core_ang": 3.5, "edge_ang": 9.0, "relax_steps": 3},
+                }
+            },
+            "n_blocks": 3,
+            "min_learned": 2,
+            "min_held_out": 1,
+        },
+        "extend": {"force_limit_ev_per_ang": 100.0, "val_blocks": 0, "min_learned": 1, "min_held_out": 1},
+    },
     "train": {"settings": {"max_epochs": 6}},
     "produce": {"md": {"steps": 200, "dump_every": 5, "timestep_fs": 1.0}, "engine": {"check_every": 5}},
     # After six epochs no model is good enough; both ways of making a reference run shall be gone.

@@ -162,9 +162,10 @@ def test_errors_before_and_after_are_those_of_the_two_models_on_the_held_out_fra
     retrained = next(
         node
         for node in finished_loop.called_descendants
-        if node.process_label == "TrainWorkChain" and "parent" in node.inputs
+        if node.process_label == "TrainWorkChain"
+        and "parent" in node.inputs
+        and node.inputs.parent.model_hash == outputs.first.potential.model_hash
     )
-    assert retrained.inputs.parent.model_hash == outputs.first.potential.model_hash
     held_out = set(outputs.dataset.frame_ids("test")) - set(outputs.first.dataset.frame_ids("test"))
     for key, node in (("before", retrained.outputs.parent_predictions), ("after", retrained.outputs.predictions)):
         n_atoms = node.get_array("n_atoms")
@@ -173,6 +174,22 @@ def test_errors_before_and_after_are_those_of_the_two_models_on_the_held_out_fra
         told = outputs.summary[f"augmented_force_rmse_{key}"]
         assert np.sqrt(np.mean(difference**2)) == pytest.approx(told, rel=1e-9)
     assert outputs.summary["model_hash"] != outputs.summary["first"]["model_hash"]
+
+
+def test_what_is_unknown_was_cut_out_and_learned_and_the_run_made_again(finished_loop):
+    outputs = finished_loop.outputs
+    closed, told = outputs.closed, outputs.summary["closed"]
+    assert closed.decision["learn"] is True
+    assert told["before"]["unknown"] == outputs.classification["phase_fractions"]["whole_run"]["unknown"]
+    assert told["after"]["unknown"] == closed.classified.classification["phase_fractions"]["whole_run"]["unknown"]
+    assert told["n_cells_cut_out"] == told["n_labelled"] == len(closed.learned.dataset) - len(outputs.dataset) == 3
+    cells = set(closed.learned.dataset.frame_ids()) - set(outputs.dataset.frame_ids())
+    frames = closed.learned.dataset.frames()
+    atoms = [len(frame) for key, frame in zip(frames.frame_ids, frames.iter_atoms(), strict=True) if key in cells]
+    assert max(atoms) < outputs.trajectory.base.attributes.get("n_atoms")
+    assert closed.learned.potential.model_hash != outputs.potential.model_hash
+    # The clusters are those of the run before: nothing is clustered anew.
+    assert closed.classified.phases.classifier()[0].n_clusters == outputs.phases.classifier()[0].n_clusters
 
 
 def test_an_archive_holds_all_that_reads_dataset_and_model(finished_loop, verdi_environment, tmp_path):
