@@ -225,7 +225,7 @@ def told(scores: Scores) -> str:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--size", type=click.Choice(tuple(SIZES)), default="full", show_default=True)
 @click.option("--rattles", type=float, multiple=True, default=(0.10, 0.15, 0.20), show_default=True, help="Å.")
-@click.option("--seeds", default=3, show_default=True, help="Number of seeds: 1, 2, ...")
+@click.option("--seed", "seeds", type=int, multiple=True, default=(7, 8, 9), show_default=True, help="Of the data.")
 @click.option("--z", default=Settings.z, show_default=True)
 @click.option("--maxk", default=Settings.maxk, show_default=True)
 @click.option("--keep-variance", type=float, help="Reduce to principal components; default: not.")
@@ -233,7 +233,7 @@ def told(scores: Scores) -> str:
 def main(
     size: str,
     rattles: tuple[float, ...],
-    seeds: int,
+    seeds: tuple[int, ...],
     z: float,
     maxk: int,
     keep_variance: float | None,
@@ -247,7 +247,7 @@ def main(
     click.echo(f"{SIZES[size]}")
     click.echo(f"{settings}")
     for rattle in rattles:
-        for seed in range(1, seeds + 1):
+        for seed in seeds:
             start = time.process_time()
             world = make_world(size, rattle, seed)
             scores, found = measure(world, settings)

@@ -51,6 +51,11 @@ class Recorded:
     sulfur: NDArray[np.int64]
     descriptors: NDArray[np.float32]
 
+    def without(self, absent: NDArray[np.bool_]) -> Recorded:
+        """Take environments away."""
+        there = ~absent
+        return Recorded(self.truth[there], self.border[there], self.sulfur[there], self.descriptors[there])
+
 
 def read_run(path: Path, name: str, phase: str) -> Recorded:
     """Describe the frames of a recorded run."""
@@ -161,7 +166,7 @@ def classify(recorded: Recorded, record: Path, *, z: float, strain: float) -> ND
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--record", type=click.Path(exists=True, path_type=Path), default=RECORD, help="Recorded frames.")
-@click.option("--z", default=2.0, show_default=True)
+@click.option("--z", default=3.0, show_default=True)
 @click.option("--strain", type=float, multiple=True, default=(0.0, 0.02), show_default=True, help="Of the references.")
 def main(record: Path, z: float, strain: tuple[float, ...]) -> None:
     """Classify the recorded frames by references at rest and strained ones, and print how the labels lie."""

@@ -75,7 +75,7 @@ class ClassifyCalculation(ProgramCalculation):
 
     PARSER = "seireact.classify"
     RETRIEVE_TEMPORARY = (files.PHASES, files.LABELS, files.DISCOVERY, files.EXAMPLES)
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -63,7 +63,7 @@ def test_jobs_side_by_side_give_the_labels_of_one(builder: Any, monkeypatch: pyt
     assert one == other
     assert one["phase_fractions"]["first_tenth"]["LiCl"] > 0.9
     assert one["interphase"]["phase_fractions"]["last_tenth"] == {"unknown": 1.0}
-    assert [row["z"] for row in one["sensitivity"]] == [2.0, 4.0]
+    assert [row["z"] for row in one["sensitivity"]] == [2.0, 3.0, 4.0]
     # Labels of three shares in groups of two: a tree of three mergings.
     (parts,) = node.called
     made = [child.process_label for child in parts.called]

@@ -112,7 +112,9 @@ class ClassifyJob(Job):
     )
     maxk: int = Field(100, ge=5, description="neighbours known to the density estimate")
     alpha: float = Field(1e-6, gt=0, lt=1, description="quantile of the test that ends a neighbourhood")
-    z: float = Field(3.0, gt=0, description="peaks less significant than this are merged; 2 for 10,000 landmarks")
+    z: float = Field(
+        3.0, gt=0, description="peaks less significant than this are merged; right from 4,000 landmarks on"
+    )
     sensitivity: tuple[float, ...] = Field(
         (1.65, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0), description="other z, for the table of what would change"
     )

@@ -13,7 +13,8 @@ class Gates:
 
     :param accept: a reference counts if it is nearer to a core point than this many gates.
     :param support: share of a phase's references, three at least, that must count in the core of one cluster.
-    :param majority: share of a cluster's core that must lie so near to the phase's references.
+    :param majority: share of a cluster's core that must lie so near to the phase's references, or be connected with
+        them (``reach``); and of the references that count there as large a share must lie within one gate.
     :param point: a point keeps its label within this many gates of the phase; None for no such condition.
     :param reach: a core point keeps its label up to this many gates, if a chain of core points leads from it to the
         references, each nearer to the next than ``accept`` gates; None: no chains. Without them a phase whose order is
