@@ -21,9 +21,8 @@ from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
 from aiida_seireact.formats.phases import load_classifier
 from aiida_seireact.programs import classify
-from aiida_seireact.programs._classify_draw import landmarks_at
 from aiida_seireact.programs._classify_cluster import describe_files
-from aiida_seireact.programs._classify_draw import draw
+from aiida_seireact.programs._classify_draw import draw, landmarks_at
 from aiida_seireact.programs._classify_frames import Run
 from aiida_seireact.science.descriptors import DescriptorSpec
 
