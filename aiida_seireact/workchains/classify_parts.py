@@ -15,7 +15,7 @@ from aiida_seireact.calculations.classify_parts import (
     DrawCalculation,
     GatherCalculation,
 )
-from aiida_seireact.calculations.functions.classify import merge_labels, tell_classification
+from aiida_seireact.calculations.functions.classify import divide_frames, merge_labels, tell_classification
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.stages import Child, StagedWorkChain
 
@@ -68,6 +68,7 @@ class ClassifyPartsWorkChain(StagedWorkChain):
         spec.input("parallel", valid_type=orm.Int, help="Jobs that share the frames.")
         spec.expose_outputs(ClassifyCalculation, exclude=("remote_folder", "retrieved", "remote_stash"))
         spec.outline(
+            cls.divide,
             if_(cls.should_cluster)(
                 cls.draw, cls.collect_drawn, while_(cls.are_many)(cls.gather, cls.collect_gathered)
             ),
@@ -79,6 +80,11 @@ class ClassifyPartsWorkChain(StagedWorkChain):
         )
 
     # ---------------------------------------------------------------------------------------- landmarks
+
+    def divide(self) -> None:
+        """Give each job its share of the frames."""
+        shares = divide_frames(self.inputs.parallel, metadata={"call_link_label": "divide"})
+        self.ctx.shares = [shares[name].uuid for name in sorted(shares)]
 
     def should_cluster(self) -> bool:
         """Whether there is no classifier yet."""
@@ -189,19 +195,12 @@ class ClassifyPartsWorkChain(StagedWorkChain):
         return [f"{stage}_{number:04d}" for number in range(count)]
 
     def _shares(self, stage: str, process: type[ProgramWorkChain], **more: Any) -> dict[str, Child]:
-        count = self.inputs.parallel.value
-        return {
-            name: (
-                process,
-                {
-                    **self._common(),
-                    **more,
-                    "trajectory": self.inputs.trajectory,
-                    "share": orm.List([number, count]),
-                },
-            )
-            for number, name in enumerate(self._names(stage, count))
+        shares = {
+            name: orm.load_node(uuid)
+            for name, uuid in zip(self._names(stage, len(self.ctx.shares)), self.ctx.shares, strict=True)
         }
+        given = {**self._common(), **more, "trajectory": self.inputs.trajectory}
+        return {name: (process, {**given, "share": share}) for name, share in shares.items()}
 
     def _collect(self, stage: str, names: list[str]) -> ExitCode | None:
         for name in names:

@@ -25,6 +25,16 @@ MAX_PARTS = 100
 """Parts that one merging takes: more are a tree of mergings (link creation is quadratic in the inputs)."""
 
 
+@calcfunction
+def divide_frames(parallel: orm.Int) -> dict[str, orm.List]:
+    """Return which share of the frames each job takes: `[number, count]` by name, in their order.
+
+    :param parallel: number of jobs.
+    """
+    count = parallel.value
+    return {f"share_{number:04d}": orm.List([number, count]) for number in range(count)}
+
+
 def arrays_node(arrays: dict[str, Any], chunks: list[dict[str, Any]]) -> orm.ArrayData:
     """Return arrays as a node that also names the chunks in which the labels of a large run lie."""
     node = orm.ArrayData()
