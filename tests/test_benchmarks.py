@@ -97,6 +97,15 @@ def test_the_benchmark_of_density_peaks_finds_the_labels_of_dadapy() -> None:
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
 
 
+def test_the_benchmark_of_landmarks_says_how_far_they_agree_with_all_points() -> None:
+    told = run("landmarks", "6000", "2000", "--size", "small", "--z", "3")
+    agreement = re.search(r"^label_agreement = (\d\.\d{4})$", told, re.MULTILINE)
+    assert agreement is not None
+    assert float(agreement[1]) > 0.99
+    assert len(re.findall(r"^rand_(labels|clusters) = \d\.\d{4}$", told, re.MULTILINE)) == 2
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
 def test_the_benchmark_of_descriptors_is_flare_s_and_small_in_memory() -> None:
     pytest.importorskip("flare.bffs.sgp._C_flare", reason="mir-flare is not installed", exc_type=ImportError)
     told = run("descriptors", "--repeat", "1", "--frame", "2", "2", "2")
