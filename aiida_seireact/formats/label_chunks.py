@@ -123,16 +123,24 @@ def iter_labels(folder: str | Path) -> Iterator[Labels]:
         yield Labels.load(place / files.LABELS)
         return
     for chunk in read_manifest(place / files.LABELS_MANIFEST):
-        path = place / chunk["file"]
-        if not path.is_file():
-            raise PhasesError(f"There is no {path}, which {files.LABELS_MANIFEST} names: bring all chunks.")
-        digest = hashlib.sha256()
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-        if digest.hexdigest() != chunk["sha256"]:
-            raise PhasesError(f"{path} is not the chunk that {files.LABELS_MANIFEST} means: its sha256 differs.")
-        yield Labels.load(path)
+        yield _load_chunk(place, chunk)
+
+
+def _load_chunk(folder: Path, chunk: Mapping[str, Any]) -> Labels:
+    """Return the labels of a chunk, if it is the one that the manifest means.
+
+    :raises PhasesError: missing, torn or another.
+    """
+    path = folder / chunk["file"]
+    if not path.is_file():
+        raise PhasesError(f"There is no {path}, which {files.LABELS_MANIFEST} names: bring all chunks.")
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            digest.update(block)
+    if digest.hexdigest() != chunk["sha256"]:
+        raise PhasesError(f"{path} is not the chunk that {files.LABELS_MANIFEST} means: its sha256 differs.")
+    return Labels.load(path)
 
 
 class LabelsOf:
@@ -159,9 +167,10 @@ class LabelsOf:
         """
         number = max(0, bisect_right(self._first, place) - 1) if self._chunks else 0
         if self._held is None or self._held[0] != number:
-            path = self._folder / (self._chunks[number]["file"] if self._chunks else files.LABELS)
-            self._held = (number, Labels.load(path))
-            if self._chunks:
+            if not self._chunks:
+                self._held = (0, Labels.load(self._folder / files.LABELS))
+            else:
+                self._held = (number, _load_chunk(self._folder, self._chunks[number]))
                 self._progress(f"labels: chunk {number + 1} of {len(self._chunks)} is read")
         labels, row = self._held[1], place - self._first[number]
         return labels.labels[row], labels.clusters[row]
