@@ -74,7 +74,7 @@ def test_a_small_run_is_one_file_a_large_one_chunks_and_both_are_the_same(tmp_pa
 
 
 def test_a_chunk_that_is_not_the_one_of_the_manifest_is_refused_by_both_readers(tmp_path: Path) -> None:
-    write(tmp_path, [range(N_FRAMES)], most_in_one=1)
+    write(tmp_path, [range(n, n + 1) for n in range(N_FRAMES)], most_in_one=1)
     first, second = (tmp_path / chunk["file"] for chunk in read_manifest(tmp_path / "labels.json")[:2])
     first.write_bytes(second.read_bytes())
     with pytest.raises(PhasesError, match="its sha256 differs"):
