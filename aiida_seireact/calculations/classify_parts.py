@@ -5,21 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.classify import ClassifySettings, define_discovery, write_classify_files
-from aiida_seireact.calculations.placing import place_copy
+from aiida_seireact.calculations.placed_labels import place_labels
 from aiida_seireact.calculations.validation import job_validator
-from aiida_seireact.data.copies import copies_of
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
-from aiida_seireact.formats.environments import Course
-from aiida_seireact.formats.label_chunks import write_manifest
 
 MOST_DRAWN = 100
 """Files of landmarks that one job takes; more are gathered first, as a tree (link creation is quadratic)."""
@@ -162,33 +158,3 @@ class DiscoverCalculation(PartCalculation):
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         place_labels(self.inputs.labels, self.inputs.code.computer, folder, links)
         return super().write_files(folder, links)
-
-
-def place_labels(labels: orm.ArrayData, computer: orm.Computer, folder: Path, links: Links) -> None:
-    """Bring the labels of a run into the folder of a job: ``labels.npz``, or a manifest and its chunks.
-
-    :raises ValueError: a chunk of which no copy can be reached from that computer.
-    """
-    np.savez(folder / files.LABELS, **{name: labels.get_array(name) for name in labels.get_arraynames()})
-    chunks = labels.base.attributes.get("chunks", [])
-    if not chunks:
-        return
-    write_manifest(folder / files.LABELS_MANIFEST, Course.load(folder / files.LABELS), chunks)
-    jobs = list(jobs_of_labels(labels))
-    for chunk in chunks:
-        is_placed, elsewhere = place_copy(copies_of(jobs, chunk["file"]), computer, chunk["file"], links)
-        if not is_placed:
-            where = f"lies on {elsewhere.node.computer.label}" if elsewhere else "is gone from every folder"
-            raise ValueError(
-                f"{chunk['file']} of the labels {labels.pk} {where}, this job runs on {computer.label}: assign the "
-                "labels anew there."
-            )
-
-
-def jobs_of_labels(labels: orm.ArrayData) -> list[orm.CalcJobNode]:
-    """Return the jobs that wrote the labels: its own, or those from which it was merged."""
-    creator = labels.creator
-    if creator is None or isinstance(creator, orm.CalcJobNode):
-        return [] if creator is None else [creator]
-    links = creator.base.links.get_incoming(node_class=orm.ArrayData).all()
-    return [job for link in links for job in jobs_of_labels(link.node)]

@@ -123,10 +123,10 @@ def iter_labels(folder: str | Path) -> Iterator[Labels]:
         yield Labels.load(place / files.LABELS)
         return
     for chunk in read_manifest(place / files.LABELS_MANIFEST):
-        yield _load_chunk(place, chunk)
+        yield load_chunk(place, chunk)
 
 
-def _load_chunk(folder: Path, chunk: Mapping[str, Any]) -> Labels:
+def load_chunk(folder: Path, chunk: Mapping[str, Any]) -> Labels:
     """Return the labels of a chunk, if it is the one that the manifest means.
 
     :raises PhasesError: missing, torn or another.
@@ -170,7 +170,7 @@ class LabelsOf:
             if not self._chunks:
                 self._held = (0, Labels.load(self._folder / files.LABELS))
             else:
-                self._held = (number, _load_chunk(self._folder, self._chunks[number]))
+                self._held = (number, load_chunk(self._folder, self._chunks[number]))
                 self._progress(f"labels: chunk {number + 1} of {len(self._chunks)} is read")
         labels, row = self._held[1], place - self._first[number]
         return labels.labels[row], labels.clusters[row]

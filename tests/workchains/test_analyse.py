@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from aiida import engine, orm
 
-from aiida_seireact.calculations.analyse import place_labels
 from aiida_seireact.calculations.base import Links
+from aiida_seireact.calculations.placed_labels import place_labels
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.environments import Labels
 from aiida_seireact.formats.jobs.base import InvalidInput
-from aiida_seireact.formats.label_chunks import read_manifest
+from aiida_seireact.formats.label_chunks import load_chunk, read_manifest
 from aiida_seireact.programs.analyses._protocol import IntArray, LabelRow
 
 
@@ -24,10 +24,13 @@ class LabelRows:
 
     def __init__(self, path: Path) -> None:
         self._held: tuple[Path, Labels] | None = None
+        self._chunks: dict[Path, dict[str, Any]] = {}
         self._parts: list[tuple[int, int, Path]] = []
         if path.suffix == ".json":
             for chunk in read_manifest(path):
-                self._parts.append((chunk["first_step"], chunk["last_step"], path.parent / chunk["file"]))
+                place = path.parent / chunk["file"]
+                self._chunks[place] = chunk
+                self._parts.append((chunk["first_step"], chunk["last_step"], place))
         else:
             steps = self._load(path).steps
             self._parts.append((int(steps[0]), int(steps[-1]), path))
@@ -72,7 +75,8 @@ class LabelRows:
 
     def _load(self, path: Path) -> Labels:
         if self._held is None or self._held[0] != path:
-            self._held = (path, Labels.load(path))
+            chunk = self._chunks.get(path)
+            self._held = (path, Labels.load(path) if chunk is None else load_chunk(path.parent, chunk))
         return self._held[1]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -120,22 +120,6 @@ class ReciprocalGrid:
         return Reflections(q=mean[there] / count[there], intensity=strength[there].astype(np.float64))
 
 
-def reflections(
-    positions: ArrayLike,
-    numbers: ArrayLike,
-    cell: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    ordered_only: bool = False,
-    q_max: float = 4.8,
-    grid_per_period: float = 2.0,
-    bin_per_ang: float = 0.002,
-) -> Reflections:
-    """Return the scattering of one subset of one frame; see :class:`ReciprocalGrid`, which several of them share."""
-    grid = ReciprocalGrid(cell, q_max=q_max, grid_per_period=grid_per_period)
-    return grid.reflections(positions, numbers, weights, ordered_only=ordered_only, bin_per_ang=bin_per_ang)
-
-
 def pattern(
     found: Reflections,
     two_theta_deg: ArrayLike,

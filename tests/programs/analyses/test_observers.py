@@ -99,7 +99,7 @@ def test_layers_that_are_stretched_with_the_cell(tmp_path: Path) -> None:
 
 
 def test_templates_with_time_and_along_z(tmp_path: Path) -> None:
-    pytest.importorskip("ovito")
+    pytest.importorskip("ovito", reason="OVITO with its Qt, 1 GB, is the extra `ovito`")
     bcc = bulk("Li", "bcc", a=3.42, cubic=True) * (4, 4, 8)
     molten = bcc.copy()
     upper = molten.positions[:, 2] > 13.6

@@ -130,7 +130,7 @@ def test_half_a_crystal_is_half_crystalline() -> None:
 
 
 def test_templates_of_lithium() -> None:
-    pytest.importorskip("ovito")
+    pytest.importorskip("ovito", reason="OVITO with its Qt, 1 GB, is the extra `ovito`")
     for name, crystal in (
         ("bcc", bulk("Li", "bcc", a=3.42, cubic=True) * (5, 5, 5)),
         ("fcc", bulk("Li", "fcc", a=4.3, cubic=True) * (4, 4, 4)),
