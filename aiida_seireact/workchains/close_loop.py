@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
@@ -18,18 +18,21 @@ from aiida_seireact.workchains.augment import AugmentWorkChain
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
+from aiida_seireact.workchains.protocol import ProtocolMixin
 from aiida_seireact.workchains.stages import StagedWorkChain
 
 LEARNED, PRODUCED, CLASSIFIED = "learned", "produced", "classified"
 MODEL_REJECTED = 530
 
 
-class CloseLoopWorkChain(StagedWorkChain):
+class CloseLoopWorkChain(ProtocolMixin, StagedWorkChain):
     """Learns from the unknown environments of a run, makes the run again, and tells what is unknown then.
 
     The classifier is the one the run was classified by, so the clusters before and after are the same. Where less is
     unknown than the limit, nothing is done, and the decision says so.
     """
+
+    PROTOCOL_FILE: ClassVar[str] = "close_loop.yaml"
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

@@ -11,6 +11,7 @@ from aiida_seireact.calculations.sample import plan_of
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.augment import AugmentWorkChain, validation_inputs
 from aiida_seireact.workchains.classify import ClassifyWorkChain
+from aiida_seireact.workchains.close_loop import CloseLoopWorkChain
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import ASE_ENGINE
 from aiida_seireact.workchains.produce import ProduceWorkChain, start_inputs
@@ -26,24 +27,6 @@ STAGES = {
     "reference_md": (ProduceWorkChain, "parameters"),
     "classify": (ClassifyWorkChain, "parameters"),
     "analyse": (AnalyseWorkChain, "parameters"),
-}
-
-# What closing the loop does unless a study says otherwise: a dozen cells of some two hundred atoms.
-CLOSE_LOOP: dict[str, Any] = {
-    "settings": {"run": "production", "unknown_limit": 0.02, "of": "interphase", "when": "whole_run"},
-    "rounds": {"min_rounds": 1, "max_rounds": 1, "max_labels": None},
-    "select": {
-        "runs": {
-            "production": {"skip_first": 1, "learned": 8, "held_out": 4, "cut": {"core_ang": 6.0, "edge_ang": 15.0}}
-        },
-        "reasons": {"unknown": 1.0},
-        "n_blocks": 6,
-        "gap_frames": 1,
-        "held_out_every": 3,
-        "min_learned": 4,
-        "min_held_out": 2,
-    },
-    "extend": {"force_limit_ev_per_ang": 10.0, "val_blocks": 1, "min_learned": 4, "min_held_out": 2},
 }
 
 
@@ -110,8 +93,8 @@ def study_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
             "train": orm.Dict(merge(inputs["train"], augment["train"])),
         }
     if inputs["close_loop"] is not None:
-        closing = merge(CLOSE_LOOP, inputs["close_loop"])
-        values["close_loop"] = {name: orm.Dict(closing[name]) for name in CLOSE_LOOP}
+        closing = CloseLoopWorkChain.get_protocol_inputs(protocol, inputs["close_loop"])
+        values["close_loop"] = {name: orm.Dict(given) for name, given in closing.items()}
     return {**values, **{name: orm.Dict(inputs[name]) for name in SETTINGS}}
 
 
