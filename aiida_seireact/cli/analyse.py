@@ -262,12 +262,12 @@ def _conclude(
     if pictures == "none":
         return
     from aiida_seireact.cli.render.figures_analysis import pictures as drawn
+    from aiida_seireact.cli.render.saving import save_picture
 
     output.mkdir(parents=True, exist_ok=True)
     written = []
     for name, figure in drawn(arrays, timestep_fs).items():
-        # On white: a picture is looked at outside a page, too.
-        figure.savefig(output / f"{name}.{pictures}", facecolor="white", dpi=150)
+        save_picture(figure, output / f"{name}.{pictures}", dpi=150, as_paths=True)
         written.append(f"{name}.{pictures}")
     click.echo(f"Pictures in {output}: {', '.join(written)}")
 

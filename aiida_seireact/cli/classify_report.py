@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -16,9 +15,9 @@ from rich.table import Table
 
 from aiida_seireact.cli.render import figures
 from aiida_seireact.cli.render.discovery import discovery_text, save_pages
+from aiida_seireact.cli.render.saving import save_picture
 from aiida_seireact.cli.render.style import PALETTE, phase_colours, styled
 from aiida_seireact.formats import files
-from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.environments import Course
 from aiida_seireact.science.labelling import UNKNOWN
 
@@ -118,8 +117,7 @@ def draw(folder: Path, outputs: Mapping[str, Any], *, timestep_fs: float | None 
     if len(outputs["clusters"]) > 1 and outputs.get("dendrogram"):
         drawn["dendrogram.svg"] = dendrogram_picture(outputs)
     for name, figure in drawn.items():
-        with write_atomically(folder / name) as temporary, matplotlib.rc_context({"svg.hashsalt": "seireact"}):
-            figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
+        save_picture(figure, folder / name, as_paths=True)
     pages = save_pages(outputs["discovery"], folder) if outputs.get("discovery") else []
     return [*(folder / name for name in drawn), *pages]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from aiida_seireact.cli.dataset_facts import Facts, Table
 from aiida_seireact.cli.render import figures_dataset as figures
+from aiida_seireact.cli.render.saving import save_picture
 from aiida_seireact.formats.atomic import write_atomically
 
 UNKNOWN = "unknown"
@@ -21,7 +21,10 @@ UNKNOWN = "unknown"
 def write_plots(table: Table, facts: Facts, folder: Path, *, image: str = "png") -> list[Path]:
     """Write every picture as ``png`` or ``svg`` and its numbers as CSV; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_write_figure(folder / f"{name}.{image}", figure) for name, figure in draw(table, facts).items()]
+    written = [
+        save_picture(figure, folder / f"{name}.{image}", dpi=160, as_paths=True)
+        for name, figure in draw(table, facts).items()
+    ]
     written.append(_write_csv(folder / "frames.csv", *frame_rows(table)))
     written.append(_write_csv(folder / "classes.csv", *class_rows(facts)))
     return written
@@ -127,12 +130,4 @@ def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -
         writer = csv.writer(stream)
         writer.writerow(head)
         writer.writerows(rows)
-    return path
-
-
-def _write_figure(path: Path, figure: Figure) -> Path:
-    # The same numbers make the same file: no date, and ids from a fixed salt.
-    with write_atomically(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "seireact"}):
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(temporary, format=path.suffix[1:], dpi=160, facecolor="white", metadata=metadata)
     return path

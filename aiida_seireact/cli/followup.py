@@ -265,21 +265,12 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
 
     :raises click.UsageError: no kind of picture.
     """
-    import matplotlib
-
     from aiida_seireact.cli.render.figures_followup import above_the_hull
-    from aiida_seireact.formats.atomic import write_atomically
+    from aiida_seireact.cli.render.saving import save_picture
 
     if path.suffix not in IMAGES:
         raise click.UsageError(f"--plot draws {', '.join(IMAGES)}, by the end of the name: not {path.name}.")
-    figure = above_the_hull(found)
-    undated = {"Date": None} if path.suffix == ".svg" else None
-    with (
-        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seireact"}),
-        write_atomically(path) as temporary,
-    ):
-        figure.savefig(temporary, facecolor="white", metadata=undated, dpi=200)
-    click.echo(str(path), err=True)
+    click.echo(str(save_picture(above_the_hull(found), path)), err=True)
 
 
 def tell(found: Mapping[str, Any]) -> None:

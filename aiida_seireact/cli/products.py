@@ -240,19 +240,10 @@ def _save(energies: Sequence[PhaseEnergy], path: Path) -> None:
 
 
 def _draw(found: Products, path: Path) -> None:
-    import matplotlib
-
     from aiida_seireact.cli.render.figures_products import reaction_energies
-    from aiida_seireact.formats.atomic import write_atomically
+    from aiida_seireact.cli.render.saving import save_picture
 
-    figure = reaction_energies(found.to_dict())
-    undated = {"Date": None} if path.suffix == ".svg" else None
-    with (
-        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seireact"}),
-        write_atomically(path) as temporary,
-    ):
-        figure.savefig(temporary, facecolor="white", metadata=undated, dpi=200)
-    click.echo(str(path), err=True)
+    click.echo(str(save_picture(reaction_energies(found.to_dict()), path)), err=True)
 
 
 def _tell(found: Products) -> None:

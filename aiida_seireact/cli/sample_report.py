@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import matplotlib
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from aiida_seireact import __version__
 from aiida_seireact.cli.render.drawing import inline_svg
 from aiida_seireact.cli.render.figures_coverage import coverage_picture
+from aiida_seireact.cli.render.saving import save_picture
 from aiida_seireact.formats.atomic import write_atomically
 
 FORMS = (".html", ".svg", ".png", ".json")
@@ -43,10 +43,7 @@ def write_report(path: Path, coverage: Mapping[str, Any], rows: Mapping[str, NDA
     else:
         figure = coverage_picture(coverage, places=rows["map"][chosen], classes=rows["frame_class"][chosen].tolist())
         if path.suffix != ".html":
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            looks: dict[Any, Any] = {"svg.hashsalt": "seireact", "svg.fonttype": "none"}
-            with write_atomically(path) as temporary, matplotlib.rc_context(looks):
-                figure.savefig(temporary, format=path.suffix[1:], dpi=160, facecolor="white", metadata=metadata)
+            save_picture(figure, path, dpi=160)
             return
         environment = Environment(
             loader=PackageLoader("aiida_seireact.cli.render", "page"), autoescape=True, undefined=StrictUndefined,

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from aiida_seireact.cli.render.drawing import inline_svg
 from aiida_seireact.cli.render.figures_discovery import group_page, region_page
+from aiida_seireact.cli.render.saving import save_picture
 from aiida_seireact.cli.render.words import counted, fixed, number, percent
 from aiida_seireact.formats import files
-from aiida_seireact.formats.atomic import write_atomically
 from aiida_seireact.formats.discovery import DiscoveryCurves
 
 SMALL = 0.005
@@ -60,9 +59,7 @@ def save_pages(found: Mapping[str, Any], folder: Path) -> list[Path]:
     for row, group in _drawn(found):
         figures[f"{group['id'].replace(' ', '_')}.svg"] = group_page(group, curves, row)
     for name, figure in figures.items():
-        style: Any = {"svg.hashsalt": "seireact", "svg.fonttype": "none"}
-        with write_atomically(folder / name) as temporary, matplotlib.rc_context(style):
-            figure.savefig(temporary, format="svg", facecolor="white", metadata={"Date": None})
+        save_picture(figure, folder / name)
     return [folder / name for name in figures]
 
 

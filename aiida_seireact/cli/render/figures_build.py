@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from ase.data import chemical_symbols
 
 from aiida_seireact.cli.render.figures_cell import cell_picture
-from aiida_seireact.formats.atomic import write_atomically
+from aiida_seireact.cli.render.saving import save_picture
 from aiida_seireact.science.structures.plan import CellPlan
 
 DRAWN_ATOMS = 20_000
@@ -25,12 +24,7 @@ def draw_cell(plan: CellPlan, path: Path) -> None:
     """
     title, seen = side_of(plan)
     figure = cell_picture({title: seen})
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-    with (
-        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "seireact"}),
-        write_atomically(path) as temporary,
-    ):
-        figure.savefig(temporary, facecolor="white", metadata=undated, dpi=200, bbox_inches="tight")
+    save_picture(figure, path, bbox_inches="tight")
 
 
 def side_of(plan: CellPlan) -> tuple[str, dict[str, Any]]:
