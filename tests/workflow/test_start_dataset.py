@@ -30,6 +30,7 @@ def stopped(finished_loop, small_loop) -> orm.WorkChainNode:
     builder = small_loop(
         explore=None,
         augment=None,
+        close_loop=None,
         labeller_md={"interface_600": None},
         # The labeller has made this run for the small loop.
         references={"phases": ["Li6PS5Cl"]},
