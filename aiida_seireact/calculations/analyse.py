@@ -31,7 +31,7 @@ class AnalyseCalculation(ProgramCalculation):
 
     PARSER = "seireact.analyse"
     RETRIEVE_TEMPORARY = (files.ANALYSIS,)
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

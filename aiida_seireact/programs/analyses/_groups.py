@@ -85,4 +85,4 @@ class Groups:
         return self.paths.labels(frame).astype(np.int64)
 
     def _positions(self, frame: int) -> NDArray[np.float64]:
-        return np.asarray(self.paths.start() + self.paths.frame(frame))
+        return self.paths.places(frame)

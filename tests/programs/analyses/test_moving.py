@@ -160,6 +160,36 @@ def test_who_jumped_and_from_where(folder: Path) -> None:
     assert outputs["jumps"]["n_jumps"] == 0
 
 
+def test_a_cell_that_shrinks_makes_no_jump_and_keeps_who_is_where(tmp_path: Path) -> None:
+    """700 Å that lose 3 %: 49 of 1,000 atoms at rest went farther than 10 Å, as their positions have it."""
+    fractions = np.random.default_rng(1).random((1000, 3))
+    heights = np.linspace(700.0, 679.0, 21)
+    images = [Atoms("Li1000", fractions * [30, 30, z], cell=[30, 30, z], pbc=True) for z in heights]
+    images[-1].positions[5, 0] += 12.0
+    write_dump(tmp_path / "run.dump", images)
+    far = np.abs(images[-1].positions - images[0].positions - (heights[-1] - 700) * fractions.mean(axis=0) * [0, 0, 1])
+    assert (far[:, 2] > 10).sum() > 20
+    job = {"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0, **OFF}
+    moving = {
+        "jumps": {"within_ps": 2.0},
+        "windows": {"by": "slab", "n_slabs": 2, "length_ps": 2.0, "at_ps": [0.0]},
+        "msd": {},
+    }
+    status, result, _ = call(analyse.main, tmp_path, {**job, **moving})
+    assert status == 0, result
+    outputs = result["outputs"]
+    assert outputs["jumps"]["n_jumps"] == 1
+    assert outputs["paths"] == {"cell_of_step": 0, "largest_strain": pytest.approx(0.03)}
+    with np.load(tmp_path / "analysis.npz") as archive:
+        assert archive["jumps_ids"].tolist() == [6]
+        assert archive["jumps_from_ang"][0] == pytest.approx(images[0].positions[5], abs=1e-4)
+        assert archive["jumps_moved_ang"][0] == pytest.approx([12.0, 0.0, 0.0], abs=0.02)
+        # Nobody leaves a slab by the shrinking, and nobody moves along z.
+        assert archive["windows_survival"][:, -1].tolist() == [1.0, 1.0]
+        assert archive["msd_ang2"][0, -1, 2] < 1e-9
+        assert archive["msd_ang2"][0, -1, 0] == pytest.approx(144 / 1000, rel=0.01)
+
+
 def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> None:
     outputs, arrays = told(folder, {"onsager": {"temperature_k": 300.0, "charges": {"Li": 1, "S": -2}}})
     assert arrays["onsager_species"].tolist() == ["Li", "S"]
