@@ -103,7 +103,7 @@ def test_a_tilted_cell_that_flips_moves_no_atom() -> None:
     before = np.array([[10.0, 0.0, 0.0], [4.9, 9.0, 0.0], [1.0, 2.0, 20.0]])
     after = before.copy()
     after[1] = [5.1 - 10.0, 9.0, 0.0]  # tilted a little farther, and flipped
-    grown = after + [[0, 0, 0], [10.0, 0, 0], [0, 0, 0]]
+    grown = after + np.array([[0, 0, 0], [10.0, 0, 0], [0, 0, 0]])
     assert unflipped(after, before) == pytest.approx(grown)
     fractions = np.random.default_rng(0).random((50, 3)) + 2
     with PathStore(fractions @ before, np.ones(50), 2, cell=before) as store:
