@@ -116,14 +116,23 @@ class WindowsObserver(Moving[WindowSettings]):
         """Return L of each group; times its volume where the group is a phase, which has none of its own."""
         assert self.settings.temperature_k is not None
         volume = groups.volume()
-        found = np.full((2, len(groups.names), n_species, n_species), np.nan)
-        for group in range(len(groups.names)):
+        n_groups = len(groups.names)
+        found = np.full((2, n_groups, n_species, n_species), np.nan)
+        members = np.zeros(n_groups)
+        windows = np.zeros(n_groups, dtype=np.int64)
+        for group in range(n_groups):
             of = onsager_of_windows(
-                seen, group, interval, volume_ang3=volume or 1.0, temperature_k=self.settings.temperature_k,
+                seen, group, interval, volume_ang3=volume, temperature_k=self.settings.temperature_k,
                 fit=(self.settings.first_lag, self.settings.last_lag),
             )  # fmt: skip
             if of is not None:
-                found[:, group] = of.matrix, of.error
+                found[:, group] = of.coefficients.matrix, of.coefficients.error
+                members[group], windows[group] = of.members, of.n_windows
         unit = "per_ev_ang_ps" if volume else "ang2_per_ev_ps"
         name = "windows_onsager" if volume else "windows_onsager_volume"
-        return {f"{name}_{unit}": found[0], f"{name}_error_{unit}": found[1]}
+        return {
+            f"{name}_{unit}": found[0],
+            f"{name}_error_{unit}": found[1],
+            "windows_onsager_members": members,
+            "windows_onsager_n_windows": windows,
+        }

@@ -123,6 +123,8 @@ def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
     assert outputs["windows"]["stayed_at_end"]["slow"] == 1.0
     assert arrays["windows_onsager_volume_ang2_per_ev_ps"].shape == (3, 1, 1)
     assert arrays["windows_onsager_volume_ang2_per_ev_ps"][2, 0, 0] > 0
+    assert arrays["windows_onsager_members"].tolist() == [0.0, 123 / 4, 117 / 4]
+    assert arrays["windows_onsager_n_windows"].tolist() == [0, 4, 4]
 
 
 def test_slabs_and_both_and_all(folder: Path) -> None:
