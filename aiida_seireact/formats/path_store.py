@@ -32,7 +32,8 @@ class PathStore:
     :param cell: ``(3, 3)`` of the first frame, rows are lattice vectors; ``origin``: ``(3,)``, its corner.
     :param masses: ``(n_atoms,)``; the drift of their centre is kept beside the paths.
     :param n_frames: frames that will be put.
-    :param folder: where there is room, 13 bytes an atom and frame; None for the temporary folder of the machine.
+    :param folder: where there is room, 13 bytes an atom and frame, 14 with structures; None for the temporary
+        folder of the machine.
     :param block_bytes: size of a block; a block has one atom at least.
     """
 
@@ -56,6 +57,7 @@ class PathStore:
         self._bounds = [*range(0, self.n_atoms, width), self.n_atoms]
         self._records_at = 12 * n_frames * self.n_atoms
         self._labels_at = self._records_at + 8 * _RECORD * n_frames
+        self._structures_at = self._labels_at + self.n_atoms * n_frames
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
         # A hole in the file reads as zeros; frames that nobody put are told by a NaN.
         self._write(self._records_at, np.full((n_frames, _RECORD), np.nan))
@@ -84,10 +86,16 @@ class PathStore:
         for first, last in pairwise(self._bounds):
             self._write(12 * (first * self.n_frames + number * (last - first)), short[first:last])
         record = np.concatenate([self._weights @ moved, np.ravel(lattice), corner]).astype(np.float64)
-        # Zero is a hole: labels are kept one higher.
-        shown = np.zeros(self.n_atoms, dtype=np.int8) if labels is None else (np.asarray(labels) + 1).astype(np.int8)
-        self._write(self._labels_at + self.n_atoms * number, shown)
+        if labels is not None:
+            self._put_marks(self._labels_at, number, labels)
         self._write(self._records_at + 8 * _RECORD * number, record)
+
+    def put_structures(self, number: int, structures: ArrayLike) -> None:
+        """Write the crystal structure around each atom in the frame ``number``, beside its labels.
+
+        :param structures: ``(n_atoms,)`` small whole numbers, −1 for none.
+        """
+        self._put_marks(self._structures_at, number, structures)
 
     def drift(self) -> FloatArray:
         """Return the displacement of the centre of mass of all atoms, ``(n_frames, 3)``, Å of the first frame.
@@ -157,9 +165,11 @@ class PathStore:
 
     def labels(self, number: int) -> NDArray[np.int8]:
         """Return the labels in one frame, ``(n_atoms,)``; −1 for atoms or frames without one."""
-        found = np.empty(self.n_atoms, dtype=np.int8)
-        self._read(self._labels_at + self.n_atoms * number, found)
-        return np.asarray(found - 1, dtype=np.int8)
+        return self._marks(self._labels_at, number)
+
+    def structures(self, number: int) -> NDArray[np.int8]:
+        """Return the structures in one frame, ``(n_atoms,)``; −1 for frames without."""
+        return self._marks(self._structures_at, number)
 
     def start(self) -> FloatArray:
         """Return the unwrapped positions of the first frame, ``(n_atoms, 3)``, Å."""
@@ -176,6 +186,15 @@ class PathStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _put_marks(self, place: int, number: int, marks: ArrayLike) -> None:
+        # Zero is a hole: they are kept one higher.
+        self._write(place + self.n_atoms * number, (np.asarray(marks) + 1).astype(np.int8))
+
+    def _marks(self, place: int, number: int) -> NDArray[np.int8]:
+        found = np.empty(self.n_atoms, dtype=np.int8)
+        self._read(place + self.n_atoms * number, found)
+        return np.asarray(found - 1, dtype=np.int8)
 
     def _records(self) -> FloatArray:
         records = np.empty((self.n_frames, _RECORD))

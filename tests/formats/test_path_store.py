@@ -42,6 +42,10 @@ def test_paths_drift_cells_and_labels_come_back(block_bytes: int) -> None:
         assert store.largest_strain() == 0.0
         assert store.labels(1).tolist() == (np.arange(N_ATOMS) % 3 - 1).tolist()
         assert store.labels(2).tolist() == [-1] * N_ATOMS
+        store.put_structures(3, np.arange(N_ATOMS) % 4)
+        assert store.structures(3).tolist() == (np.arange(N_ATOMS) % 4).tolist()
+        assert store.structures(N_FRAMES - 1).tolist() == [-1] * N_ATOMS
+        assert store.labels(3).tolist() == (np.arange(N_ATOMS) % 3 - 1).tolist()
 
 
 def test_forked_processes_write_to_the_same_store() -> None:

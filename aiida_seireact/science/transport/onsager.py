@@ -157,9 +157,9 @@ def onsager_of_windows(
 
     What a window gives is proportional to its members, ``L V = Σ ⟨ΔR_i · ΔR_j⟩ / (6 k T t)``. So it is told for each
     member, windows weigh by their members (as in :meth:`Windows.diffusion`), and the mean is multiplied by a number of
-    members: ``L V = N · Σ_w P_w / Σ_w N_w``. For a phase N is the mean of the windows **that have any**: it is L V of the
-    phase while it is there, not the mean of the run. A slab is there always, so N is the mean of **all** windows. The
-    error is that of the ratio of sums: how unlike members move, not how their number changes.
+    members: ``L V = N · Σ_w P_w / Σ_w N_w``. For a phase N is the mean of the windows **that have any**: it is L V of
+    the phase while it is there, not the mean of the run. A slab is there always, so N is the mean of **all** windows.
+    The error is that of the ratio of sums: how unlike members move, not how their number changes.
 
     The members are a part of the cell that exchanges momentum and atoms with the rest: ``Σ_i M_i L_ij`` need not be 0,
     and the coefficients mean little over windows much longer than members stay (:func:`membership.residence`).

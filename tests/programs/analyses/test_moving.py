@@ -127,6 +127,41 @@ def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
     assert arrays["windows_onsager_n_windows"].tolist() == [0, 4, 4]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_templates_are_matched_once_a_frame(folder: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    """A matcher that knows the answer, in place of OVITO: what is fast is bcc (3), all else other (0)."""
+    seen: list[bytes] = []
+
+    def matched(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, *, rmsd_max: float) -> np.ndarray:
+        seen.append(positions.tobytes())
+        found = np.zeros(len(positions), dtype=np.int8)
+        found[N_EACH : 2 * N_EACH] = 3
+        return found
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("aiida_seireact.programs.analyses.windows.template_matching", matched)
+    settings = {"by": "phase", "phase_from": "ptm", "length_ps": 10.0, "n_lags": 20, "species": ["Li"]}
+    outputs, arrays = told(folder, {"windows": settings, "labels": None, "workers": workers})
+    assert outputs["windows"]["groups"] == ["other", "bcc"]
+    assert arrays["windows_counts"][:, :, 0].tolist() == [[N_EACH, 0, 0, N_EACH]] * 4
+    assert arrays["windows_diffusion_cm2_per_s"][3, 0, 0] == pytest.approx(FAST * 1e-4, rel=0.3)
+    assert arrays["windows_survival"][[0, 3]] == pytest.approx(1.0)
+    if workers == 1:  # else they are counted by the other processes
+        assert len(seen) == len(set(seen)) == 4 * 20 + 1
+    late = {**settings, "at_ps": [38.0]}
+    status, result, _ = call(analyse.main, folder, {**JOB, "labels": None, "windows": late})
+    assert status != 0
+    assert "a window from 38 ps on ends after the run" in str(result)
+
+
+def test_without_ovito_templates_say_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    job = {**JOB, "labels": None, "windows": {"by": "phase", "phase_from": "ptm", "length_ps": 10.0}}
+    status, result, _ = call(analyse.main, folder, job)
+    assert status == 3
+    assert "pip install" in str(result)
+
+
 def test_slabs_and_both_and_all(folder: Path) -> None:
     settings = {"length_ps": 8.0, "at_ps": [0.0, 10.0, 20.0], "n_slabs": 2}
     _, arrays = told(folder, {"windows": {**settings, "by": "slab", "temperature_k": 300.0}})
