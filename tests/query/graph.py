@@ -17,9 +17,9 @@ from aiida_seireact.data.trajectory import TrajectoryData
 MD = {"ensemble": "npt", "temperature_k": 300.0, "pressure_gpa": 0.0, "steps": 100, "velocity_seed": 7}
 
 
-def chain(name: str, caller: orm.WorkflowNode | None = None, label: str = "") -> orm.WorkChainNode:
+def chain(name: str, caller: orm.WorkflowNode | None = None, label: str = "", **inputs: orm.Data) -> orm.WorkChainNode:
     """Return a running WorkChain."""
-    return _begun(orm.WorkChainNode(), name, caller, label, {})
+    return _begun(orm.WorkChainNode(), name, caller, label, inputs)
 
 
 def job(
