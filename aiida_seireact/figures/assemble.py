@@ -16,6 +16,7 @@ from aiida_seireact.figures.facts import GROUP, MEMBER, with_groups
 from aiida_seireact.figures.figure import RUN_UUID, Figure, FigureError, Panel, Reference, Trace, sources_of
 from aiida_seireact.figures.spread import HIGH, LOW, mean_over_seeds
 from aiida_seireact.figures.style import MARKERS, PALETTE, phase_colours, pretty
+from aiida_seireact.science.labelling import UNKNOWN
 
 MOST_POINTS = 4000
 """Of one trace; more are thinned evenly in the picture, never in the table."""
@@ -50,7 +51,7 @@ def assemble(
     """
     if table.empty:
         raise FigureError(f"There is nothing to draw in figure {words.name}.")
-    ready = with_groups(_once(table), facts, colour, mean_over=mean_over)
+    ready = with_groups(_once(table), facts, colour, mean_over=mean_over, member=chart.member)
     notes: tuple[str, ...] = ()
     low, high = chart.low, chart.high
     if mean_over is not None:
@@ -90,6 +91,8 @@ class _Builder:
         self.name, self.table, self.chart, self.low, self.high = name, table, chart, low, high
         self.groups = self._values(GROUP)
         self.series = self._values(chart.series) if chart.series else [""]
+        if chart.is_phase:
+            self.series.sort(key=lambda name: name == UNKNOWN)
         self.panel_values = self._values(chart.panel) if chart.panel else [""]
         # One group: colours are free to tell the series apart.
         self.by_series = len(self.groups) == 1 or chart.side_by_side
@@ -146,7 +149,11 @@ class _Builder:
         found: dict[tuple[str, ...], list[int]] = {}
         for key, row in zip(keys, rows.tolist(), strict=True):
             found.setdefault(key, []).append(row)
-        for key, places in found.items():
+        order = {name: place for place, name in enumerate(self.series)}
+        members = {member: place for place, member in enumerate(dict.fromkeys(table[MEMBER].astype(str)))}
+        by_place = sorted(found, key=lambda key: (self.groups.index(key[0]), members[key[1]], order.get(key[-1], 0)))
+        for key in by_place:
+            places = found[key]
             group, series = key[0], key[2] if chart.series else ""
             at = self.series.index(series) if chart.series else 0
             style: dict[str, Any] = {}
@@ -186,8 +193,10 @@ class _Builder:
         references = list(chart.references)
         if chart.slope_one and (through := self._last_point(traces)) is not None:
             references.append(Reference("slope", through, "slope 1"))
+        unit = f" ({chart.units[value]})" if value in chart.units else ""
         return Panel(
-            traces=tuple(traces), x_label=chart.x_label, y_label=chart.y_labels.get(value, chart.y_label), title=title,
+            traces=tuple(traces), x_label=chart.x_label + unit,
+            y_label=chart.y_labels.get(value, chart.y_label) + unit, title=title,
             references=tuple(references), x_scale=chart.x_scale, y_scale=chart.y_scale, value_label=chart.value_label,
             is_divergent=chart.is_divergent, is_square=chart.is_square, from_zero=chart.from_zero,
         )  # fmt: skip

@@ -16,6 +16,8 @@ class Chart:
     :param series: column; one curve for each of its values.
     :param panel: column; one panel for each of its values, in the order of the table.
     :param y_labels: label of y by the value of `panel`, where they differ.
+    :param units: by the value of `panel`, written behind both labels.
+    :param member: column that tells apart what is drawn by itself, where that is no MD run.
     :param low: column of lower ends of an interval, as in `figure.Trace`.
     :param value: column of a heat map's colours.
     :param side_by_side: several runs are panels, not colours, since they would hide each other.
@@ -31,7 +33,9 @@ class Chart:
     x_label: str
     y_label: str = ""
     y_labels: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     series: str = ""
+    member: str = ""
     panel: str = ""
     low: str | None = None
     high: str | None = None

@@ -62,15 +62,17 @@ def coating_in(slabs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def with_groups(
-    table: pd.DataFrame, facts: pd.DataFrame | None, colour: Colour, *, mean_over: str | None
+    table: pd.DataFrame, facts: pd.DataFrame | None, colour: Colour, *, mean_over: str | None, member: str = ""
 ) -> pd.DataFrame:
     """Return a table with `GROUP`, what gives the colour, and `MEMBER`, the run; groups in the order they are drawn.
 
     :param facts: of :func:`facts_of`; None where they are not needed, see :func:`needs_facts`.
+    :param member: column that tells apart what is drawn by itself; empty: the trajectory, else the run asked for.
     :raises FigureError: these numbers are of no run that the colour could tell of.
     """
     runs = table[RUN_OF].where(table[RUN_OF] != "", table[RUN_UUID]) if RUN_OF in table else table[RUN_UUID]
-    found = table.assign(**{MEMBER: runs.astype(str) + "/" + table["part"].astype(str)})
+    of = table[member].astype(str) if member else runs.astype(str) + "/" + table["part"].astype(str)
+    found = table.assign(**{MEMBER: of})
     if facts is not None and RUN_OF in table:
         told = facts.reindex(table[RUN_OF]).set_axis(table.index)
         found = found.assign(**{name: told[name].fillna(table[name]) if name in table else told[name] for name in told})

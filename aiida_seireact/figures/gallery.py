@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from aiida_seireact import query
 from aiida_seireact.figures.assemble import MeanOver, Words, assemble
 from aiida_seireact.figures.chart import Colour
 from aiida_seireact.figures.entries_interphase import INTERPHASE
+from aiida_seireact.figures.entries_learning import LEARNING
+from aiida_seireact.figures.entries_runs import RUNS
 from aiida_seireact.figures.entry import Entry
 from aiida_seireact.figures.facts import facts_of, needs_facts
 from aiida_seireact.figures.figure import Figure, FigureError
 from aiida_seireact.query import What
 
-FIGURES: dict[str, Entry] = {**INTERPHASE}
+FIGURES: dict[str, Entry] = {**LEARNING, **RUNS, **INTERPHASE}
 """By name, in the order of the study."""
 
 
@@ -52,12 +54,14 @@ def entry_of(name: str) -> Entry:
     return FIGURES[name]
 
 
-def can_be_made(what: What) -> Iterator[tuple[str, int, str]]:
-    """Yield for each figure its name, how many points these processes give it, and if none, why.
+def can_be_made(what: What, names: Iterable[str] | None = None) -> Iterator[tuple[str, int, str]]:
+    """Yield for each figure its name, how many rows these processes give it, and if none, why.
 
+    :param names: of the figures to look at; all if None.
     :raises aiida_seireact.query.QueryError: not processes.
     """
-    for name, entry in FIGURES.items():
+    for name in FIGURES if names is None else names:
+        entry = entry_of(name)
         if entry.read is None:
             yield name, 0, entry.why_not
             continue
