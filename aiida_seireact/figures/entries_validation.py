@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from aiida_seireact import query
 from aiida_seireact.figures.chart import Chart
 from aiida_seireact.figures.entry import LPS, LPSC, Entry
+from aiida_seireact.figures.figure import Reference
 from aiida_seireact.figures.tables import QUANTITY, VALUE, below_each_other
 from aiida_seireact.query import What
 
@@ -27,6 +29,8 @@ def last_dataset(what: What) -> pd.DataFrame:
     found = query.datasets(what)
     largest = found.groupby("run_uuid", sort=False)["n_frames_of_all"].transform("max")
     found = found[found["n_frames_of_all"] == largest]
+    order = found["split"].map({"train": 0, "val": 1, "test": 2})
+    found = found.iloc[np.argsort(order, kind="stable")]
     # One dataset may be the output of two processes.
     return found.drop_duplicates(["run_uuid", "dataset_hash", "split", "config_type"]).reset_index(drop=True)
 
@@ -41,9 +45,8 @@ def scorecard(what: What) -> pd.DataFrame:
     """Return the numbers of the verdicts that the labeller has one for, too, a row each."""
     found = query.scores(what)
     found = found[found["reference"].notna()].reset_index(drop=True)
-    found["of"] = found["subject"] + ": " + found["quantity"]
     units = found["unit"].where(found["unit"] == "", " (" + found["unit"] + ")")
-    found["test_of_unit"] = found["test"] + units
+    found["quantity_of"] = found["quantity"] + units
     return below_each_other(found, {"reference": "label", VALUE: "model"})
 
 
@@ -114,7 +117,7 @@ VALIDATION = {
         needs="validate a model",
         colour="model",
         read=scorecard,
-        chart=_bars("of", y=VALUE, y_label="", series=QUANTITY, panel="test_of_unit", from_zero=False),
+        chart=_bars("subject", y=VALUE, y_label="", series=QUANTITY, panel="quantity_of", from_zero=False),
     ),
     "dimers": Entry(
         title="Energy of pairs of atoms",
@@ -129,17 +132,20 @@ VALIDATION = {
         title="Cavities, phase separation, ballistic atoms",
         paper=LPSC,
         shows="that the first model opened cavities in the interface cell, and the last does not",
-        caption="What the stability lines of the scorecard found, over its limit: above 1 it is refused.",
+        caption="What the stability lines of the scorecard found, over its limit: above 1 it fails; 0 is not drawn.",
         queries=("scores",),
         nodes=VERDICT,
         needs="validate a model by a scorecard with a line `stability`",
         colour="model",
         read=lambda what: _of_stability(query.scores(what)),
-        chart=_bars("of", y=VALUE, y_label="over its limit"),
+        chart=Chart(
+            "scatter", "of", VALUE, x_label="", y_label="over its limit", panel="subject", y_scale="log",
+            member="node_uuid", has_mean=False, columns=1, references=(Reference("horizontal", 1.0, "limit"),),
+        ),
     ),
 }  # fmt: skip
 
 
 def _of_stability(found: pd.DataFrame) -> pd.DataFrame:
     found = found[(found["test"] == "stability") & found["value"].notna()].reset_index(drop=True)
-    return found.assign(of=found["subject"] + ": " + found["quantity"])
+    return found.assign(of=found["quantity"].str.removesuffix(" over its limit"))
