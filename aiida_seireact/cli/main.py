@@ -44,7 +44,14 @@ COMMANDS = {
     ),
     "report": ("report:report", "Write the report of a finished process as one HTML file."),
     "dataset": ("dataset:dataset", "Look at datasets, bring frames in and out, tell what changed."),
-    "trace": ("trace:trace", "Walk a node, a frame or a model back to the labelling calculations under it."),
+    "trace": (
+        "trace:trace",
+        "Walk a node, a frame or a number of a report back to the labelling calculations under it.",
+    ),
+    "replay": (
+        "replay:replay",
+        "Submit a finished process again, from the cache; or say what would have to run, and why.",
+    ),
 }
 
 
