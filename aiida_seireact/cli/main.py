@@ -46,7 +46,14 @@ COMMANDS = {
     "report": ("report:report", "Write the report of a finished process as one HTML file."),
     "figure": ("figure:figure", "Draw the figures of the papers from one or many processes, with their sources."),
     "dataset": ("dataset:dataset", "Look at datasets, bring frames in and out, tell what changed."),
-    "trace": ("trace:trace", "Walk a node, a frame or a model back to the labelling calculations under it."),
+    "trace": (
+        "trace:trace",
+        "Walk a node, a frame or a number of a report back to the labelling calculations under it.",
+    ),
+    "replay": (
+        "replay:replay",
+        "Submit a finished process again, from the cache; or say what would have to run, and why.",
+    ),
 }
 
 
