@@ -1,4 +1,4 @@
-"""The look of every figure of the report: colours, marks, text, and small habits of axes.
+"""The look of every figure, of the report as on paper: colours, marks, text, and small habits of axes.
 
 Every figure has a transparent background and draws its text and axes in :data:`INK`, which the page replaces by its
 own text colour, so that one drawing serves light and dark screens. Colours: Okabe and Ito, told apart by all common
