@@ -1,0 +1,243 @@
+"""What failed under a process and what was done about it: handlers, retries, detours, stop rules, verdicts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from aiida import orm
+
+from aiida_seireact.cli.render.processes import Process
+from aiida_seireact.cli.render.words import counted
+from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.verdict import PRODUCTION, Verdict
+
+VERDICT_SCHEMA = "seireact-verdict"
+MOST_REASONS = 4
+_PREFIX = re.compile(r"^\[\d+\|[^]]*\]:\s*")
+"""What AiiDA writes before each line of a workchain's report."""
+_MENTION = re.compile(r"<(\d+)>")
+DETOUR = re.compile(r"\bdetour\b")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that went wrong.
+
+    :param done: what was done about it, a sentence each; empty if nothing.
+    :param is_open: it was not mended: what is below it on the page rests on less than was asked for.
+    :param uuid: node that tells it.
+    """
+
+    what: str
+    stage: str
+    why: str
+    done: tuple[str, ...]
+    outcome: str
+    uuid: str
+    is_open: bool = True
+
+
+def troubles_of(processes: Sequence[Process]) -> list[Trouble]:
+    """Return all that went wrong under the first of the processes, in the order it happened."""
+    logs = _reports([process.pk for process in processes])
+    by_pk = {process.pk: process for process in processes}
+    found = [
+        *_failures(processes, by_pk, logs),
+        *_detours(processes, logs),
+        *_stopped(processes),
+        *_rejected(processes, by_pk),
+    ]
+    return [trouble for _, trouble in sorted(found, key=lambda pair: pair[0])]
+
+
+Dated = tuple[tuple[float, int], Trouble]
+"""A trouble after what orders it: the time of its node, and the PK."""
+
+
+def _when(process: Process) -> tuple[float, int]:
+    return process.end.timestamp(), process.pk
+
+
+def _failures(processes: Sequence[Process], by_pk: dict[int, Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
+    """Yield failed processes, and those that lacked an output; a caller that only passed a failure on is its outcome."""
+    passed_on = {process.member.caller for process in processes if process.is_failed}
+    for process in processes:
+        caller = by_pk.get(process.member.caller or 0)
+        told = [line for line in logs.get(caller.pk if caller else 0, []) if _mentions(line, process.pk)]
+        again = [line for line in told if "is run again" in line]
+        if not process.is_failed and not again:
+            continue
+        if process.pk in passed_on and process.is_failed:
+            continue
+        member = process.member
+        why = member.reason or f"it was {member.process_state}"
+        status = f", exit status {member.exit_status}" if member.exit_status else ""
+        outcome, is_open = _outcome(process, by_pk, processes)
+        yield _when(process), Trouble(
+            f"{member.name} <{process.pk}>{status}",
+            process.stage or "the whole",
+            again[0] if again and not process.is_failed else why,
+            tuple(dict.fromkeys(line for line in told if not line.startswith(("launching", "launched")))),
+            outcome,
+            member.uuid,
+            is_open,
+        )
+
+
+def _outcome(process: Process, by_pk: dict[int, Process], processes: Sequence[Process]) -> tuple[str, bool]:
+    """Say what became of it: mended by a later try, lived without, or carried up to the process that ended with it."""
+    successor = next(
+        (
+            other
+            for other in processes
+            if other.member.caller == process.member.caller
+            and other.member.name == process.member.name
+            and other.pk > process.pk
+            and other.counts
+            and _family_label(other) == _family_label(process)
+        ),
+        None,
+    )
+    if successor is not None:
+        return f"{successor.member.name} <{successor.pk}> went on and ended well", False
+    last = process
+    while (caller := by_pk.get(last.member.caller or 0)) is not None and caller.is_failed:
+        last = caller
+    if last is process:
+        if caller is None:
+            return "the process ended with it", True
+        if not caller.is_sealed:
+            return f"{caller.member.name} <{caller.pk}> is under way", True
+        return f"{caller.member.name} <{caller.pk}> went on without it", True
+    if caller is None:
+        return f"{last.member.name} <{last.pk}> ended with it", True
+    return f"{last.member.name} <{last.pk}> ended with it; {caller.member.name} <{caller.pk}> went on without", True
+
+
+def _family_label(process: Process) -> str:
+    """Return the call label without its number: tries of one thing have labels that differ by it."""
+    return re.sub(r"_?\d+$", "", process.member.call_label)
+
+
+def _detours(processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
+    for process in processes:
+        for line in logs.get(process.pk, []):
+            if DETOUR.search(line):
+                yield _when(process), Trouble(
+                    f"{process.member.name} <{process.pk}>",
+                    process.stage,
+                    "no label where it asked for one",
+                    (line,),
+                    "exploration went on by another way" if process.counts else process.verdict,
+                    process.member.uuid,
+                    not process.counts,
+                )
+
+
+def _stopped(processes: Sequence[Process]) -> Iterator[Dated]:
+    """Yield the runs that a stop rule ended, each once though its segments are joined later."""
+    made = _outputs(processes, TrajectoryData, ("stopped_by", "steps", "steps_asked"), "stopped_by")
+    seen: set[str] = set()
+    for creator, node, (stopped_by, steps, asked) in made:
+        message = str(stopped_by.get("message", stopped_by)) if isinstance(stopped_by, dict) else str(stopped_by)
+        if message in seen:
+            continue
+        seen.add(message)
+        users = sorted({user.stage or user.member.name for user in _users(node, processes)} - {creator.stage})
+        yield _when(creator), Trouble(
+            f"{creator.member.name} <{creator.pk}>",
+            creator.stage,
+            f"the stop rule ended the run: {message}",
+            (f"what ran is used: {', '.join(users)}",) if users else (),
+            f"{steps} of {asked} steps" if asked else f"{steps} steps",
+            node.uuid,
+        )
+
+
+def _rejected(processes: Sequence[Process], by_pk: dict[int, Process]) -> Iterator[Dated]:
+    for creator, node, (decision,) in _outputs(processes, orm.Dict, ("decision",), "decision"):
+        if decision == PRODUCTION or not str(node.base.attributes.get("schema", "")).startswith(VERDICT_SCHEMA):
+            continue
+        verdict = Verdict.model_validate(node.get_dict())
+        reasons = [line.message for line in verdict.failed]
+        more = f" … and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
+        accepted = [
+            f"used all the same, as was asked (accept_rejected): {user.member.name} <{user.pk}>"
+            for user in _users(node, processes)
+            if _accepts(user)
+        ]
+        yield _when(creator), Trouble(
+            f"verdict on model {verdict.model_hash[:12]}",
+            creator.stage,
+            f"{counted(len(reasons), 'number')} of {len(verdict.lines)} miss the target: "
+            + "; ".join(reasons[:MOST_REASONS])
+            + more,
+            tuple(dict.fromkeys(accepted)),
+            "rejected",
+            node.uuid,
+        )
+
+
+def _accepts(process: Process) -> bool:
+    node = orm.load_node(process.pk)
+    accept = node.inputs.accept_rejected if "accept_rejected" in node.inputs else None
+    return accept is not None and bool(accept.value)
+
+
+def lost_labels(failures: Sequence[dict[str, object]], uuid: str) -> list[Trouble]:
+    """Return the frames without a label, those of one reason together.
+
+    :param failures: entries with ``reason``.
+    :param uuid: of the node that holds them.
+    """
+    reasons = Counter(str(failure.get("reason", "no reason given")) for failure in failures)
+    return [
+        Trouble(
+            counted(number, "frame") + " without a label", "label", reason,
+            ("left out of the dataset",), "learned without", uuid,
+        )
+        for reason, number in reasons.most_common()
+    ]  # fmt: skip
+
+
+def _mentions(line: str, pk: int) -> bool:
+    return any(int(found) == pk for found in _MENTION.findall(line))
+
+
+def _reports(pks: list[int]) -> dict[int, list[str]]:
+    """Return what each process said on its way, without what AiiDA writes before each line."""
+    query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": pks}}, project="id", tag="process")
+    query.append(orm.Log, with_node="process", project=["message", "id"], tag="log").order_by({"log": "id"})
+    found: dict[int, list[str]] = {}
+    for pk, message, _ in query.all():
+        found.setdefault(pk, []).append(_PREFIX.sub("", message.strip()))
+    return found
+
+
+def _outputs(
+    processes: Sequence[Process], kind: type[orm.Data], told: tuple[str, ...], known: str
+) -> Iterator[tuple[Process, orm.Data, list[object]]]:
+    """Yield what processes that ended well made, where an attribute is known: creator, node, attributes."""
+    creators = {process.pk: process for process in processes if process.counts}
+    query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": [*creators]}}, project="id", tag="creator")
+    query.append(
+        kind,
+        with_incoming="creator",
+        edge_filters={"type": "create"},
+        filters={f"attributes.{known}": {"!==": None}, "attributes": {"has_key": known}},
+        project=["*", *(f"attributes.{name}" for name in told)],
+        tag="data",
+    )
+    for pk, node, *values in query.order_by({"data": "id"}).all():
+        if values[told.index(known)]:
+            yield creators[pk], node, values
+
+
+def _users(node: orm.Data, processes: Sequence[Process]) -> list[Process]:
+    """Return the processes of the family that were given a node."""
+    mine = {process.pk: process for process in processes}
+    links = node.base.links.get_outgoing().all()
+    return [mine[link.node.pk] for link in links if link.node.pk in mine]
