@@ -34,6 +34,8 @@ PHASE_COLOURS = {
     "Li3P": "#d55e00",
     "unknown": "#cc79a7",
 }
+SEQUENTIAL, DIVERGENT = "viridis", "RdBu_r"
+"""Colour maps of matplotlib; the second is white in its middle."""
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
