@@ -32,6 +32,11 @@ def packed(name: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
 
 
+def script() -> str:
+    """Return our own script."""
+    return (Path(__file__).parent / "page" / "page.js").read_text(encoding="utf-8")
+
+
 def licences() -> dict[str, str]:
     """Return the licence text of each program in the page."""
     return {name: path.read_text(encoding="utf-8") for name, path in LICENCES.items()}

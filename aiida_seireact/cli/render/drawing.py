@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib
@@ -12,11 +12,12 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from aiida_seireact.cli.render import figures, figures_cell, style
+from aiida_seireact.cli.render import figures, figures_cell
 from aiida_seireact.cli.render.draw_learning import draw_augmentation, draw_exploration
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.models import Model
 from aiida_seireact.cli.render.runs import Run
+from aiida_seireact.figures import style
 
 FIRST_RUN, LAST_RUN = "first model", "model after augmentation"
 
@@ -31,6 +32,10 @@ class Picture:
     svg: Markup
     alt: str
     caption: str
+    plot: dict[str, Any] | None = None
+    """The same for plotly.js."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Print-quality files beside the page, by how they are called."""
 
 
 def draw(data: ReportData) -> dict[str, Picture]:

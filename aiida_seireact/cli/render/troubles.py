@@ -57,6 +57,10 @@ Dated = tuple[tuple[float, int], Trouble]
 """A trouble after what orders it: the time of its node, and the PK."""
 
 
+def _counts(process: Process) -> bool:
+    return process.is_sealed and process.member.is_ok
+
+
 def _when(process: Process) -> tuple[float, int]:
     return process.end.timestamp(), process.pk
 
@@ -96,7 +100,7 @@ def _outcome(process: Process, by_pk: dict[int, Process], processes: Sequence[Pr
             if other.member.caller == process.member.caller
             and other.member.name == process.member.name
             and other.pk > process.pk
-            and other.counts
+            and _counts(other)
             and _family_label(other) == _family_label(process)
         ),
         None,
@@ -131,9 +135,9 @@ def _detours(processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterat
                     process.stage,
                     "no label where it asked for one",
                     (line,),
-                    "exploration went on by another way" if process.counts else process.verdict,
+                    "exploration went on by another way" if _counts(process) else process.verdict,
                     process.member.uuid,
-                    not process.counts,
+                    not _counts(process),
                 )
 
 
@@ -221,7 +225,7 @@ def _outputs(
     processes: Sequence[Process], kind: type[orm.Data], told: tuple[str, ...], known: str
 ) -> Iterator[tuple[Process, orm.Data, list[object]]]:
     """Yield what processes that ended well made, where an attribute is known: creator, node, attributes."""
-    creators = {process.pk: process for process in processes if process.counts}
+    creators = {process.pk: process for process in processes if _counts(process)}
     query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": [*creators]}}, project="id", tag="creator")
     query.append(
         kind,
