@@ -17,6 +17,7 @@ from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
+from aiida_seireact.cli.render.sources import Source, sources_of
 from aiida_seireact.data.frames import FramesData
 
 
@@ -61,6 +62,8 @@ class ReportData:
     processes: list[Process] = field(default_factory=list)
     seconds_by_stage: dict[str, float] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    """Which node holds which number of the summary, by its key."""
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -120,6 +123,7 @@ def gather(top: orm.ProcessNode) -> ReportData:
     data.reference_plan = dict(plan["phases"]) if plan is not None else {}
     data.n_first_labels = _labelled_frames(outputs)
     data.content = _content(data, top, outputs)
+    data.sources = sources_of(outputs)
     data.missing.update(outputs.missing)
     return data
 
