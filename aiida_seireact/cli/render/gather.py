@@ -18,6 +18,7 @@ from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
 from aiida_seireact.cli.render.sources import Source, sources_of
+from aiida_seireact.cli.render.troubles import Trouble, lost_labels, troubles_of
 from aiida_seireact.data.frames import FramesData
 
 
@@ -64,6 +65,8 @@ class ReportData:
     versions: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     """Which node holds which number of the summary, by its key."""
+    troubles: list[Trouble] = field(default_factory=list)
+    """What failed, and what was done about it."""
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -124,6 +127,9 @@ def gather(top: orm.ProcessNode) -> ReportData:
     data.n_first_labels = _labelled_frames(outputs)
     data.content = _content(data, top, outputs)
     data.sources = sources_of(outputs)
+    data.troubles = troubles_of(processes)
+    if failures is not None:
+        data.troubles += lost_labels(data.label_failures, failures.uuid)
     data.missing.update(outputs.missing)
     return data
 

@@ -226,12 +226,14 @@ def _outputs(
 ) -> Iterator[tuple[Process, orm.Data, list[object]]]:
     """Yield what processes that ended well made, where an attribute is known: creator, node, attributes."""
     creators = {process.pk: process for process in processes if _counts(process)}
+    if not creators:
+        return
     query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": [*creators]}}, project="id", tag="creator")
     query.append(
         kind,
         with_incoming="creator",
         edge_filters={"type": "create"},
-        filters={f"attributes.{known}": {"!==": None}, "attributes": {"has_key": known}},
+        filters={"attributes": {"has_key": known}},
         project=["*", *(f"attributes.{name}" for name in told)],
         tag="data",
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_seireact.cli.render.figures_cell import SPECIES_SIZE, pale
-from aiida_seireact.cli.render.style import phase_colours
+from aiida_seireact.figures.style import phase_colours
 
 if TYPE_CHECKING:
     from aiida_seireact.cli.render.runs import Moment
