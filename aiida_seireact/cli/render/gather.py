@@ -13,6 +13,7 @@ from aiida_seireact.cli.conditions import ConditionNow, conditions_now
 from aiida_seireact.cli.render.augmentation import Augmentation, read_augmentation
 from aiida_seireact.cli.render.exploration import Exploration, read_exploration
 from aiida_seireact.cli.render.judged import Judged, read_judged
+from aiida_seireact.cli.render.ledger import Cost, ledger_of
 from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
 from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
@@ -67,6 +68,10 @@ class ReportData:
     """Which node holds which number of the summary, by its key."""
     troubles: list[Trouble] = field(default_factory=list)
     """What failed, and what was done about it."""
+    ledger: list[Cost] = field(default_factory=list)
+    """What it took of computers, stage by stage."""
+    bases: list[str] = field(default_factory=list)
+    """Where the hours of the ledger are from."""
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -128,6 +133,7 @@ def gather(top: orm.ProcessNode) -> ReportData:
     data.content = _content(data, top, outputs)
     data.sources = sources_of(outputs)
     data.troubles = troubles_of(processes)
+    data.ledger, data.bases = ledger_of([top], {top.uuid: data.seconds_by_stage})
     if failures is not None:
         data.troubles += lost_labels(data.label_failures, failures.uuid)
     data.missing.update(outputs.missing)
