@@ -16,11 +16,12 @@ from aiida_seireact.cli.render.judged import Judged, read_judged
 from aiida_seireact.cli.render.ledger import Cost, ledger_of
 from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
-from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
 from aiida_seireact.cli.render.sources import Source, sources_of
 from aiida_seireact.cli.render.troubles import Trouble, lost_labels, troubles_of
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.query.tree import Process, processes_under, seconds_by_stage
+from aiida_seireact.query.versions import versions_of
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiida import orm
 
-from aiida_seireact.cli.render.processes import Process
+from aiida_seireact.query.tree import Process
 from aiida_seireact.cli.render.words import counted
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import PRODUCTION, Verdict
