@@ -49,7 +49,7 @@ class ProgramWorkChain(BaseRestartWorkChain):
         spec.input(
             "options",
             valid_type=dict,
-            non_db=True,
+            is_metadata=True,
             default=dict,
             help="Scheduler options of each job as in `metadata.options` (queue, account, walltime, resources); they "
             "never change a result.",

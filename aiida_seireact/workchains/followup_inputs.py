@@ -94,7 +94,7 @@ def define_inputs(spec: ProcessSpec) -> None:
                help="Entry point `seireact.gap.<name>`.")  # fmt: skip
     spec.input("gap.code", valid_type=orm.AbstractCode, required=False, help="Its program.")
     spec.input("gap.parameters", valid_type=orm.Dict, required=False, help="Its level of theory.")
-    spec.input("gap.options", valid_type=dict, non_db=True, required=False, help="Scheduler options of its jobs.")
+    spec.input("gap.options", valid_type=dict, is_metadata=True, required=False, help="Scheduler options of its jobs.")
     spec.inputs.validator = validate_inputs
 
 

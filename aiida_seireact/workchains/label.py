@@ -61,7 +61,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.input(
             "max_parallel",
             valid_type=int,
-            non_db=True,
+            is_metadata=True,
             default=0,
             validator=validate_max_parallel,
             help="Batches at a time, so that a queue is not flooded; 0 for all at once. Never changes a result.",
@@ -69,12 +69,12 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.input(
             "reuse",
             valid_type=bool,
-            non_db=True,
+            is_metadata=True,
             default=True,
             help="Whether labels that the profile has are taken over. Never changes a result: they are those of the "
             "same engine, code and settings.",
         )
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        spec.input("options", valid_type=dict, is_metadata=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_parameters
         spec.output("frames", valid_type=FramesData, required=False, help="What could be labelled, in the order given.")
         spec.output(

@@ -58,7 +58,7 @@ class LabelEngine(WorkChain):
         spec.input(
             "options",
             valid_type=dict,
-            non_db=True,
+            is_metadata=True,
             default=dict,
             help="Scheduler options of each job as in `metadata.options` (queue, account, walltime, resources).",
         )

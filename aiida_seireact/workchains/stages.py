@@ -18,7 +18,7 @@ class StagedWorkChain(WorkChain):
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        spec.input("options", valid_type=dict, is_metadata=True, default=dict, help="Scheduler options of each job.")
         define_refusal(spec)
         spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
 
