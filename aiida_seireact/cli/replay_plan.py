@@ -10,7 +10,7 @@ from typing import Literal
 from aiida.orm import CalculationNode, Data, ProcessNode, QueryBuilder, load_node
 
 from aiida_seireact.cli.cache_answer import Answer, answer_of
-from aiida_seireact.cli.family import Member, family_of
+from aiida_seireact.query.family import Member, family_of
 
 Fate = Literal["cache", "run", "after", "spared", "workflow"]
 """``cache``: answered. ``run``: not answered. ``after``: takes what one that runs makes anew, so that only the run

@@ -71,9 +71,7 @@ def report(
         click.launch(str(written[0]))
 
 
-def write_report(
-    node: ProcessNode, folder: Path, formats: Sequence[Format] = FORMATS
-) -> tuple[ReportData, list[Path]]:
+def write_report(node: ProcessNode, folder: Path, formats: Sequence[Format] = FORMATS) -> tuple[ReportData, list[Path]]:
     """Write the report of one process into ``folder``; return what it shows and the paths, see `write_reports`."""
     (data,), written = write_reports([node], folder, formats)
     return data, written
@@ -97,7 +95,9 @@ def write_reports(
 
     runs = [gather(node) for node in nodes]
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = pictures_of(nodes, folder if formats else None, formats)
+    pictures, refused = pictures_of(nodes, folder if formats else None, formats)
+    for data in runs:
+        data.missing |= refused
     if len(runs) == 1:
         pictures |= cell_of(runs[0].run.picture)
         page, summary = render_html(runs[0], pictures), summary_of(runs[0])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiida.orm import Node, ProcessNode, QueryBuilder, load_node
 
-from aiida_seireact.cli.family import family_of
 from aiida_seireact.cli.tracing import (
     UP,
     Labelling,
@@ -19,6 +18,7 @@ from aiida_seireact.cli.tracing import (
 )
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.query.family import family_of
 
 FULL_LENGTH = 64
 FEWEST_LETTERS = 6  # of the beginning of a frame id: fewer would fit too many

@@ -14,9 +14,9 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import Node, ProcessNode, load_node
 
 from aiida_seireact.cli.render.outputs import Outputs
-from aiida_seireact.cli.render.processes import processes_under
 from aiida_seireact.cli.render.sources import Source, source_of, sources_of, value_at
 from aiida_seireact.cli.tracing import TraceError
+from aiida_seireact.query.tree import processes_under
 
 SUMMARY_FILE = "summary.json"
 SCHEMA = "seireact-summary/1"

@@ -54,20 +54,24 @@ def finished_study(study: Study) -> orm.WorkChainNode:
     label = workchain("LabelWorkChain", top, "label")
     label_job = add_job("label", "seireact.ase", label, "batch_000", frames=study.starts)
     created(folder("result.json", json.dumps({"versions": {"chgnet": "0.4.2"}}).encode()), label_job, "retrieved")
-    for node in (label_job, label, workchain("TrainWorkChain", top, "train")):
-        finish(node)
-    metrics = orm.Dict({"all": ERRORS, "by_type": {"Li2S": ERRORS}, "best_epoch": 3, "n_epochs": 4}).store()
+    train = workchain("TrainWorkChain", top, "train")
+    train_job = add_job("train", "seireact.allegro", train, "iteration_01", dataset=study.dataset)
+    metrics = orm.Dict({"all": ERRORS, "by_type": {"Li2S": ERRORS}, "best_epoch": 3, "n_epochs": 4})
+    metrics = created(metrics, train_job, "metrics")
     curve = orm.ArrayData()
     for name in ("epoch", "train_loss", "val_forces_rmse_ev_ang", "val_energy_rmse_ev_atom"):
         curve.set_array(name, np.array([4.0, 3.0, 2.0, np.nan]) if name != "epoch" else np.arange(1.0, 5.0))
-    curve = curve.store()
+    curve = created(curve, train_job, "curve")
     predictions = orm.ArrayData()
     predictions.set_array("n_atoms", np.array([3, 3]))
+    predictions.set_array("frame_ids", np.array(["1" * 64, "2" * 64]))
     predictions.set_array("config_type", np.array(["Li2S", "<b>odd</b>"]))
     for name, shape in (("energy", (2,)), ("forces", (6, 3)), ("stress", (2, 6))):
         predictions.set_array(f"{name}_reference", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape))
         predictions.set_array(f"{name}_predicted", np.linspace(-1, 1, int(np.prod(shape))).reshape(shape) + 0.1)
-    predictions = predictions.store()
+    predictions = created(predictions, train_job, "predictions")
+    for node in (label_job, label, train_job, train):
+        finish(node)
 
     plan = orm.Dict({"phases": {"Li2S": {"source": "labeller", "force_error_of_rms": 0.41, "limit": 0.3}}})
     add_calcfunction(top, "plan_references", "references", plan)
@@ -83,7 +87,10 @@ def finished_study(study: Study) -> orm.WorkChainNode:
     finish(md_job)
     finish(produce)
 
-    classify = add_job("classify", "seireact.classify", workchain("ClassifyWorkChain", top, "classify"), "iteration_01")
+    classify = add_job(
+        "classify", "seireact.classify", workchain("ClassifyWorkChain", top, "classify"), "iteration_01",
+        trajectory=trajectory,
+    )  # fmt: skip
     shape = (2, 2)
     arrays = {
         "steps": np.array([50, 100]),
@@ -102,7 +109,10 @@ def finished_study(study: Study) -> orm.WorkChainNode:
     classification = created(
         orm.Dict({"of": FRACTIONS["of"], "phase_fractions": fractions}), classify, "classification"
     )
-    analyse = add_job("analyse", "seireact.analyse", workchain("AnalyseWorkChain", top, "analyse"), "iteration_01")
+    analyse = add_job(
+        "analyse", "seireact.analyse", workchain("AnalyseWorkChain", top, "analyse"), "iteration_01",
+        trajectory=trajectory,
+    )  # fmt: skip
     arrays = {
         "steps": np.array([0, 50, 100]),
         "n_intact_ps4": np.array([16, 4, 1]),

@@ -14,6 +14,9 @@ from aiida_seireact.cli.render.outputs import Outputs
 PREFIX = "augment-"
 """What the config types of the frames chosen begin with; the name of the run follows."""
 
+ALL = "all"
+HELD_OUT, OLD_TEST = "held-out frames of its own runs", "test frames it was tested on before"
+
 Array = NDArray[Any]
 
 

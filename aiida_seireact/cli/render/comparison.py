@@ -67,9 +67,7 @@ def moments_of(runs: Sequence[ReportData]) -> dict[str, Moment]:
 def render_runs(runs: Sequence[ReportData], pictures: Mapping[str, Picture]) -> str:
     """Return the page of several runs."""
     environment = templates()
-    troubles = [
-        {"run": data.label or f"<{data.pk}>", **vars(trouble)} for data in runs for trouble in data.troubles
-    ]
+    troubles = [{"run": data.label or f"<{data.pk}>", **vars(trouble)} for data in runs for trouble in data.troubles]
     page: str = environment.get_template("runs.html.j2").render(
         **live_parts(pictures, moments_of(runs), [data.uuid for data in runs]),
         several=True,

@@ -76,5 +76,10 @@ def of_node(uuid: str, path: str = "", key: str = "") -> Markup:
     :param path: of the number in the attributes of the node.
     :param key: of the number in ``summary.json``.
     """
-    told = {"data-uuid": uuid, "data-path": path, "data-key": key, "title": f"node {uuid}" + f", at {path}" * bool(path)}
+    told = {
+        "data-uuid": uuid,
+        "data-path": path,
+        "data-key": key,
+        "title": f"node {uuid}" + f", at {path}" * bool(path),
+    }
     return Markup("".join(f' {name}="{escape(value)}"' for name, value in told.items() if value))

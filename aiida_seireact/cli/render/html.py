@@ -9,16 +9,24 @@ from typing import Any
 from aiida_seireact.cli.render.augmentation import error_changes
 from aiida_seireact.cli.render.boxes import loop_picture
 from aiida_seireact.cli.render.discovery import discovery_section
-from aiida_seireact.cli.render.exploration import so_far
+from aiida_seireact.cli.render.exploration import so_far, trust
 from aiida_seireact.cli.render.frame import live_parts, number_at, templates
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.models import ratio
-from aiida_seireact.cli.render.pictures import Picture
-from aiida_seireact.query.tree import in_call_order
+from aiida_seireact.cli.render.pictures import CELL, Picture
 from aiida_seireact.cli.render.runs import stop_message
 from aiida_seireact.cli.render.words import labeller_name, stand_in
+from aiida_seireact.query.tree import in_call_order
 
 ELECTROLYTE = "Li6PS5Cl"
+IN_SECTIONS = {
+    "explore": ("calls", "uncertainty", "canaries", "calibration"),
+    "learn": ("parity", "errors", "training"),
+    "augment": ("before_after",),
+    "produce": ("traces", "ps4"),
+    "recognise": ("phases", "phase_map", "composition_map", "thickness"),
+}
+"""Figures of the gallery that a section of the story shows; the others follow it, but for that of the costs."""
 
 
 def render_html(data: ReportData, pictures: Mapping[str, Picture] | None = None) -> str:
@@ -29,8 +37,11 @@ def render_html(data: ReportData, pictures: Mapping[str, Picture] | None = None)
     environment = templates()
     environment.globals.update(at=partial(number_at, data.sources))
     sections = sections_of(data)
+    pictures = pictures or {}
+    told = {CELL, "costs", *(name for section in sections for name in IN_SECTIONS.get(section, ()))}
     page: str = environment.get_template("report.html.j2").render(
-        **live_parts(pictures or {}, data.run.picture, [data.uuid]),
+        **live_parts(pictures, data.run.picture, [data.uuid]),
+        more=[name for name in pictures if name not in told],
         several=False,
         top=data.pk,
         data=data,
@@ -49,6 +60,7 @@ def render_html(data: ReportData, pictures: Mapping[str, Picture] | None = None)
         learned=data.first_model or data.model,
         ratio=ratio,
         changes=error_changes(data.augmentation) if data.augmentation else {},
+        trust=trust(data.exploration.rank_correlation) if data.exploration else "",
         conditions_so_far=so_far(data.conditions),
         stopped=stop_message(data.content.get("production_stopped_by")),
         unrecognised=unrecognised_electrolyte(data),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiida import orm
 
-from aiida_seireact.query import costs, labels
+from aiida_seireact.query import costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,8 @@ def ledger_of(
 
     :param seconds: by UUID of a run the wall seconds of each stage, and their ``total``.
     """
-    jobs, labelled = costs(tops), labels(tops)
+    jobs = costs(tops)
+    labelled = jobs.iloc[:0]
     rows: list[Cost] = []
     for top in tops:
         mine, frames = jobs[jobs["run_uuid"] == top.uuid], labelled[labelled["run_uuid"] == top.uuid]

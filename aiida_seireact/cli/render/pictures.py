@@ -23,6 +23,8 @@ from aiida_seireact.figures.on_paper import to_matplotlib
 FOLDER = "figures"
 """Beside the page."""
 CELL = "picture"
+BETWEEN_RUNS = ("size", "coating")
+"""What colours of a figure tell apart that says nothing of one run alone."""
 MOST_TOLD = 6
 """Curves told in words."""
 DIGITS = 6
@@ -47,24 +49,34 @@ class Picture:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def pictures_of(tops: Sequence[orm.ProcessNode], folder: Path | None, formats: Iterable[Format]) -> dict[str, Picture]:
-    """Return every figure that these processes give something to draw in, by its name in the gallery.
+def pictures_of(
+    tops: Sequence[orm.ProcessNode], folder: Path | None, formats: Iterable[Format]
+) -> tuple[dict[str, Picture], dict[str, str]]:
+    """Return every figure that these processes give something to draw in, and why one of them can't be drawn.
 
     :param folder: of the page; figures are written beside it. None: nothing is written.
+    :returns: both by the figure's name in the gallery.
     :raises OSError: the folder is not writable, or the disk is full.
     """
     found: dict[str, Picture] = {}
-    for name in FIGURES:
-        try:
-            figure = make(name, list(tops))
-        except FigureError:
+    refused: dict[str, str] = {}
+    for name, entry in FIGURES.items():
+        if len(tops) == 1 and entry.colour in BETWEEN_RUNS:
             continue
-        files: dict[str, str] = {}
-        if folder is not None:
-            paths = save(figure, folder / FOLDER, formats)
-            files = {kind.upper() if kind != "sources" else kind: f"{FOLDER}/{path.name}" for kind, path in paths.items()}
-        found[name] = picture_of(figure, files)
-    return found
+        try:
+            try:
+                figure = make(name, list(tops))
+            except FigureError:  # these processes have nothing to draw in it, which is no news
+                continue
+            paths = {} if folder is None else save(figure, folder / FOLDER, formats)
+            names = {kind: kind if kind == "sources" else kind.upper() for kind in paths}
+            files = {names[kind]: f"{FOLDER}/{path.name}" for kind, path in paths.items()}
+            found[name] = picture_of(figure, files)
+        except OSError:
+            raise
+        except Exception as error:  # a node of an older version that lacks something must not cost the whole report
+            refused[f"figure {name}"] = str(error) if isinstance(error, FigureError) else repr(error)
+    return found, refused
 
 
 def picture_of(figure: Figure, files: dict[str, str]) -> Picture:

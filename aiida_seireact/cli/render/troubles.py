@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from aiida import orm
 
-from aiida_seireact.query.tree import Process
 from aiida_seireact.cli.render.words import counted
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import PRODUCTION, Verdict
+from aiida_seireact.query.tree import Process
 
 VERDICT_SCHEMA = "seireact-verdict"
 MOST_REASONS = 4
@@ -57,16 +57,12 @@ Dated = tuple[tuple[float, int], Trouble]
 """A trouble after what orders it: the time of its node, and the PK."""
 
 
-def _counts(process: Process) -> bool:
-    return process.is_sealed and process.member.is_ok
-
-
 def _when(process: Process) -> tuple[float, int]:
     return process.end.timestamp(), process.pk
 
 
 def _failures(processes: Sequence[Process], by_pk: dict[int, Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
-    """Yield failed processes, and those that lacked an output; a caller that only passed a failure on is its outcome."""
+    """Yield failed processes, and those that lacked an output; a caller that passed a failure on is its outcome."""
     passed_on = {process.member.caller for process in processes if process.is_failed}
     for process in processes:
         caller = by_pk.get(process.member.caller or 0)
@@ -80,14 +76,17 @@ def _failures(processes: Sequence[Process], by_pk: dict[int, Process], logs: dic
         why = member.reason or f"it was {member.process_state}"
         status = f", exit status {member.exit_status}" if member.exit_status else ""
         outcome, is_open = _outcome(process, by_pk, processes)
-        yield _when(process), Trouble(
-            f"{member.name} <{process.pk}>{status}",
-            process.stage or "the whole",
-            again[0] if again and not process.is_failed else why,
-            tuple(dict.fromkeys(line for line in told if not line.startswith(("launching", "launched")))),
-            outcome,
-            member.uuid,
-            is_open,
+        yield (
+            _when(process),
+            Trouble(
+                f"{member.name} <{process.pk}>{status}",
+                process.stage or "the whole",
+                again[0] if again and not process.is_failed else why,
+                tuple(dict.fromkeys(line for line in told if not line.startswith(("launching", "launched")))),
+                outcome,
+                member.uuid,
+                is_open,
+            ),
         )
 
 
@@ -100,7 +99,7 @@ def _outcome(process: Process, by_pk: dict[int, Process], processes: Sequence[Pr
             if other.member.caller == process.member.caller
             and other.member.name == process.member.name
             and other.pk > process.pk
-            and _counts(other)
+            and other.counts
             and _family_label(other) == _family_label(process)
         ),
         None,
@@ -130,14 +129,17 @@ def _detours(processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterat
     for process in processes:
         for line in logs.get(process.pk, []):
             if DETOUR.search(line):
-                yield _when(process), Trouble(
-                    f"{process.member.name} <{process.pk}>",
-                    process.stage,
-                    "no label where it asked for one",
-                    (line,),
-                    "exploration went on by another way" if _counts(process) else process.verdict,
-                    process.member.uuid,
-                    not _counts(process),
+                yield (
+                    _when(process),
+                    Trouble(
+                        f"{process.member.name} <{process.pk}>",
+                        process.stage,
+                        "no label where it asked for one",
+                        (line,),
+                        "exploration went on by another way" if process.counts else process.verdict,
+                        process.member.uuid,
+                        not process.counts,
+                    ),
                 )
 
 
@@ -151,13 +153,16 @@ def _stopped(processes: Sequence[Process]) -> Iterator[Dated]:
             continue
         seen.add(message)
         users = sorted({user.stage or user.member.name for user in _users(node, processes)} - {creator.stage})
-        yield _when(creator), Trouble(
-            f"{creator.member.name} <{creator.pk}>",
-            creator.stage,
-            f"the stop rule ended the run: {message}",
-            (f"what ran is used: {', '.join(users)}",) if users else (),
-            f"{steps} of {asked} steps" if asked else f"{steps} steps",
-            node.uuid,
+        yield (
+            _when(creator),
+            Trouble(
+                f"{creator.member.name} <{creator.pk}>",
+                creator.stage,
+                f"the stop rule ended the run: {message}",
+                (f"what ran is used: {', '.join(users)}",) if users else (),
+                f"{steps} of {asked} steps" if asked else f"{steps} steps",
+                node.uuid,
+            ),
         )
 
 
@@ -173,15 +178,18 @@ def _rejected(processes: Sequence[Process], by_pk: dict[int, Process]) -> Iterat
             for user in _users(node, processes)
             if _accepts(user)
         ]
-        yield _when(creator), Trouble(
-            f"verdict on model {verdict.model_hash[:12]}",
-            creator.stage,
-            f"{counted(len(reasons), 'number')} of {len(verdict.lines)} miss the target: "
-            + "; ".join(reasons[:MOST_REASONS])
-            + more,
-            tuple(dict.fromkeys(accepted)),
-            "rejected",
-            node.uuid,
+        yield (
+            _when(creator),
+            Trouble(
+                f"verdict on model {verdict.model_hash[:12]}",
+                creator.stage,
+                f"{counted(len(reasons), 'number')} of {len(verdict.lines)} miss the target: "
+                + "; ".join(reasons[:MOST_REASONS])
+                + more,
+                tuple(dict.fromkeys(accepted)),
+                "rejected",
+                node.uuid,
+            ),
         )
 
 
@@ -225,7 +233,7 @@ def _outputs(
     processes: Sequence[Process], kind: type[orm.Data], told: tuple[str, ...], known: str
 ) -> Iterator[tuple[Process, orm.Data, list[object]]]:
     """Yield what processes that ended well made, where an attribute is known: creator, node, attributes."""
-    creators = {process.pk: process for process in processes if _counts(process)}
+    creators = {process.pk: process for process in processes if process.counts}
     if not creators:
         return
     query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": [*creators]}}, project="id", tag="creator")

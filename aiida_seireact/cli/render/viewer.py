@@ -68,7 +68,7 @@ def _moment(title: str, moment: Moment, labels: list[str]) -> dict[str, Any]:
     turned = positions[shown][:, [2, 0, 1]]
     return {
         "title": title,
-        "atoms": int(len(positions)),
+        "atoms": len(positions),
         "shown": int(shown.sum()),
         "xyz": np.round(turned, 2).ravel().tolist(),
         "kind": [labels.index(label) for label in _labels(moment)[shown]],
