@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiida import orm
 
@@ -48,7 +49,7 @@ def troubles_of(processes: Sequence[Process]) -> list[Trouble]:
         *_failures(processes, by_pk, logs),
         *_detours(processes, logs),
         *_stopped(processes),
-        *_rejected(processes, by_pk),
+        *_rejected(processes),
     ]
     return [trouble for _, trouble in sorted(found, key=lambda pair: pair[0])]
 
@@ -152,45 +153,50 @@ def _stopped(processes: Sequence[Process]) -> Iterator[Dated]:
         if message in seen:
             continue
         seen.add(message)
-        users = sorted({user.stage or user.member.name for user in _users(node, processes)} - {creator.stage})
-        yield (
-            _when(creator),
-            Trouble(
-                f"{creator.member.name} <{creator.pk}>",
-                creator.stage,
-                f"the stop rule ended the run: {message}",
-                (f"what ran is used: {', '.join(users)}",) if users else (),
-                f"{steps} of {asked} steps" if asked else f"{steps} steps",
-                node.uuid,
-            ),
+        users = dict.fromkeys(user.stage or user.member.name for user in _users(node, processes))
+        trouble = Trouble(
+            f"{creator.member.name} <{creator.pk}>",
+            creator.stage,
+            f"the stop rule ended the run: {message}",
+            (f"what ran is used: {', '.join(users)}",) if users else (),
+            f"{steps} of {asked} steps" if asked else f"{steps} steps",
+            node.uuid,
         )
+        yield _when(creator), trouble
 
 
-def _rejected(processes: Sequence[Process], by_pk: dict[int, Process]) -> Iterator[Dated]:
-    for creator, node, (decision,) in _outputs(processes, orm.Dict, ("decision",), "decision"):
-        if decision == PRODUCTION or not str(node.base.attributes.get("schema", "")).startswith(VERDICT_SCHEMA):
+def _rejected(processes: Sequence[Process]) -> Iterator[Dated]:
+    judged = [
+        (creator, node, Verdict.model_validate(node.get_dict()))
+        for creator, node, (_, schema) in _outputs(processes, orm.Dict, ("decision", "schema"), "decision")
+        if str(schema).startswith(VERDICT_SCHEMA)
+    ]
+    for place, (creator, node, verdict) in enumerate(judged):
+        if verdict.decision == PRODUCTION:
             continue
-        verdict = Verdict.model_validate(node.get_dict())
-        reasons = [line.message for line in verdict.failed]
-        more = f" … and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-        accepted = [
-            f"used all the same, as was asked (accept_rejected): {user.member.name} <{user.pk}>"
-            for user in _users(node, processes)
-            if _accepts(user)
-        ]
-        yield (
-            _when(creator),
-            Trouble(
-                f"verdict on model {verdict.model_hash[:12]}",
-                creator.stage,
-                f"{counted(len(reasons), 'number')} of {len(verdict.lines)} miss the target: "
-                + "; ".join(reasons[:MOST_REASONS])
-                + more,
-                tuple(dict.fromkeys(accepted)),
-                "rejected",
-                node.uuid,
-            ),
+        reasons = [line.message.rstrip(".") for line in verdict.failed]
+        more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
+        later = [other for _, _, other in judged[place + 1 :] if other.model_hash != verdict.model_hash]
+        done = [f"learned on; the next model was {_decided(later[0])}"] if later else []
+        users = [f"<{user.pk}>" for user in _users(node, processes) if _accepts(user)]
+        if users:
+            done.append(f"run all the same, as was asked (accept_rejected): {', '.join(users)}")
+        trouble = Trouble(
+            f"verdict on model {verdict.model_hash[:12]}",
+            creator.stage,
+            f"{len(reasons)} of {counted(len(verdict.lines), 'number')} miss the target: "
+            + "; ".join(reasons[:MOST_REASONS])
+            + more,
+            tuple(done),
+            "rejected",
+            node.uuid,
+            not (later and later[-1].decision == PRODUCTION),
         )
+        yield _when(creator), trouble
+
+
+def _decided(verdict: Verdict) -> str:
+    return "good enough" if verdict.decision == PRODUCTION else "rejected too"
 
 
 def _accepts(process: Process) -> bool:
@@ -231,7 +237,7 @@ def _reports(pks: list[int]) -> dict[int, list[str]]:
 
 def _outputs(
     processes: Sequence[Process], kind: type[orm.Data], told: tuple[str, ...], known: str
-) -> Iterator[tuple[Process, orm.Data, list[object]]]:
+) -> Iterator[tuple[Process, orm.Data, list[Any]]]:
     """Yield what processes that ended well made, where an attribute is known: creator, node, attributes."""
     creators = {process.pk: process for process in processes if process.counts}
     if not creators:

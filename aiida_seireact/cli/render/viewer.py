@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_ATOMS = 12_000
 """More are slow to turn on a laptop; of a larger cell its front is shown."""
-LI_RADIUS_ANG = 0.75
+LI_RADIUS_ANG = 0.95
 
 
 def scene_of(moments: Mapping[str, Moment]) -> dict[str, Any]:

@@ -136,24 +136,39 @@
       return typeof it === "string" ? (inks.get(it.toLowerCase()) ?? it) : it;
     };
     const { data, layout } = walk(figure);
-    const axes = Object.fromEntries(
-      Object.entries(layout)
-        .filter(([key]) => /^[xy]axis\d*$/.test(key))
-        .map(([key, axis]) => [
-          key,
-          { ...axis, gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--soft") },
-        ]),
-    );
     const hoverlabel = { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } };
     const font = { ...layout.font, color: colour("--ink"), family: getComputedStyle(document.body).fontFamily };
     const clear = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hoverlabel, font };
-    return { data, layout: { ...layout, ...axes, ...clear } };
+    return { data, layout: { ...layout, ...clear } };
+  };
+  // On a narrow page panels that lie beside each other are put below each other.
+  const NARROW = 620;
+  const stacked = ({ data, layout }, width) => {
+    const axes = Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key));
+    const besides = axes.filter((key) => layout[key].domain?.[0] > 0.01).length;
+    if (width > NARROW || !besides) return { data, layout };
+    const rows = axes.length, each = 280, gap = 100;
+    const inner = rows * each + (rows - 1) * gap;
+    const changed = { ...layout, height: inner + 130 + 22 * Math.ceil(data.length / 3) };
+    const place = {};
+    axes.forEach((key, row) => {
+      const top = 1 - (row * (each + gap)) / inner;
+      place[key.slice(5)] = [Math.max(top - each / inner, 0), top];
+      changed[key] = { ...layout[key], domain: [0, 1] };
+      const other = `y${key.slice(1)}`;
+      changed[other] = { ...layout[other], domain: place[key.slice(5)] };
+    });
+    const moved = data.map((item) => {
+      const at = item.colorbar && place[(item.yaxis ?? "y").slice(1)];
+      return at ? { ...item, colorbar: { ...item.colorbar, x: 1, y: (at[0] + at[1]) / 2, len: at[1] - at[0] } } : item;
+    });
+    return { data: moved, layout: changed };
   };
   const drawFigures = async () => {
     const figures = read("figures") ?? {};
     const holders = $("[data-plot]");
     const draw = (holder, how) => {
-      const { data, layout } = inked(figures[holder.dataset.plot]);
+      const { data, layout } = stacked(inked(figures[holder.dataset.plot]), holder.clientWidth);
       return Plotly[how](holder, data, layout, CONFIG);
     };
     for (const holder of holders) {
@@ -170,12 +185,14 @@
       if (hidden) hidden.open = false;
       await pause();
     }
-    onTheme.push(async () => {
+    const again = async () => {
       for (const holder of $("figure.live [data-plot]")) {
         await draw(holder, "react");
         await pause();
       }
-    });
+    };
+    onTheme.push(again);
+    matchMedia(`(max-width: ${NARROW + 40}px)`).addEventListener("change", again);
   };
 
   // ------------------------------------------------------------------------------------------ the cell in 3D
@@ -222,7 +239,11 @@
         viewer.zoomTo();
         viewer.rotate(-14, "x");
         viewer.rotate(10, "y");
-        viewer.zoom(1.15);
+        viewer.render();
+        // As near as the corners of the cell allow.
+        const corners = [[], [a], [b], [c], [a, b], [b, c], [a, c], [a, b, c]].map((of) => viewer.modelToScreen(point(add(...of))));
+        const wide = (axis) => Math.max(...corners.map((at) => at[axis])) - Math.min(...corners.map((at) => at[axis]));
+        viewer.zoom(0.86 * Math.min(stage.clientWidth / wide("x"), stage.clientHeight / wide("y")));
       }
       viewer.render();
       const part = moment.shown < moment.atoms ? `the front ${moment.shown} of ${moment.atoms} atoms` : `${moment.atoms} atoms`;
