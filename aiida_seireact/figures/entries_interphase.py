@@ -18,12 +18,18 @@ TIME = "time (ps)"
 Z = "z (Å)"
 
 
-NAME = "name_in_profile"
+NAME = "kind"
 
 
 def profile_of(of: str) -> Callable[[What], pd.DataFrame]:
-    """Return a function that gives the rows of `query.profiles` of one kind."""
-    return lambda what: chosen(query.profiles(what), of=of)
+    """Return a function that gives the rows of `query.profiles` of one kind, but for names that are nowhere."""
+
+    def read(what: What) -> pd.DataFrame:
+        found = chosen(query.profiles(what), of=of)
+        some = found.groupby(["node_uuid", NAME], sort=False)["count"].transform("any").astype(bool)
+        return found[some].reset_index(drop=True)
+
+    return read
 
 
 def first_and_last(what: What, of: str) -> pd.DataFrame:
@@ -33,15 +39,6 @@ def first_and_last(what: What, of: str) -> pd.DataFrame:
     is_first, is_last = found["step"] == steps.transform("min"), found["step"] == steps.transform("max")
     first, last = found[is_first].assign(moment="start"), found[is_last & ~is_first].assign(moment="end")
     return pd.concat([first, last], ignore_index=True)
-
-
-def template_shares(what: What) -> pd.DataFrame:
-    """Return the share of the atoms that each template fits in each stretch of time: the sum over the slabs."""
-    found = chosen(query.profiles(what), of="ptm")
-    keys = [column for column in found if column not in ("z_ang", "slab_ang", "count", "fraction")]
-    counts = found.groupby(keys, sort=False, dropna=False)["count"].sum().reset_index()
-    total = counts.groupby(["node_uuid", "step"])["count"].transform("sum")
-    return counts.assign(fraction=counts["count"] / total)
 
 
 INTERPHASE = {
@@ -84,7 +81,7 @@ INTERPHASE = {
         read=lambda what: query.phases(what),
         chart=Chart(
             "area", "time_ps", "fraction", x_label=TIME, y_label="share of the environments", series="phase",
-            side_by_side=True, is_phase=True, from_zero=True,
+            side_by_side=True, palette="phase", from_zero=True,
         ),
     ),
     "phase_fractions": Entry(
@@ -98,18 +95,18 @@ INTERPHASE = {
         read=lambda what: query.phases(what),
         chart=Chart(
             "line", "time_ps", "fraction", x_label=TIME, y_label="share of the environments", series="phase",
-            is_phase=True, from_zero=True,
+            palette="phase", from_zero=True,
         ),
     ),
     "templates": Entry(
         title="bcc, hcp, fcc of Li with time",
         paper=LPSC,
         shows="fractions of Li that is bcc, hcp, fcc or none of these with time; a transient fcc stripe",
-        caption="Polyhedral template matching; each point is a mean over a stretch of time.",
-        queries=("profiles",),
+        caption="Polyhedral template matching of each analysed frame.",
+        queries=("templates",),
         nodes=ANALYSIS,
         needs="analyse a run with `ptm`",
-        read=template_shares,
+        read=lambda what: chosen(query.templates(what), of="ptm"),
         chart=Chart(
             "line", "time_ps", "fraction", x_label=TIME, y_label="share of the Li", series=NAME, from_zero=True
         ),
@@ -125,7 +122,7 @@ INTERPHASE = {
         read=profile_of("composition"),
         chart=Chart(
             "heat", "time_ps", "z_ang", value="fraction", x_label=TIME, y_label=Z, value_label="share of the atoms",
-            series=NAME, side_by_side=True,
+            series=NAME, side_by_side=True, value_from_zero=True,
         ),
     ),
     "template_map": Entry(
@@ -139,7 +136,7 @@ INTERPHASE = {
         read=profile_of("ptm"),
         chart=Chart(
             "heat", "time_ps", "z_ang", value="fraction", x_label=TIME, y_label=Z, value_label="share of the Li",
-            series=NAME, side_by_side=True,
+            series=NAME, side_by_side=True, value_from_zero=True,
         ),
     ),
     "phase_map": Entry(
@@ -153,7 +150,7 @@ INTERPHASE = {
         read=profile_of("phases"),
         chart=Chart(
             "heat", "time_ps", "z_ang", value="fraction", x_label=TIME, y_label=Z,
-            value_label="share of the environments", series=NAME, side_by_side=True,
+            value_label="share of the environments", series=NAME, side_by_side=True, value_from_zero=True,
         ),
     ),
     "composition_profile": Entry(
@@ -167,7 +164,7 @@ INTERPHASE = {
         read=lambda what: first_and_last(what, "composition"),
         chart=Chart(
             "line", "z_ang", "count", x_label=Z, y_label="atoms in a slab", series=NAME, panel="moment",
-            from_zero=True,
+            from_zero=True, palette="element",
         ),
     ),
     "charge_profile": Entry(
@@ -191,7 +188,10 @@ INTERPHASE = {
         needs="analyse runs of several sizes, and give them all",
         colour="size",
         read=lambda what: query.ps4(what),
-        chart=Chart("line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True),
+        chart=Chart(
+            "line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True,
+            fewest_groups=2,
+        ),
     ),
     "coatings": Entry(
         title="Reaction with and without a coating",
@@ -203,6 +203,9 @@ INTERPHASE = {
         needs="analyse runs of a coated and of a bare cell that `aiida-seireact build` made, and give both",
         colour="coating",
         read=lambda what: query.ps4(what),
-        chart=Chart("line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True),
+        chart=Chart(
+            "line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True,
+            fewest_groups=2,
+        ),
     ),
 }  # fmt: skip

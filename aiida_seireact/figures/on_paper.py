@@ -11,12 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import Figure, Panel, Trace
-from aiida_seireact.figures.geometry import categories, interval, line_of, stacked_x
+from aiida_seireact.figures.geometry import FEW, categories, counts, in_lines, interval, line_of, stacked_x
 from aiida_seireact.figures.style import DIVERGENT, MUTED, SEQUENTIAL, plain_log, styled
 
 DASHES: dict[str, Any] = {"solid": "-", "dashed": "--", "dotted": ":"}
 _MANY = 400  # points beyond which a vector file holds them as an image
 _BAR_WIDTH = 0.8
+_FEW_NAMES = 4  # along x, which have room for several lines
 
 
 @styled
@@ -35,7 +36,8 @@ def to_matplotlib(figure: Figure) -> Picture:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     if len(handles) > 1:
-        ncols = max(1, min(len(handles), int(14 * columns // (4 + max(map(len, handles)) / 3))))
+        inches = 0.6 + 0.075 * max(map(len, handles))
+        ncols = max(1, min(len(handles), int(picture.get_figwidth() / inches)))
         picture.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=ncols)
     return picture
 
@@ -51,6 +53,7 @@ def _size(figure: Figure, rows: int, columns: int) -> tuple[float, float]:
 def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
     places = categories(figure, panel)
     bars = [trace for trace in panel.traces if trace.kind == "bar"]
+    n_points = sum(len(trace) for trace in panel.traces)
     areas = [trace for trace in panel.traces if trace.kind == "area"]
     if areas:
         heights = [figure.column(trace, trace.y) for trace in areas]
@@ -66,7 +69,7 @@ def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
         if trace.kind == "line":
             _line(figure, trace, axes, x, y, label)
         elif trace.kind == "scatter":
-            _points(figure, trace, axes, x, y, label)
+            _points(figure, trace, axes, x, y, label, few=n_points < FEW)
         elif trace.kind == "bar":
             width = _BAR_WIDTH / len(bars)
             middle = x - _BAR_WIDTH / 2 + (bars.index(trace) + 0.5) * width
@@ -91,8 +94,10 @@ def _line(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[
         )
 
 
-def _points(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], label: str) -> None:
-    size = 24 if len(x) < 200 else 8
+def _points(
+    figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], label: str, *, few: bool
+) -> None:
+    size = 24 if few else 8
     axes.scatter(
         x, y, s=size, color=trace.colour, marker=trace.marker, alpha=0.75, linewidths=0, rasterized=len(x) > _MANY,
         label=label,
@@ -118,6 +123,8 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, axes: Axes) -> None:
     if panel.is_divergent:
         most = float(np.nanmax(np.abs(grid), initial=0.0)) or 1.0
         limits = {"vmin": -most, "vmax": most}
+    elif panel.value_from_zero:
+        limits = {"vmin": 0.0, "vmax": float(np.nanmax(grid, initial=0.0)) or 1.0}
     image = axes.pcolormesh(
         x, y, grid, shading="nearest", rasterized=True, cmap=DIVERGENT if panel.is_divergent else SEQUENTIAL, **limits
     )
@@ -128,14 +135,19 @@ def _look(figure: Figure, panel: Panel, axes: Axes, places: dict[str, int]) -> N
     is_heat = any(trace.kind == "heat" for trace in panel.traces)
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label, xscale=panel.x_scale, yscale=panel.y_scale)
     if panel.title:
-        axes.set_title(panel.title, fontsize=9.5)
+        inches = axes.get_figure().get_figwidth() / max(1, figure.columns)  # type: ignore[union-attr]
+        axes.set_title("\n".join(in_lines(panel.title, int(12 * inches))), fontsize=9.5)
     if places:
-        turned = sum(map(len, places)) > 60 or max(map(len, places)) > 14
+        if len(places) <= _FEW_NAMES:
+            places = {"\n".join(in_lines(name, 60 // len(places))): place for name, place in places.items()}
+        turned = len(places) > _FEW_NAMES and (sum(map(len, places)) > 60 or max(map(len, places)) > 14)
         axes.set_xticks(
             list(places.values()), list(places), rotation=30 if turned else 0, ha="right" if turned else "center"
         )
     elif panel.x_scale == "linear" and not is_heat:
         axes.xaxis.set_major_locator(MaxNLocator(6))
+    if panel.y_scale == "linear" and not is_heat and counts(figure, panel):
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     for reference in panel.references:
         x, y = line_of(figure, panel, reference)
         label = reference.name or "_"
