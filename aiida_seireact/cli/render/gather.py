@@ -18,7 +18,7 @@ from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
 from aiida_seireact.cli.render.sources import Source, sources_of
-from aiida_seireact.cli.render.troubles import Trouble, lost_labels, troubles_of
+from aiida_seireact.cli.render.troubles import Trouble, troubles_of
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.query.tree import Process, processes_under, seconds_by_stage
 from aiida_seireact.query.versions import versions_of
@@ -133,10 +133,8 @@ def gather(top: orm.ProcessNode) -> ReportData:
     data.n_first_labels = _labelled_frames(outputs)
     data.content = _content(data, top, outputs)
     data.sources = sources_of(outputs)
-    data.troubles = troubles_of(processes)
+    data.troubles = troubles_of(top, processes)
     data.ledger, data.bases = ledger_of([top], {top.uuid: data.seconds_by_stage})
-    if failures is not None:
-        data.troubles += lost_labels(data.label_failures, failures.uuid)
     data.missing.update(outputs.missing)
     return data
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiida import orm
 
-from aiida_seireact.query import costs
+from aiida_seireact.query import costs, labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +66,8 @@ def ledger_of(
 
     :param seconds: by UUID of a run the wall seconds of each stage, and their ``total``.
     """
-    jobs = costs(tops)
-    labelled = jobs.iloc[:0]
+    jobs, labelled = costs(tops), labels(tops)
+    labelled = labelled[~labelled["reused"]]
     rows: list[Cost] = []
     for top in tops:
         mine, frames = jobs[jobs["run_uuid"] == top.uuid], labelled[labelled["run_uuid"] == top.uuid]

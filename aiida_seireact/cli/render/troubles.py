@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from aiida import orm
 
 from aiida_seireact.cli.render.words import counted
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import PRODUCTION, Verdict
+from aiida_seireact.query import failures
+from aiida_seireact.query.failures import FRAME, PROCESS
 from aiida_seireact.query.tree import Process
 
 VERDICT_SCHEMA = "seireact-verdict"
@@ -41,17 +43,21 @@ class Trouble:
     is_open: bool = True
 
 
-def troubles_of(processes: Sequence[Process]) -> list[Trouble]:
-    """Return all that went wrong under the first of the processes, in the order it happened."""
+def troubles_of(top: orm.ProcessNode, processes: Sequence[Process]) -> list[Trouble]:
+    """Return all that went wrong under a process, in the order it happened; frames without a label last.
+
+    :param processes: it and all below it.
+    """
     logs = _reports([process.pk for process in processes])
-    by_pk = {process.pk: process for process in processes}
+    told = failures(top)
     found = [
-        *_failures(processes, by_pk, logs),
+        *_failed(told[told["kind"] == PROCESS], processes, logs),
+        *_run_again(processes, logs),
         *_detours(processes, logs),
         *_stopped(processes),
         *_rejected(processes),
     ]
-    return [trouble for _, trouble in sorted(found, key=lambda pair: pair[0])]
+    return [trouble for _, trouble in sorted(found, key=lambda pair: pair[0])] + _lost(told[told["kind"] == FRAME])
 
 
 Dated = tuple[tuple[float, int], Trouble]
@@ -62,68 +68,56 @@ def _when(process: Process) -> tuple[float, int]:
     return process.end.timestamp(), process.pk
 
 
-def _failures(processes: Sequence[Process], by_pk: dict[int, Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
-    """Yield failed processes, and those that lacked an output; a caller that passed a failure on is its outcome."""
-    passed_on = {process.member.caller for process in processes if process.is_failed}
-    for process in processes:
-        caller = by_pk.get(process.member.caller or 0)
-        told = [line for line in logs.get(caller.pk if caller else 0, []) if _mentions(line, process.pk)]
-        again = [line for line in told if "is run again" in line]
-        if not process.is_failed and not again:
+def _failed(rows: pd.DataFrame, processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
+    """Yield the processes that failed, but for those that fell over a failure below them."""
+    by_pk = {process.pk: process for process in processes}
+    fell = {process.member.caller for process in processes if process.is_failed}
+    for row in rows.itertuples():
+        process = by_pk[int(row.pk)]
+        if process.pk in fell or not process.is_sealed:
             continue
-        if process.pk in passed_on and process.is_failed:
-            continue
-        member = process.member
-        why = member.reason or f"it was {member.process_state}"
-        status = f", exit status {member.exit_status}" if member.exit_status else ""
-        outcome, is_open = _outcome(process, by_pk, processes)
-        yield (
-            _when(process),
-            Trouble(
-                f"{member.name} <{process.pk}>{status}",
-                process.stage or "the whole",
-                again[0] if again and not process.is_failed else why,
-                tuple(dict.fromkeys(line for line in told if not line.startswith(("launching", "launched")))),
-                outcome,
-                member.uuid,
-                is_open,
-            ),
+        status = f", exit status {process.member.exit_status}" if process.member.exit_status else ""
+        trouble = Trouble(
+            f"{row.process} <{row.pk}>{status}",
+            str(row.stage) or "the whole",
+            str(row.reason) or f"it was {process.member.process_state}",
+            tuple(_said_of(process, logs)),
+            str(row.what_was_done) or "the whole process ended with it",
+            str(row.node_uuid),
+            not (row.done_by_uuid and "ended well" in str(row.what_was_done)),
         )
+        yield _when(process), trouble
 
 
-def _outcome(process: Process, by_pk: dict[int, Process], processes: Sequence[Process]) -> tuple[str, bool]:
-    """Say what became of it: mended by a later try, lived without, or carried up to the process that ended with it."""
-    successor = next(
-        (
-            other
-            for other in processes
-            if other.member.caller == process.member.caller
-            and other.member.name == process.member.name
-            and other.pk > process.pk
-            and other.counts
-            and _family_label(other) == _family_label(process)
-        ),
-        None,
-    )
-    if successor is not None:
-        return f"{successor.member.name} <{successor.pk}> went on and ended well", False
-    last = process
-    while (caller := by_pk.get(last.member.caller or 0)) is not None and caller.is_failed:
-        last = caller
-    if last is process:
-        if caller is None:
-            return "the process ended with it", True
-        if not caller.is_sealed:
-            return f"{caller.member.name} <{caller.pk}> is under way", True
-        return f"{caller.member.name} <{caller.pk}> went on without it", True
-    if caller is None:
-        return f"{last.member.name} <{last.pk}> ended with it", True
-    return f"{last.member.name} <{last.pk}> ended with it; {caller.member.name} <{caller.pk}> went on without", True
+def _run_again(processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
+    """Yield processes that ended well by their status, lacked an output, and were run again."""
+    for process in processes:
+        again = [line for line in _said_of(process, logs) if "is run again" in line]
+        if again and not process.is_failed:
+            why = again[0].partition(": ")[2]
+            trouble = Trouble(
+                f"{process.member.name} <{process.pk}>", process.stage, why, tuple(again), "it was run in its place",
+                process.member.uuid, is_open=False,
+            )  # fmt: skip
+            yield _when(process), trouble
 
 
-def _family_label(process: Process) -> str:
-    """Return the call label without its number: tries of one thing have labels that differ by it."""
-    return re.sub(r"_?\d+$", "", process.member.call_label)
+def _said_of(process: Process, logs: dict[int, list[str]]) -> list[str]:
+    """Return what its caller has said of a process, but for that it began."""
+    lines = logs.get(process.member.caller or 0, [])
+    mine = [line for line in lines if str(process.pk) in _MENTION.findall(line)]
+    return [line for line in dict.fromkeys(mine) if not line.startswith(("launching", "launched"))]
+
+
+def _lost(rows: pd.DataFrame) -> list[Trouble]:
+    """Return the frames without a label, those of one stage and reason together."""
+    return [
+        Trouble(
+            f"{counted(len(mine), 'frame')} without a label", str(stage), str(reason) or "no reason given",
+            tuple(dict.fromkeys(mine["what_was_done"])), "the rest was used", str(mine["node_uuid"].iloc[0]),
+        )
+        for (stage, reason), mine in rows.groupby(["stage", "reason"], sort=False)
+    ]  # fmt: skip
 
 
 def _detours(processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
@@ -203,26 +197,6 @@ def _accepts(process: Process) -> bool:
     node = orm.load_node(process.pk)
     accept = node.inputs.accept_rejected if "accept_rejected" in node.inputs else None
     return accept is not None and bool(accept.value)
-
-
-def lost_labels(failures: Sequence[dict[str, object]], uuid: str) -> list[Trouble]:
-    """Return the frames without a label, those of one reason together.
-
-    :param failures: entries with ``reason``.
-    :param uuid: of the node that holds them.
-    """
-    reasons = Counter(str(failure.get("reason", "no reason given")) for failure in failures)
-    return [
-        Trouble(
-            counted(number, "frame") + " without a label", "label", reason,
-            ("left out of the dataset",), "learned without", uuid,
-        )
-        for reason, number in reasons.most_common()
-    ]  # fmt: skip
-
-
-def _mentions(line: str, pk: int) -> bool:
-    return any(int(found) == pk for found in _MENTION.findall(line))
 
 
 def _reports(pks: list[int]) -> dict[int, list[str]]:
