@@ -44,6 +44,11 @@ COMMANDS = {
     ),
     "report": ("report:report", "Write the report of a finished process as one HTML file."),
     "dataset": ("dataset:dataset", "Look at datasets, bring frames in and out, tell what changed."),
+    "publish": (
+        "publish:publish",
+        "Write all that stands behind processes into one folder: archive, data, models, figures, citations.",
+    ),
+    "verify": ("verify:verify", "Check a bundle that somebody published, in a profile of its own."),
     "trace": ("trace:trace", "Walk a node, a frame or a model back to the labelling calculations under it."),
 }
 
