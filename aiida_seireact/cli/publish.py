@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @click.option("--trajectory-doi", metavar="DOI", help="Where the dumps that are not in the archive are deposited.")
 @click.option("--zip", "as_zip", is_flag=True, help="Write one zip file; OUT is given the ending .zip.")
 @click.option("--force", is_flag=True, help="Replace the bundle that is at OUT.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be written, how large, and what is missing; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Tell what would be written, how large, and what is missing; write nothing."
+)
 def publish(
     profile: str | None,
     processes: tuple[str, ...],
@@ -47,9 +49,9 @@ def publish(
     """Write all that stands behind processes into the folder OUT: what a paper deposits, and anyone can check.
 
     In it: the AiiDA archive, datasets (extended XYZ with frame ids and splits), models with cards, figures with their
-    tables and sources, the report, manifests of trajectories, BibTeX of what really ran, licences, versions, metadata for
-    Materials Cloud or Zenodo (DataCite), checksums, README. A POTCAR anywhere in it is refused by name. OUT is whole or
-    not there.
+    tables and sources, the report, manifests of trajectories, BibTeX of what really ran, licences, versions, metadata
+    for Materials Cloud or Zenodo (DataCite), checksums, README. A POTCAR anywhere in it is refused by name. OUT is
+    whole or not there.
 
     \b
     Examples:
@@ -104,8 +106,8 @@ def _remarks(plan: Plan) -> list[str]:
     """Return what a person should know before the bundle goes out."""
     failed = [top for top in plan.graph.tops if not top.is_finished_ok]
     return [
-        f"note: {top.process_label} <{top.pk}> did not end well (exit status {top.exit_status}: {top.exit_message}); the "
-        "bundle holds what there is and says so."
+        f"note: {top.process_label} <{top.pk}> did not end well (exit status {top.exit_status}: {top.exit_message}); "
+        "the bundle holds what there is and says so."
         for top in failed
     ] + ([] if plan.models else ["note: there is no trained model behind it (a package); none is in the bundle."])
 

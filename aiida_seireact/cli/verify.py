@@ -98,8 +98,8 @@ def _checks(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
         if status := child.wait():
             raise ValueError(
-                f"The look into the archive ended with {status} before it was through; its words are above. If there was "
-                f"no room in {work.parent}, name another place by TMPDIR."
+                f"The look into the archive ended with {status} before it was through; its words are above. If there "
+                f"was no room in {work.parent}, name another place by TMPDIR."
             )
 
 

@@ -1,8 +1,8 @@
 """Whether a file is a POTCAR, or holds one: VASP's licence lets nobody pass them on.
 
-A POTCAR is known by its name, and by its bytes under any other: alone, inside gzip, bzip2, xz, zstd, tar and zip, and in
-the midst of another text. What VASP prints of it (the head of each potential in OUTCAR, its title in vasprun.xml) is no
-potential, and is let pass.
+A POTCAR is known by its name, and by its bytes under any other: alone, inside gzip, bzip2, xz, zstd, tar and zip, and
+in the midst of another text. What VASP prints of it (the head of each potential in OUTCAR, its title in vasprun.xml) is
+no potential, and is let pass.
 """
 
 from __future__ import annotations
@@ -84,9 +84,8 @@ def _why_packed(head: bytes, stream: _Joined, depth: int) -> str | None:
                 whole.write(piece)
             whole.seek(0)
             with zipfile.ZipFile(whole) as archive:
-                return _first(
-                    (info.filename, archive.open(info)) for info in archive.infolist() if not info.is_dir()
-                , depth)
+                members = (info for info in archive.infolist() if not info.is_dir())
+                return _first(((info.filename, archive.open(info)) for info in members), depth)
     if head[257:262] == b"ustar":
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
             return _first(((item.name, archive.extractfile(item)) for item in archive if item.isfile()), depth)

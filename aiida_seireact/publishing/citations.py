@@ -55,7 +55,9 @@ def works_of(tokens: Iterable[str]) -> list[Work]:
 def without_entry(tokens: Iterable[str]) -> list[str]:
     """Return what ran and has no entry: programs, labellers and plugins nobody would cite."""
     asked = ("program:", "calculator:", "plugin:")
-    named = [token for token in sorted(set(tokens)) if token.startswith(asked) and not token.startswith("plugin:seirea")]
+    named = [
+        token for token in sorted(set(tokens)) if token.startswith(asked) and not token.startswith("plugin:seirea")
+    ]
     return [token for token in named if not any(work.applies([token]) for work in all_works())]
 
 

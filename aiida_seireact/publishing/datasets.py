@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiida import orm
 
 from aiida_seireact.data.dataset import DatasetData
@@ -66,7 +67,7 @@ def write_datasets(datasets: Iterable[DatasetData], folder: Path, progress: Prog
 
 
 def check_files(folder: Path) -> list[str]:
-    """Return what is wrong with the files themselves: not readable, changed frames, another hash than the index tells."""
+    """Return what is wrong with the files: not readable, changed frames, another hash than the index tells."""
     wrong = []
     for entry in read_json(folder / DATASETS / PART):
         try:
@@ -74,7 +75,7 @@ def check_files(folder: Path) -> list[str]:
         except FramesError as error:
             wrong.append(str(error))
             continue
-        found = dataset_hash(frames.frame_ids, split or [])if split else ""
+        found = dataset_hash(np.array(frames.frame_ids), np.array(split)) if split else ""
         if found != entry["content_hash"]:
             wrong.append(f"{entry['file']} is not the dataset {entry['content_hash'][:12]} that the index tells")
     return wrong

@@ -45,8 +45,8 @@ def refuse_licensed(graph: SubGraph, progress: Progress) -> int:
         named = "\n".join(f"  {place.sentence()}" for place in found)
         raise BundleError(
             f"Not published: {len(found)} of its places hold a POTCAR, and VASP's licence lets nobody pass one on.\n"
-            f"{named}\nPublish a process whose history does not lead there (`verdi node graph generate PK` shows it), or "
-            "run what retrieved the file again without retrieving it."
+            f"{named}\nPublish a process whose history does not lead there (`verdi node graph generate PK` shows it), "
+            "or run what retrieved the file again without retrieving it."
         )
     return n_bytes
 

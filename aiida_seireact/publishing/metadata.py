@@ -72,7 +72,7 @@ def missing(title: str | None, creators: Sequence[str], licence: str | None) -> 
     """Return a sentence for each thing nobody but the author can say, and has not said."""
     asked = {
         "--title is missing: say in a line what the data are.": not (title or "").strip(),
-        "--creator is missing: name who made the data, as 'Family, Given; ORCID; affiliation'; give it once a person.": (
+        "--creator is missing: name who made the data, as 'Family, Given; ORCID; affiliation', once a person.": (
             not creators
         ),
         "--license is missing: choose what others may do with the data, as CC-BY-4.0.": not licence,

@@ -9,13 +9,9 @@ from typing import Any
 import matplotlib
 from aiida import orm
 
-from aiida_seireact.figures.figure import FigureError
-from aiida_seireact.figures.files import save
-from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.publishing.bundle import FIGURES as FOLDER
 from aiida_seireact.publishing.bundle import PART, Progress, read_json
-from aiida_seireact.query import QueryError
 
 FORMATS = ("pdf", "svg", "png")
 
@@ -25,6 +21,11 @@ def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progr
 
     Figures that cannot be made are told with the reason.
     """
+    from aiida_seireact.figures.figure import FigureError
+    from aiida_seireact.figures.files import save
+    from aiida_seireact.figures.gallery import FIGURES, make
+    from aiida_seireact.query import QueryError
+
     (folder / FOLDER).mkdir()
     made, why_not = [], {}
     for name in FIGURES:
@@ -60,6 +61,9 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
 
     :param work: an empty folder.
     """
+    from aiida_seireact.figures.files import save
+    from aiida_seireact.figures.gallery import make
+
     index = read_json(folder / FOLDER / PART)
     same_matplotlib = index["matplotlib"] == matplotlib.__version__
     kinds = ("csv", "sources", *(("svg",) if same_matplotlib else ()))
@@ -80,4 +84,7 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
     said = f"{len(index['made'])} figures made anew from the archive: tables and sources equal byte for byte"
     if same_matplotlib:
         return wrong, f"{said}, pictures too"
-    return wrong, f"{said}; pictures not compared (matplotlib {index['matplotlib']} there, {matplotlib.__version__} here)"
+    return (
+        wrong,
+        f"{said}; pictures not compared (matplotlib {index['matplotlib']} there, {matplotlib.__version__} here)",
+    )

@@ -57,4 +57,3 @@ class Plan:
     def n_bytes(self) -> int:
         """How many bytes it takes at most, about: archives are packed, which this does not count on."""
         return self.archive_bytes + self.dataset_bytes + self.model_bytes + REST_BYTES
-

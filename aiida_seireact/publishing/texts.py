@@ -47,4 +47,6 @@ def stand_in_note(labellers: Iterable[str]) -> str:
     """Return a warning where labels are those of something that stands in for DFT; empty where not."""
     kinds = [kind_of(name) for name in labellers]
     named = ", ".join(f"{kind.title} ({kind.what})" for kind in kinds if kind.kind in (STAND_IN, TOY))
-    return f"**Labels are by {named}, not by DFT**: what is true of it need not be true of the material." if named else ""
+    return (
+        f"**Labels are by {named}, not by DFT**: what is true of it need not be true of the material." if named else ""
+    )

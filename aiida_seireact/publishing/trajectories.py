@@ -61,7 +61,9 @@ def manifest_of(run: TrajectoryData) -> dict[str, Any]:
         "content_hash": run.content_hash,
         **{name: attributes.get(name, None) for name in FACTS},
         "dumps": {
-            name: [{**chunk, "in_archive": chunk["file"] in held} for chunk in dump] for name, dump in dumps.items() if dump
+            name: [{**chunk, "in_archive": chunk["file"] in held} for chunk in dump]
+            for name, dump in dumps.items()
+            if dump
         },
     }
     plain: dict[str, Any] = json.loads(json.dumps(told, default=str))

@@ -39,9 +39,7 @@ def make_profile() -> None:
     config = get_config(create=True)
     if config.profile_names:
         raise RuntimeError(f"{config.dirpath} has profiles already: a bundle is looked at in an empty folder only.")
-    create_profile(
-        config, name=PROFILE, email="verify@localhost", storage_backend="core.sqlite_dos", storage_config={}
-    )
+    create_profile(config, name=PROFILE, email="verify@localhost", storage_backend="core.sqlite_dos", storage_config={})
     config.set_default_profile(PROFILE)
     config.store()
     load_profile(PROFILE)
@@ -67,7 +65,9 @@ def verify_graph(folder: Path, work: Path, write_report: ReportWriter) -> Iterat
     yield Check("datasets", tuple(wrong), f"{n_frames} frames equal to those of the archive: labels, ids and splits")
     n_models = len(read_json(folder / bundle.MODELS / bundle.PART))
     wrong = of_files[1] or models.check_against_graph(folder)
-    yield Check("models", tuple(wrong), f"{n_models} packages equal to those of the archive; hashes are of their weights")
+    yield Check(
+        "models", tuple(wrong), f"{n_models} packages equal to those of the archive; hashes are of their weights"
+    )
     yield Check("trajectories", tuple(trajectories.check_against_graph(folder)), "manifests equal to the archive's")
     (work / "figures").mkdir()
     wrong, said = pictures.check_figures(folder, work / "figures")
@@ -94,7 +94,9 @@ def _import(folder: Path) -> Check:
             wrong.append(f"{told['process']} {told['uuid']} is not in {bundle.ARCHIVE}")
             continue
         if (node.process_label, node.exit_status) != (told["process"], told["exit_status"]):
-            wrong.append(f"{told['uuid']} is {node.process_label} with exit status {node.exit_status}, the index differs")
+            wrong.append(
+                f"{told['uuid']} is {node.process_label} with exit status {node.exit_status}, the index differs"
+            )
     return Check("archive", tuple(wrong), f"imported into an empty profile, {n_nodes} nodes")
 
 
@@ -117,4 +119,3 @@ def _report(folder: Path, work: Path, write_report: ReportWriter) -> Check:
         found = json.loads((work / name).read_text(encoding="utf-8"))
         wrong += [f"{bundle.REPORT}/{name}: {what}" for what in differences(told, found)]
     return Check("report", tuple(wrong), f"{total} numbers equal to what the archive gives")
-

@@ -1,4 +1,4 @@
-"""A bundle, written whole or not at all: archive, datasets, models, manifests, figures, report, and what tells of them."""
+"""A bundle, written whole or not at all: archive, data, models, manifests, figures, report, and what tells of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,14 @@ from aiida_seireact.publishing.what_ran import Ran
 
 ReportWriter = Callable[[Sequence[orm.ProcessNode], Path], None]
 """Writes the report of processes into a folder; it is of the floor above."""
-SUBJECTS = ("solid electrolyte", "lithium metal", "interphase", "machine-learning potential", "molecular dynamics", "AiiDA")
+SUBJECTS = (
+    "solid electrolyte",
+    "lithium metal",
+    "interphase",
+    "machine-learning potential",
+    "molecular dynamics",
+    "AiiDA",
+)
 PACKED = (".aiida", ".zip", ".png", ".pdf")
 
 
@@ -82,7 +89,9 @@ def refuse_place(out: Path, *, force: bool) -> None:
         raise BundleError(f"{out} is there already: choose another name, or give --force to replace the bundle there.")
     is_bundle = (out / bundle.INDEX).is_file() if out.is_dir() else zipfile.is_zipfile(out)
     if out.is_symlink() or not (is_bundle or (out.is_dir() and not any(out.iterdir()))):
-        raise BundleError(f"{out} is no bundle, so --force does not replace it: remove it yourself or choose another name.")
+        raise BundleError(
+            f"{out} is no bundle, so --force does not replace it: remove it yourself or choose another name."
+        )
 
 
 def _write(plan: Plan, folder: Path, metadata: Metadata, write_report: ReportWriter, progress: Progress) -> None:
@@ -213,4 +222,3 @@ def _packed(folder: Path, target: Path) -> Path:
             packing = zipfile.ZIP_STORED if path.suffix in PACKED else zipfile.ZIP_DEFLATED
             archive.write(path, name, compress_type=packing)
     return target
-
