@@ -7,6 +7,7 @@ forms of colour vision (https://jfly.uni-koeln.de/color); marks differ too where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from itertools import cycle
@@ -21,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 P = ParamSpec("P")
 
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 INK = "#1b1e22"
 """Replaced by the text colour of the page."""
 MUTED = "#8a9099"
@@ -79,6 +81,13 @@ def phase_colours(names: Sequence[str]) -> dict[str, str]:
     """Return one colour a phase; phases without a colour of their own take what is left of the palette."""
     spare = (colour for colour in cycle(PALETTE) if colour not in PHASE_COLOURS.values())
     return {name: PHASE_COLOURS[name] if name in PHASE_COLOURS else next(spare) for name in names}
+
+
+def pretty(name: str) -> str:
+    """Return a formula with its whole numbers below the line; other names, and formulas with fractions, as they are."""
+    if not _FORMULA.fullmatch(name) or not any(letter.isdigit() for letter in name):
+        return name
+    return name.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def looks() -> Iterator[tuple[str, str]]:
