@@ -90,6 +90,7 @@ def _checks(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
     home = work / "aiida"
     home.mkdir()
     environment = {**os.environ, "AIIDA_PATH": str(home), "TMPDIR": str(work), "MPLBACKEND": "agg"}
+    environment["PYTHONWARNINGS"] = "ignore:Creating AiiDA configuration folder"
     command = [sys.executable, "-m", "aiida_seireact.cli.verifying", str(folder.absolute()), str(work)]
     with _child(command, environment) as child:
         assert child.stdout is not None

@@ -76,11 +76,10 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
         except Exception as error:  # whatever an archive that was altered leads to
             wrong.append(f"{name} can't be made from the archive: {error}")
             continue
-        wrong += [
-            f"{entry['files'][kind]} is not what the archive gives"
-            for kind in kinds
-            if paths[kind].read_bytes() != (folder / entry["files"][kind]).read_bytes()
-        ]
+        for kind in kinds:
+            shipped, found = (folder / entry["files"][kind]).read_bytes(), paths[kind].read_bytes()
+            if shipped != found:
+                wrong.append(f"{entry['files'][kind]} is not what the archive gives: {_where(shipped, found)}")
     said = f"{len(index['made'])} figures made anew from the archive: tables and sources equal byte for byte"
     if same_matplotlib:
         return wrong, f"{said}, pictures too"
@@ -88,3 +87,14 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
         wrong,
         f"{said}; pictures not compared (matplotlib {index['matplotlib']} there, {matplotlib.__version__} here)",
     )
+
+
+def _where(shipped: bytes, found: bytes) -> str:
+    """Return the first line that differs."""
+    ours, theirs = shipped.splitlines(), found.splitlines()
+    for number, (line, other) in enumerate(zip(ours, theirs, strict=False), 1):
+        if line != other:
+            start = max(next(place for place in range(len(line) + 1) if line[:place] != other[:place]) - 20, 0)
+            told = [text[start : start + 60].decode("utf-8", "replace") for text in (line, other)]
+            return f"line {number} has {told[0]!r} for {told[1]!r}"
+    return f"{len(ours)} lines for {len(theirs)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from aiida_seireact.publishing import bundle, datasets, models, pictures, trajec
 from aiida_seireact.publishing.bundle import read_index, read_json
 from aiida_seireact.publishing.metadata import complaints
 from aiida_seireact.publishing.numbers import differences, n_numbers
-from aiida_seireact.publishing.write import ReportWriter
+from aiida_seireact.publishing.write import ReportWriter, without_reports
 
 PROFILE = "bundle"
 
@@ -77,10 +76,10 @@ def verify_graph(folder: Path, work: Path, write_report: ReportWriter) -> Iterat
 
 def _import(folder: Path) -> Check:
     """Import the archive, and look for the processes that the index tells."""
-    logging.getLogger("aiida.import").setLevel(logging.WARNING)
     index = read_index(folder)
     try:
-        import_archive(folder / bundle.ARCHIVE, create_group=False)
+        with without_reports():
+            import_archive(folder / bundle.ARCHIVE, create_group=False)
     except Exception as error:  # whatever a file that is no archive leads to
         return Check("archive", (f"{bundle.ARCHIVE} can't be imported: {type(error).__name__}: {error}",))
     wrong = []

@@ -184,14 +184,14 @@ def top_of(node: orm.ProcessNode) -> dict[str, Any]:
 
 def _write_archive(plan: Plan, folder: Path, progress: Progress) -> None:
     progress(f"archive: {len(plan.graph.pks)} nodes, {plan.archive_bytes / 1e6:.1f} MB of files to pack")
-    with _quiet(), _temporary_in(folder):
+    with without_reports(), _temporary_in(folder):
         create_archive(plan.graph.tops, filename=folder / bundle.ARCHIVE)
     progress(f"archive: {(folder / bundle.ARCHIVE).stat().st_size / 1e6:.1f} MB")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the tables of AiiDA's export to itself."""
+def without_reports() -> Iterator[None]:
+    """Keep the tables of AiiDA's export, and of its import, to itself."""
     logger = logging.getLogger("aiida.export")
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -23,7 +23,10 @@ from aiida_seireact.formats.model import package_hash
 from tests.cli.conftest import add_job, call, created, finish, workchain
 from tests.formats.test_model import package
 
-DUMP = b"ITEM: TIMESTEP\n50\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 8\nITEM: ATOMS id element\n1 Li\n"
+DUMP = (
+    b"ITEM: TIMESTEP\n50\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 8\n"
+    b"ITEM: ATOMS id element\n1 Li\n"
+)
 
 
 @dataclass
@@ -75,7 +78,7 @@ def finished_study(
     make.base.links.add_incoming(shard, LinkType.INPUT_CALC, "label")
     call(top, make, "dataset")
     make.store()
-    split = (["train"] * len(frames))[:-2] + ["val", "test"]
+    split = [*["train"] * (len(frames) - 2), "val", "test"]
     dataset = created(DatasetData([frames], [split]), make, "result")
 
     training = workchain("TrainWorkChain", top, "train")

@@ -8,7 +8,7 @@ import pytest
 from ase.calculators.names import names as ase_names
 
 from aiida_seireact.cli.programs import PROGRAMS as CARDS
-from aiida_seireact.formats.labellers import KINDS, MODEL, TOY
+from aiida_seireact.formats.labellers import KINDS, TOY
 from aiida_seireact.publishing.citations import all_works, bibtex_of, identifiers_of, without_entry, works_of
 from aiida_seireact.publishing.subgraph import SubGraph
 from aiida_seireact.publishing.what_ran import Ran

@@ -102,7 +102,12 @@ def test_metadata_lock_and_texts(written: Path) -> None:
     assert "/" not in lock.split("\n", 1)[1]
     assert read_json(written / "environment" / "versions.json")["programs"]["seireact-train"]["torch"] == ["2.11.0"]
     readme = (written / "README.md").read_text()
-    for words in ("aiida-seireact verify", "Doe, Jane", "CHGNet (a universal potential), not by DFT", "in the archive."):
+    for words in (
+        "aiida-seireact verify",
+        "Doe, Jane",
+        "CHGNet (a universal potential), not by DFT",
+        "in the archive.",
+    ):
         assert words in readme, words
     assert "| CHGNet, which made the labels |" in (written / "LICENSES.md").read_text()
 
