@@ -62,7 +62,7 @@ def test_a_run_without_a_label_is_called_by_its_uuid_not_its_pk() -> None:
 
 
 def test_the_first_model_of_a_study_is_told_apart_from_its_last() -> None:
-    figure = assemble(WORDS, together(ps4("a", [4, 1], part="first"), ps4("a", [4, 3])), PS4)
+    figure = assemble(WORDS, together(ps4("a", [4, 3]), ps4("a", [4, 1], part="first")), PS4)
     assert list(curves(figure)) == ["first model", "last model"]
 
 
