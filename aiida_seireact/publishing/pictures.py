@@ -72,7 +72,8 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
     for entry in index["made"]:
         name = entry["name"]
         try:
-            paths = save(make(name, tops), work, ("svg",) if same_matplotlib else ())
+            # The same formats as there: laid out anew for one, a picture of matplotlib may shift in its last digits.
+            paths = save(make(name, tops), work, FORMATS if same_matplotlib else ())
         except Exception as error:  # whatever an archive that was altered leads to
             wrong.append(f"{name} can't be made from the archive: {error}")
             continue

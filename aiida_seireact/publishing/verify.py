@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiida import orm
 from aiida.common.exceptions import NotExistent
+from aiida.manage import get_manager
 from aiida.manage.configuration import create_profile, get_config, load_profile
 from aiida.tools.archive import import_archive
 
@@ -42,6 +43,8 @@ def make_profile() -> None:
     config.set_default_profile(PROFILE)
     config.store()
     load_profile(PROFILE)
+    # Its storage once opened, AiiDA leaves the levels of its loggers alone.
+    get_manager().get_profile_storage()
 
 
 def verify_graph(folder: Path, work: Path, write_report: ReportWriter) -> Iterator[Check]:
