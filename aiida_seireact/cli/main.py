@@ -54,6 +54,11 @@ COMMANDS = {
         "replay:replay",
         "Submit a finished process again, from the cache; or say what would have to run, and why.",
     ),
+    "publish": (
+        "publish:publish",
+        "Write all that stands behind processes into one folder: archive, data, models, figures, citations.",
+    ),
+    "verify": ("verify:verify", "Check a bundle that somebody published, in a profile of its own."),
 }
 
 
