@@ -1,4 +1,4 @@
-"""What a stranger gets: sdist and wheel, built as for PyPI, and the wheel in an environment of base dependencies alone."""
+"""What a stranger gets: sdist and wheel as for PyPI, and the wheel in an environment of base dependencies alone."""
 
 from __future__ import annotations
 
