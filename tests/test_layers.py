@@ -11,7 +11,7 @@ import pytest
 import aiida_seireact
 
 PACKAGE = "aiida_seireact"
-FLOORS = ("cli", "workchains", "calculations", "parsers", "data", "programs", "formats", "science")
+FLOORS = ("cli", "workchains", "calculations", "parsers", "figures", "query", "data", "programs", "formats", "science")
 WITHOUT_AIIDA = ("programs", "formats", "science")
 
 

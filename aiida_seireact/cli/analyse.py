@@ -262,7 +262,7 @@ def _conclude(
     if pictures == "none":
         return
     from aiida_seireact.cli.render.figures_analysis import pictures as drawn
-    from aiida_seireact.cli.render.saving import save_picture
+    from aiida_seireact.figures.saving import save_picture
 
     output.mkdir(parents=True, exist_ok=True)
     written = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkflowNode
 
-from aiida_seireact.cli.family import LEARNING, Member
+from aiida_seireact.query.family import LEARNING, Member
 
 CAMPAIGN = "CampaignWorkChain"
 PREFIX = "campaign_"

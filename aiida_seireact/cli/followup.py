@@ -266,7 +266,7 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     :raises click.UsageError: no kind of picture.
     """
     from aiida_seireact.cli.render.figures_followup import above_the_hull
-    from aiida_seireact.cli.render.saving import save_picture
+    from aiida_seireact.figures.saving import save_picture
 
     if path.suffix not in IMAGES:
         raise click.UsageError(f"--plot draws {', '.join(IMAGES)}, by the end of the name: not {path.name}.")

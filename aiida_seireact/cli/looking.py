@@ -22,7 +22,6 @@ from aiida_seireact.calculations.monitors import (
     kwargs_of,
     limits_of,
 )
-from aiida_seireact.cli.family import Member
 from aiida_seireact.cli.machine import Shell, shell_on
 from aiida_seireact.cli.production import (
     Production,
@@ -36,6 +35,7 @@ from aiida_seireact.cli.production import (
 )
 from aiida_seireact.formats.halt import stop_request
 from aiida_seireact.formats.run_tail import RunTail, read_tail, stop_command, tail_command
+from aiida_seireact.query.family import Member
 from aiida_seireact.science.run_health import drift_mev_per_atom_per_ps
 
 SERIES = ("step", "temp", "vol")

@@ -43,6 +43,7 @@ COMMANDS = {
         "Say how far a process is, stage by stage, and what to do if it waits or failed.",
     ),
     "report": ("report:report", "Write the report of a finished process as one HTML file."),
+    "figure": ("figure:figure", "Draw the figures of the papers from one or many processes, with their sources."),
     "dataset": ("dataset:dataset", "Look at datasets, bring frames in and out, tell what changed."),
     "trace": ("trace:trace", "Walk a node, a frame or a model back to the labelling calculations under it."),
 }

@@ -12,11 +12,11 @@ from aiida import orm
 from pydantic import ValidationError
 
 from aiida_seireact.calculations.native_lammps import devices_of, is_embedded, n_ranks_of
-from aiida_seireact.cli.family import Member
 from aiida_seireact.cli.render.words import duration
 from aiida_seireact.formats.halt import SOUND
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
 from aiida_seireact.formats.run_tail import RunTail
+from aiida_seireact.query.family import Member
 from aiida_seireact.science.segments import FS_PER_NS, ledger_of
 
 CHAIN = "ProduceWorkChain"

@@ -241,7 +241,7 @@ def _save(energies: Sequence[PhaseEnergy], path: Path) -> None:
 
 def _draw(found: Products, path: Path) -> None:
     from aiida_seireact.cli.render.figures_products import reaction_energies
-    from aiida_seireact.cli.render.saving import save_picture
+    from aiida_seireact.figures.saving import save_picture
 
     click.echo(str(save_picture(reaction_energies(found.to_dict()), path)), err=True)
 

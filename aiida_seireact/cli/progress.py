@@ -13,7 +13,10 @@ from aiida.common import timezone
 from aiida.orm import CalcJobNode, Dict, ProcessNode, QueryBuilder, load_node
 
 from aiida_seireact.cli.conditions import ConditionNow, conditions_now
-from aiida_seireact.cli.family import (
+from aiida_seireact.cli.looking import productions_now
+from aiida_seireact.cli.production import CHAIN, ENDED_EARLY, Production
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.query.family import (
     LABELLING,
     STAGES,
     TOP_PROCESS,
@@ -23,9 +26,6 @@ from aiida_seireact.cli.family import (
     stage_name,
     stages_of,
 )
-from aiida_seireact.cli.looking import productions_now
-from aiida_seireact.cli.production import CHAIN, ENDED_EARLY, Production
-from aiida_seireact.data.frames import FramesData
 
 LABEL_STAGES = ("label", "explore", "augment", "close_loop")
 """Stages whose labels are learned from; relaxations and reference runs label too, but teach nothing."""

@@ -21,12 +21,12 @@ from aiida.orm import (
     WorkflowNode,
 )
 
-from aiida_seireact.cli.family import LABELLING
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
+from aiida_seireact.query.family import LABELLING
 
 UP = (LinkType.CREATE, LinkType.INPUT_CALC)
 

@@ -106,8 +106,8 @@ def stop(eyes: Eyes, node: ProcessNode, reason: str) -> None:
 
 
 def _runs(node: ProcessNode) -> list[Run]:
-    from aiida_seireact.cli.family import family_of
     from aiida_seireact.cli.production import runs_of
+    from aiida_seireact.query.family import family_of
 
     return runs_of(family_of(node))
 

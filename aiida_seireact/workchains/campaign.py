@@ -9,11 +9,11 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, append_, while_
 
 from aiida_seireact.calculations.functions.campaign_course import note_leg, step_back, summarise_campaign
-from aiida_seireact.calculations.functions.campaign_legs import lacks_label, since_call
 from aiida_seireact.calculations.functions.campaigns import pool_frames
 from aiida_seireact.calculations.functions.frames import gather_failures
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.explore import CampaignSettings
+from aiida_seireact.science.campaign_legs import lacks_label, since_call
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.campaign_inputs import define_ports
 from aiida_seireact.workchains.campaign_parts import asked_by, failed_job, join_legs, report_of

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from aiida_seireact.cli.demo import demo
 from aiida_seireact.cli.demo_plan import EXPECTED_SECONDS
-from aiida_seireact.cli.family import STAGES
+from aiida_seireact.query.family import STAGES
 
 
 def test_dry_run_tells_sizes_and_touches_nothing(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from aiida import orm
 from plumpy.process_states import ProcessState
 
-from aiida_seireact.cli.family import family_of, stage_name
 from aiida_seireact.cli.progress import last_line, progress_of
+from aiida_seireact.query.family import family_of, stage_name
 
 from . import loop_graph
 from .conftest import add_job, finish, workchain

@@ -17,8 +17,8 @@ from ase.build import bulk
 
 from aiida_seireact.calculations.functions.training import make_dataset
 from aiida_seireact.cli.conditions import conditions_now
-from aiida_seireact.cli.family import family_of
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.query.family import family_of
 from aiida_seireact.science.structures import argyrodite
 from aiida_seireact.workchains.explore import ExploreWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain

@@ -10,7 +10,12 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_seireact.calculations.functions.campaign_legs import (
+from aiida_seireact.data.frames import FramesData
+from aiida_seireact.formats import files
+from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.explore import CampaignSettings
+from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.science.campaign_legs import (
     PAUSED,
     Row,
     asked_since_call,
@@ -20,11 +25,6 @@ from aiida_seireact.calculations.functions.campaign_legs import (
     over_atoms,
     since_call,
 )
-from aiida_seireact.data.frames import FramesData
-from aiida_seireact.formats import files
-from aiida_seireact.formats.frames import Frames
-from aiida_seireact.formats.jobs.explore import CampaignSettings
-from aiida_seireact.formats.jobs.flare import LegSettings
 from aiida_seireact.science.convergence import CONVERGED, HOPELESS, calibrate, judge
 
 OF_A_LEG = (

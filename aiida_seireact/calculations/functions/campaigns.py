@@ -9,11 +9,11 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_seireact.calculations.functions.campaign_legs import over_atoms
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.explore import ConditionSettings, SeedSettings
 from aiida_seireact.formats.jobs.flare import LegSettings
+from aiida_seireact.science.campaign_legs import over_atoms
 from aiida_seireact.science.convergence import pool
 from aiida_seireact.science.selection import unique_by_id, within_force_limit
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, limits, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, limits, styled
 from aiida_seireact.formats.discovery import DiscoveryCurves
 
 ELEMENT_COLOURS = {"Li": "#8a9099", "S": "#e69f00", "P": "#d55e00", "Cl": "#009e73"}

@@ -15,9 +15,10 @@ from aiida_seireact.cli.render.exploration import Exploration, read_exploration
 from aiida_seireact.cli.render.judged import Judged, read_judged
 from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
-from aiida_seireact.cli.render.processes import Process, processes_under, seconds_by_stage, versions_of
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.query.tree import Process, processes_under, seconds_by_stage
+from aiida_seireact.query.versions import versions_of
 
 
 @dataclass

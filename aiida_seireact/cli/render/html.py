@@ -14,9 +14,9 @@ from aiida_seireact.cli.render.drawing import draw
 from aiida_seireact.cli.render.exploration import so_far
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.models import ratio
-from aiida_seireact.cli.render.processes import in_call_order
 from aiida_seireact.cli.render.runs import stop_message
 from aiida_seireact.cli.render.words import counted, duration, fixed, labeller_name, number, percent, stand_in
+from aiida_seireact.query.tree import in_call_order
 
 ELECTROLYTE = "Li6PS5Cl"
 

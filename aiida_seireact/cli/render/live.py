@@ -12,9 +12,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from aiida_seireact.cli.family import family_of
 from aiida_seireact.cli.progress import Progress, Stage, progress_of
 from aiida_seireact.cli.status import duration, render
+from aiida_seireact.query.family import family_of
 
 # A look costs a sixth of a second of the core that the programs want.
 LOOK_EVERY_SECONDS = 3.0

@@ -7,8 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_seireact.cli.family import TOP_PROCESS, stages_of
-from aiida_seireact.cli.render.processes import Process
+from aiida_seireact.query.family import TOP_PROCESS, stages_of
+from aiida_seireact.query.tree import Process
 
 FIRST = "first"
 """Namespace of the outputs of the first model, where a second one learned from its run."""

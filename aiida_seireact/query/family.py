@@ -65,6 +65,7 @@ COLUMNS = (
     "attributes.exit_message",
     "attributes.exception",
     "attributes.paused",
+    "attributes.sealed",
     "extras._aiida_cached_from",
 )
 
@@ -86,6 +87,7 @@ class Member:
     exit_message: str
     exception: str
     paused: bool
+    is_sealed: bool
     from_cache: bool
     caller: int | None
     call_label: str
@@ -169,6 +171,7 @@ def _member(row: Sequence[Any], caller: int | None, call_label: str) -> Member:
         message,
         exception,
         paused,
+        is_sealed,
         cached,
     ) = row
     return Member(
@@ -185,6 +188,7 @@ def _member(row: Sequence[Any], caller: int | None, call_label: str) -> Member:
         exit_message=message or "",
         exception=exception or "",
         paused=bool(paused),
+        is_sealed=bool(is_sealed),
         from_cache=cached is not None,
         caller=caller,
         call_label=call_label,

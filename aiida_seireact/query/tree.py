@@ -1,18 +1,15 @@
-"""Every process under a top process as the report tells it: tree, stages, wall times, versions."""
+"""Every process under a top process: tree, stages, wall times, versions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from aiida import orm
 from aiida.common import timezone
 
-from aiida_seireact.cli.family import STAGES, Member, family_of, stage_name
-from aiida_seireact.formats import files
+from aiida_seireact.query.family import STAGES, Member, family_of, stage_name
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,18 @@ class Process:
     member: Member
     depth: int
     stage: str
-    is_sealed: bool
+    path: str = ""
+    """Call labels from the top process down to it, apart by slashes; empty of the top process."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether nothing more can happen to it."""
+        return self.member.is_sealed
+
+    @property
+    def counts(self) -> bool:
+        """Whether numbers may be taken from it: sealed, and ended well."""
+        return self.member.is_sealed and self.member.is_ok
 
     @property
     def pk(self) -> int:
@@ -55,22 +63,15 @@ class Process:
 
 def processes_under(top: orm.ProcessNode) -> list[Process]:
     """Return ``top`` and all it called, level by level in the order of calling."""
-    family = family_of(top)
-    query = orm.QueryBuilder(backend=top.backend)
-    query.append(
-        orm.ProcessNode,
-        filters={"id": {"in": [member.pk for member in family]}, "attributes.sealed": True},
-        project="id",
-    )
-    sealed = set(query.all(flat=True))
     found: dict[int, Process] = {}
-    for member in family:
+    for member in family_of(top):
         caller = found.get(member.caller or 0)
         if caller is None:
-            depth, stage = 0, ""
-        else:
-            depth, stage = caller.depth + 1, caller.stage or stage_name(member.call_label, member.name)
-        found[member.pk] = Process(member, depth, stage, member.pk in sealed)
+            found[member.pk] = Process(member, 0, "")
+            continue
+        stage = caller.stage or stage_name(member.call_label, member.name)
+        path = "/".join(filter(None, (caller.path, member.call_label or member.name)))
+        found[member.pk] = Process(member, caller.depth + 1, stage, path)
     return list(found.values())
 
 
@@ -104,40 +105,6 @@ def seconds_by_stage(processes: Iterable[Process]) -> dict[str, float]:
     for stage in sorted(spans, key=lambda stage: order.get(stage, len(order))):
         seconds[stage] = round(_covered(spans[stage]), 1)
     return seconds
-
-
-def versions_of(processes: Iterable[Process]) -> dict[str, Any]:
-    """Return the versions of AiiDA and this plugin, and those each program reported in the results of its jobs.
-
-    A package with unlike versions in two jobs of one program is told with both.
-    """
-    engine: dict[str, set[str]] = {}
-    programs: dict[str, dict[str, set[str]]] = {}
-    for process in processes:
-        node = orm.load_node(process.pk)
-        for package, version in (node.base.attributes.get("version", None) or {}).items():
-            name = {"core": "aiida-core", "plugin": "aiida-seireact"}.get(package, package)
-            engine.setdefault(name, set()).add(version)
-        result = result_of(node)
-        if result:
-            packages = programs.setdefault(str(result.get("program", process.member.name)), {})
-            for package, version in result.get("versions", {}).items():
-                packages.setdefault(package, set()).add(str(version))
-    versions: dict[str, Any] = {name: ", ".join(sorted(found)) for name, found in sorted(engine.items())}
-    for program, packages in sorted(programs.items()):
-        versions[program] = {package: ", ".join(sorted(found)) for package, found in sorted(packages.items())}
-    return versions
-
-
-def result_of(node: orm.Node) -> dict[str, Any] | None:
-    """Return the retrieved result file of a job, or None if there is none to read."""
-    if not isinstance(node, orm.CalcJobNode) or "retrieved" not in node.outputs:
-        return None
-    try:
-        content = json.loads(node.outputs.retrieved.base.repository.get_object_content(files.RESULT))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _covered(spans: list[tuple[datetime, datetime]]) -> float:

@@ -1,0 +1,82 @@
+"""Figures of a run as such: its traces, its health, its speed, what all of it cost."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from aiida_seireact import query
+from aiida_seireact.figures.chart import Chart
+from aiida_seireact.figures.entry import LPSC, OURS, Entry
+from aiida_seireact.figures.facts import RUN_OF
+from aiida_seireact.figures.tables import QUANTITY, VALUE, below_each_other, summed
+from aiida_seireact.query import What
+
+TRAJECTORY = "`seireact.trajectory` ← `seireact.lammps`"
+TRACES = {
+    "potential_energy_ev_per_atom": "potential energy",
+    "conserved_energy_ev_per_atom": "conserved energy",
+    "volume_ang3_per_atom": "volume",
+    "temperature_k": "temperature",
+    "pressure_gpa": "pressure",
+}
+TRACE_LABELS = {
+    "potential energy": "eV/atom", "conserved energy": "eV/atom", "volume": "Å³/atom", "temperature": "K",
+    "pressure": "GPa",
+}  # fmt: skip
+
+
+def traces(what: What) -> pd.DataFrame:
+    """Return the thermo tables of the runs, a row a number."""
+    found = query.traces(what)
+    return below_each_other(found.assign(**{RUN_OF: found["node_uuid"]}), TRACES)
+
+
+def costs(what: What) -> pd.DataFrame:
+    """Return core and GPU hours of each run by what its jobs were for."""
+    jobs = query.costs(what)
+    hours = summed(jobs, ["run", "run_uuid", "part", "kind"], ["core_hours", "gpu_hours"])
+    found = below_each_other(hours, {"core_hours": "core hours", "gpu_hours": "GPU hours"})
+    return found[found.groupby(QUANTITY)[VALUE].transform("sum") > 0].reset_index(drop=True)
+
+
+RUNS = {
+    "traces": Entry(
+        title="Energy, volume, temperature and pressure with time",
+        paper=LPSC,
+        shows="volume and energy traces of the production runs",
+        caption="The thermo table of each run; energies and volume are shared by the atoms.",
+        queries=("traces",),
+        nodes=TRAJECTORY,
+        needs="run MD of a model",
+        read=traces,
+        chart=Chart(
+            "line", "time_ps", VALUE, x_label="time (ps)", panel=QUANTITY, y_labels=TRACE_LABELS, columns=1,
+        ),
+    ),
+    "speed": Entry(
+        title="Speed of MD by size",
+        paper=LPSC,
+        shows="how fast MD of the model is, by the number of atoms",
+        caption="Each point is an MD job; seconds are those in MD alone, as its program measured them.",
+        queries=("speeds",),
+        nodes="`performance` ← `seireact.lammps`",
+        needs="run MD of a model",
+        read=lambda what: query.speeds(what),
+        chart=Chart(
+            "scatter", "n_atoms", "ns_per_day", x_label="atoms", y_label="ns/day", series="computer", x_scale="log",
+            y_scale="log", has_mean=False, hover=("steps", "ranks", "threads", "gpus"),
+        ),
+    ),
+    "costs": Entry(
+        title="What it cost",
+        paper=OURS,
+        shows="core and GPU hours of labels, learning, training, MD and analysis",
+        caption="Sums over the jobs, failed ones too; what came from the cache cost nothing.",
+        queries=("costs",),
+        nodes="every calculation job",
+        needs="run anything",
+        read=costs,
+        chart=Chart("bar", "kind", VALUE, x_label="", panel=QUANTITY, y_labels={
+            "core hours": "core hours", "GPU hours": "GPU hours"}, from_zero=True, has_mean=False, columns=1),
+    ),
+}  # fmt: skip

@@ -1,0 +1,36 @@
+"""Publication data from the provenance graph: each function returns a table (a pandas DataFrame).
+
+They take one process (node, PK or UUID), several of them, or a group; they look at sealed processes that ended with
+exit status 0, reached by links from there. Every table has the columns ``run`` (label of the process asked for, or
+its PK), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds the number) and
+``process_uuid`` (what made it). Units are in the names of the columns.
+"""
+
+from aiida_seireact.query.interphase import phases, profiles, ps4, thickness
+from aiida_seireact.query.learning import calls, campaigns, canaries, canary_atoms, uncertainties
+from aiida_seireact.query.ledger import costs, processes
+from aiida_seireact.query.md import runs, speeds, traces
+from aiida_seireact.query.sources import QueryError, What
+from aiida_seireact.query.training import curves, models, parity
+
+__all__ = [
+    "QueryError",
+    "What",
+    "calls",
+    "campaigns",
+    "canaries",
+    "canary_atoms",
+    "costs",
+    "curves",
+    "models",
+    "parity",
+    "phases",
+    "processes",
+    "profiles",
+    "ps4",
+    "runs",
+    "speeds",
+    "thickness",
+    "traces",
+    "uncertainties",
+]

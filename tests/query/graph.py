@@ -1,0 +1,106 @@
+"""Small graphs linked by hand: processes that are sealed or not, with what they were given and have made."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.links import LinkType
+from plumpy.process_states import ProcessState
+
+from aiida_seireact.data.potential import PotentialData
+from aiida_seireact.data.trajectory import TrajectoryData
+
+MD = {"ensemble": "npt", "temperature_k": 300.0, "pressure_gpa": 0.0, "steps": 100, "velocity_seed": 7}
+
+
+def chain(name: str, caller: orm.WorkflowNode | None = None, label: str = "", **inputs: orm.Data) -> orm.WorkChainNode:
+    """Return a running WorkChain."""
+    return _begun(orm.WorkChainNode(), name, caller, label, inputs)
+
+
+def job(
+    plugin: str, caller: orm.WorkflowNode | None = None, label: str = "", *, name: str = "", **inputs: orm.Data
+) -> orm.CalcJobNode:
+    """Return a running job of one of our entry points."""
+    computer = orm.Computer.collection.get_or_create(
+        label="here", hostname="localhost", transport_type="core.local", scheduler_type="core.direct"
+    )[1].store()
+    node = orm.CalcJobNode(computer=computer, process_type=f"aiida.calculations:{plugin}")
+    node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 2})
+    return _begun(node, name or f"{plugin.rpartition('.')[2].capitalize()}Calculation", caller, label, inputs)
+
+
+def function(
+    name: str, caller: orm.WorkflowNode | None = None, label: str = "", **inputs: orm.Data
+) -> orm.CalcFunctionNode:
+    """Return a running calcfunction."""
+    return _begun(orm.CalcFunctionNode(), name, caller, label or name, inputs)
+
+
+def _begun(node: Any, name: str, caller: Any, label: str, inputs: dict[str, orm.Data]) -> Any:
+    node.set_process_label(name)
+    node.set_process_state(ProcessState.WAITING)
+    for link, data in inputs.items():
+        kind = LinkType.INPUT_WORK if isinstance(node, orm.WorkflowNode) else LinkType.INPUT_CALC
+        node.base.links.add_incoming(data if data.is_stored else data.store(), kind, link)
+    if caller is not None:
+        kind = LinkType.CALL_WORK if isinstance(node, orm.WorkflowNode) else LinkType.CALL_CALC
+        node.base.links.add_incoming(caller, kind, label or "CALL")
+    return node.store()
+
+
+def ends(node: orm.ProcessNode, exit_status: int = 0, *, message: str = "", seal: bool = True, **made: orm.Data) -> Any:
+    """End a process after it has made these outputs; give the only one, or all by name."""
+    for link, data in made.items():
+        data.base.links.add_incoming(node, LinkType.CREATE, link)
+        data.store()
+    node.set_process_state(ProcessState.FINISHED)
+    node.set_exit_status(exit_status)
+    if message:
+        node.set_exit_message(message)
+    if seal:
+        node.seal()
+    return next(iter(made.values())) if len(made) == 1 else made
+
+
+def arrays(**held: Any) -> orm.ArrayData:
+    """Return an ArrayData."""
+    node = orm.ArrayData()
+    for name, values in held.items():
+        node.set_array(name, np.asarray(values))
+    return node
+
+
+def potential(letter: str, **card: Any) -> PotentialData:
+    """Return a model whose hash is one letter, many times."""
+    told = {"kind": "allegro-package", "species": ["Li", "S"], "cutoff_ang": 4.5, "model_hash": letter * 64}
+    told |= {"dataset_hash": "d" * 64, "versions": {}, "metrics": {}}
+    return PotentialData(io.BytesIO(letter.encode()), card={**told, **card})
+
+
+def trajectory(steps: list[int], n_atoms: int = 10, **facts: Any) -> TrajectoryData:
+    """Return a run with a row of thermo at each of these steps."""
+    at = np.asarray(steps, dtype=float)
+    thermo = {
+        "step": at,
+        "temp": 300 + at / 100,
+        "pe": -2.0 * n_atoms - at * 0,
+        "press": 1e4 + 0 * at,
+        "vol": 20.0 * n_atoms + 0 * at,
+    }
+    told = {"n_atoms": n_atoms, "species": ["Li", "S"], "timestep_fs": 2.0, "dump_every": 10, "done": True}
+    told |= {"first_step": steps[0], "last_step": steps[-1], "steps": steps[-1] - steps[0], "steps_asked": steps[-1]}
+    told |= {"stopped_by": None, **facts}
+    chunk = {"file": "a", "sha256": f"{steps[-1]:064d}", "bytes": 1, "first_step": steps[0], "last_step": steps[-1]}
+    return TrajectoryData(thermo, manifest=[chunk], facts=told)
+
+
+def retrieved(result: dict[str, Any]) -> orm.FolderData:
+    """Return the retrieved folder of one of our programs."""
+    folder = orm.FolderData()
+    folder.base.repository.put_object_from_filelike(io.BytesIO(json.dumps(result).encode()), "result.json")
+    return folder
