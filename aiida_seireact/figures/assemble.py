@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, product
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,12 +15,12 @@ from aiida_seireact.figures.chart import Chart, Colour
 from aiida_seireact.figures.facts import GROUP, MEMBER, with_groups
 from aiida_seireact.figures.figure import RUN_UUID, Figure, FigureError, Panel, Reference, Trace, sources_of
 from aiida_seireact.figures.spread import HIGH, LOW, mean_over_seeds
-from aiida_seireact.figures.style import MARKERS, PALETTE, phase_colours, pretty
+from aiida_seireact.figures.style import MARKERS, PALETTE, element_colours, phase_colours, pretty
 from aiida_seireact.science.labelling import UNKNOWN
 
 MOST_POINTS = 4000
 """Of one trace; more are thinned evenly in the picture, never in the table."""
-MOST_PANELS = 24
+MOST_PANELS, MOST_COLUMNS = 24, 4
 _DASHES = get_args(Literal["solid", "dashed", "dotted"])
 MeanOver = Literal["seed"]
 
@@ -63,6 +63,11 @@ def assemble(
         ready[MEMBER] = ready[GROUP]
         low, high = (None, None) if chart.value else (LOW, HIGH)
     builder = _Builder(words.name, ready, chart, low, high)
+    if len(builder.groups) < chart.fewest_groups:
+        raise FigureError(
+            f"Figure {words.name} compares, and these numbers have one {colour} only ({builder.groups[0]}): "
+            f"give runs that differ by it."
+        )
     panels = tuple(builder.panels())
     if not panels:
         raise FigureError(f"There is nothing to draw in figure {words.name}.")
@@ -91,7 +96,7 @@ class _Builder:
         self.name, self.table, self.chart, self.low, self.high = name, table, chart, low, high
         self.groups = self._values(GROUP)
         self.series = self._values(chart.series) if chart.series else [""]
-        if chart.is_phase:
+        if chart.palette == "phase":
             self.series.sort(key=lambda name: name == UNKNOWN)
         self.panel_values = self._values(chart.panel) if chart.panel else [""]
         # One group: colours are free to tell the series apart.
@@ -99,9 +104,13 @@ class _Builder:
         self.split_series = not self.by_series and len(self.series) > len(_DASHES)
         self.notes: list[str] = []
         self.n_columns = chart.columns
+        # What belongs together is side by side.
+        if (chart.side_by_side or self.split_series) and 2 <= len(self.panel_values) <= MOST_COLUMNS:
+            self.n_columns = len(self.panel_values)
         named = self.series if self.by_series else self.groups
-        colours = phase_colours(named) if chart.is_phase and self.by_series else dict(zip(named, cycle(PALETTE)))
-        self.colours: dict[str, str] = colours
+        self.colours: dict[str, str] = dict(zip(named, cycle(PALETTE), strict=False))
+        if self.by_series and chart.palette:
+            self.colours = {"phase": phase_colours, "element": element_colours}[chart.palette](named)
 
     def _values(self, column: str) -> list[str]:
         return list(dict.fromkeys(self.table[column].astype(str)))
@@ -119,27 +128,27 @@ class _Builder:
 
     def _cells(self) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
         """Yield for each panel the value of its column, its title, and which rows are in it."""
-        chart, table = self.chart, self.table
-        everything = np.ones(len(table), dtype=bool)
-        for value in self.panel_values:
-            mine = (table[chart.panel].astype(str) == value).to_numpy() if chart.panel else everything
-            if chart.side_by_side:
-                members = list(dict.fromkeys(table.loc[mine, MEMBER]))
-                for member in members:
-                    inside = mine & (table[MEMBER] == member).to_numpy()
-                    group = str(table[GROUP].to_numpy()[inside][0]) if len(self.groups) > 1 else ""
-                    if chart.value and chart.series:
-                        for series in self.series:
-                            rows = inside & (table[chart.series].astype(str) == series).to_numpy()
-                            yield value, _title(value, group, series), rows
-                    else:
-                        yield value, _title(value, group), inside
-            elif self.split_series:
-                for series in self.series:
-                    rows = mine & (table[chart.series].astype(str) == series).to_numpy()
-                    yield value, _title(value, series), rows
-            else:
-                yield value, _title(value), mine
+        chart = self.chart
+        if chart.side_by_side:
+            for member, group in self._members():
+                for value, series in product(self.panel_values, self.series if chart.value else [""]):
+                    title = _title(value, series, group if len(self.groups) > 1 else "")
+                    yield value, title, self._rows(value, series, member)
+            return
+        for series, value in product(self.series if self.split_series else [""], self.panel_values):
+            yield value, _title(value, series), self._rows(value, series)
+
+    def _members(self) -> list[tuple[str, str]]:
+        """Return what is drawn by itself, with its group."""
+        pairs = self.table[[MEMBER, GROUP]].drop_duplicates(MEMBER)
+        return [(str(member), str(group)) for member, group in pairs.itertuples(index=False)]
+
+    def _rows(self, value: str, series: str, member: str = "") -> NDArray[np.bool_]:
+        mask = np.ones(len(self.table), dtype=bool)
+        for column, wanted in ((self.chart.panel, value), (self.chart.series, series), (MEMBER, member)):
+            if column and wanted:
+                mask &= (self.table[column].astype(str) == wanted).to_numpy()
+        return mask
 
     def _traces(self, mask: NDArray[np.bool_]) -> Iterator[Trace]:
         chart, table = self.chart, self.table
@@ -198,7 +207,8 @@ class _Builder:
             traces=tuple(traces), x_label=chart.x_label + unit,
             y_label=chart.y_labels.get(value, chart.y_label) + unit, title=title,
             references=tuple(references), x_scale=chart.x_scale, y_scale=chart.y_scale, value_label=chart.value_label,
-            is_divergent=chart.is_divergent, is_square=chart.is_square, from_zero=chart.from_zero,
+            is_divergent=chart.is_divergent,
+            value_from_zero=chart.value_from_zero, is_square=chart.is_square, from_zero=chart.from_zero,
         )  # fmt: skip
 
     def _last_point(self, traces: Sequence[Trace]) -> tuple[float, float] | None:

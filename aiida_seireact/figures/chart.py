@@ -22,7 +22,9 @@ class Chart:
     :param value: column of a heat map's colours.
     :param side_by_side: several runs are panels, not colours, since they would hide each other.
     :param has_mean: points of several runs belong together by `x`, so they have a mean.
-    :param is_phase: values of `series` are phases, which have colours of their own.
+    :param palette: values of `series` are phases or elements, which have colours of their own.
+    :param value_from_zero: colours of a heat map begin at zero.
+    :param fewest_groups: as many colours as it takes to say anything.
     :param references: lines in every panel.
     :param slope_one: a line of slope 1 through the last point, what diffusion looks like on logarithmic axes.
     """
@@ -43,7 +45,9 @@ class Chart:
     value_label: str = ""
     side_by_side: bool = False
     has_mean: bool = True
-    is_phase: bool = False
+    palette: Literal["", "phase", "element"] = ""
+    value_from_zero: bool = False
+    fewest_groups: int = 1
     is_step: bool = False
     is_divergent: bool = False
     is_square: bool = False

@@ -18,12 +18,18 @@ TIME = "time (ps)"
 Z = "z (Å)"
 
 
-NAME = "name_in_profile"
+NAME = "kind"
 
 
 def profile_of(of: str) -> Callable[[What], pd.DataFrame]:
-    """Return a function that gives the rows of `query.profiles` of one kind."""
-    return lambda what: chosen(query.profiles(what), of=of)
+    """Return a function that gives the rows of `query.profiles` of one kind, but for names that are nowhere."""
+
+    def read(what: What) -> pd.DataFrame:
+        found = chosen(query.profiles(what), of=of)
+        some = found.groupby(["node_uuid", NAME], sort=False)["count"].transform("any").astype(bool)
+        return found[some].reset_index(drop=True)
+
+    return read
 
 
 def first_and_last(what: What, of: str) -> pd.DataFrame:
@@ -84,7 +90,7 @@ INTERPHASE = {
         read=lambda what: query.phases(what),
         chart=Chart(
             "area", "time_ps", "fraction", x_label=TIME, y_label="share of the environments", series="phase",
-            side_by_side=True, is_phase=True, from_zero=True,
+            side_by_side=True, palette="phase", from_zero=True,
         ),
     ),
     "phase_fractions": Entry(
@@ -98,7 +104,7 @@ INTERPHASE = {
         read=lambda what: query.phases(what),
         chart=Chart(
             "line", "time_ps", "fraction", x_label=TIME, y_label="share of the environments", series="phase",
-            is_phase=True, from_zero=True,
+            palette="phase", from_zero=True,
         ),
     ),
     "templates": Entry(
@@ -125,7 +131,7 @@ INTERPHASE = {
         read=profile_of("composition"),
         chart=Chart(
             "heat", "time_ps", "z_ang", value="fraction", x_label=TIME, y_label=Z, value_label="share of the atoms",
-            series=NAME, side_by_side=True,
+            series=NAME, side_by_side=True, value_from_zero=True,
         ),
     ),
     "template_map": Entry(
@@ -139,7 +145,7 @@ INTERPHASE = {
         read=profile_of("ptm"),
         chart=Chart(
             "heat", "time_ps", "z_ang", value="fraction", x_label=TIME, y_label=Z, value_label="share of the Li",
-            series=NAME, side_by_side=True,
+            series=NAME, side_by_side=True, value_from_zero=True,
         ),
     ),
     "phase_map": Entry(
@@ -153,7 +159,7 @@ INTERPHASE = {
         read=profile_of("phases"),
         chart=Chart(
             "heat", "time_ps", "z_ang", value="fraction", x_label=TIME, y_label=Z,
-            value_label="share of the environments", series=NAME, side_by_side=True,
+            value_label="share of the environments", series=NAME, side_by_side=True, value_from_zero=True,
         ),
     ),
     "composition_profile": Entry(
@@ -167,7 +173,7 @@ INTERPHASE = {
         read=lambda what: first_and_last(what, "composition"),
         chart=Chart(
             "line", "z_ang", "count", x_label=Z, y_label="atoms in a slab", series=NAME, panel="moment",
-            from_zero=True,
+            from_zero=True, palette="element",
         ),
     ),
     "charge_profile": Entry(
@@ -191,7 +197,10 @@ INTERPHASE = {
         needs="analyse runs of several sizes, and give them all",
         colour="size",
         read=lambda what: query.ps4(what),
-        chart=Chart("line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True),
+        chart=Chart(
+            "line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True,
+            fewest_groups=2,
+        ),
     ),
     "coatings": Entry(
         title="Reaction with and without a coating",
@@ -203,6 +212,9 @@ INTERPHASE = {
         needs="analyse runs of a coated and of a bare cell that `aiida-seireact build` made, and give both",
         colour="coating",
         read=lambda what: query.ps4(what),
-        chart=Chart("line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True),
+        chart=Chart(
+            "line", "time_ps", "intact_fraction", x_label=TIME, y_label="share of intact PS₄", from_zero=True,
+            fewest_groups=2,
+        ),
     ),
 }  # fmt: skip

@@ -26,15 +26,17 @@ TRACE_LABELS = {
 
 
 def traces(what: What) -> pd.DataFrame:
-    """Return the thermo tables of the runs, a row a number."""
+    """Return the thermo tables of the runs of the interface, a row a number; of all runs where there is none."""
     found = query.traces(what)
+    of_interface = ~found["path"].str.contains("validate|reference|run_training")
+    found = found[of_interface] if of_interface.any() else found
     return below_each_other(found.assign(**{RUN_OF: found["node_uuid"]}), TRACES)
 
 
 def costs(what: What) -> pd.DataFrame:
     """Return core and GPU hours of each run by what its jobs were for."""
     jobs = query.costs(what)
-    hours = summed(jobs, ["run", "run_uuid", "part", "kind"], ["core_hours", "gpu_hours"])
+    hours = summed(jobs.assign(part=""), ["run", "run_uuid", "part", "kind"], ["core_hours", "gpu_hours"])
     found = below_each_other(hours, {"core_hours": "core hours", "gpu_hours": "GPU hours"})
     return found[found.groupby(QUANTITY)[VALUE].transform("sum") > 0].reset_index(drop=True)
 

@@ -17,7 +17,7 @@ GROUP, MEMBER = "group", "member"
 """Columns of a prepared table: what gives a point its colour, and the run it belongs to."""
 RUN_OF = "trajectory_uuid"
 BARE, NOT_KNOWN, ALL_RUNS = "bare", "not known", "all runs"
-PART = {"": "", "first": "first model", "closed": "loop closed"}
+PART = {"first": "first model", "closed": "loop closed"}
 COLUMN = {"size": "n_atoms", "temperature": "temperature_k", "coating": "coating", "model": "model_hash"}
 CONDITION = ("part", "n_atoms", "temperature_k", "pressure_gpa", "coating")
 """What runs of several seeds have in common."""
@@ -100,13 +100,14 @@ def needs_facts(colour: Colour, mean_over: str | None) -> bool:
 def run_names(table: pd.DataFrame) -> pd.Series:
     """Return what each row's run is called: the label of its process, else the beginning of its UUID.
 
-    A PK is another one in the next profile, and a figure must come out the same there.
+    A PK is another one in the next profile, and a figure must come out the same there. Parts of one study are told by
+    what they are parts of.
     """
     labels = table["run"].astype(str).where(~table["run"].astype(str).str.startswith("<"), table[RUN_UUID].str[:8])
-    if "part" not in table:
+    parts = table["part"].map(lambda part: _text("part", part))
+    if parts.nunique() == 1:
         return labels
-    parts = table["part"].map(lambda part: PART.get(part, part))
-    return labels.where(parts == "", labels + ", " + parts)
+    return parts if table[RUN_UUID].nunique() == 1 else labels.where(table["part"] == "", labels + ", " + parts)
 
 
 def _names_by(table: pd.DataFrame, colour: Colour) -> tuple[pd.Series, list[str]]:

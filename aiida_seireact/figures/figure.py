@@ -78,7 +78,7 @@ class Panel:
     """One pair of axes.
 
     :param value_label: what the colours of a heat map are.
-    :param is_divergent: colours of a heat map are white at zero.
+    :param is_divergent: colours of a heat map are white at zero; :param value_from_zero: they begin there.
     :param is_square: x and y have one scale.
     :param from_zero: y begins at zero.
     """
@@ -92,6 +92,7 @@ class Panel:
     y_scale: Scale = "linear"
     value_label: str = ""
     is_divergent: bool = False
+    value_from_zero: bool = False
     is_square: bool = False
     from_zero: bool = False
 

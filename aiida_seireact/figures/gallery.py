@@ -35,7 +35,7 @@ def make(name: str, what: What, *, colour: Colour | None = None, mean_over: Mean
         raise FigureError(f"Figure {name} cannot be made: {entry.why_not}")
     table = entry.read(what)
     if table.empty:
-        raise FigureError(f"There is nothing to draw in figure {name}: {entry.needs}.")
+        raise FigureError(f"Nothing there to draw: {entry.needs}.")
     told = colour or entry.colour
     facts = facts_of(query.runs(what)) if needs_facts(told, mean_over) else None
     words = Words(name, entry.title, entry.caption)
@@ -61,9 +61,7 @@ def can_be_made(what: What, names: Iterable[str] | None = None) -> Iterator[tupl
     :raises aiida_seireact.query.QueryError: not processes.
     """
     for name in FIGURES if names is None else names:
-        entry = entry_of(name)
-        if entry.read is None:
-            yield name, 0, entry.why_not
-            continue
-        n_points = len(entry.read(what))
-        yield name, n_points, "" if n_points else f"nothing there: {entry.needs}"
+        try:
+            yield name, len(make(name, what).table), ""
+        except FigureError as error:
+            yield name, 0, str(error)

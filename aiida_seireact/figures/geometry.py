@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import Figure, FigureError, Panel, Reference, Trace
 
+FEW = 200
+"""Points of a panel that are drawn large."""
 Line = tuple[list[float], list[float]]
 
 
@@ -31,6 +33,13 @@ def interval(figure: Figure, trace: Trace) -> tuple[NDArray[np.float64], NDArray
     if trace.low is None or trace.high is None:
         raise FigureError(f"Figure {figure.name}: trace {trace.name} has one end of an interval, not two.")
     return figure.column(trace, trace.low).astype(float), figure.column(trace, trace.high).astype(float)
+
+
+def counts(figure: Figure, panel: Panel) -> bool:
+    """Whether all y are whole numbers, which want ticks at whole numbers."""
+    values = np.concatenate([figure.column(trace, trace.y).astype(float) for trace in panel.traces])
+    known = values[np.isfinite(values)]
+    return bool(len(known) and known.max() >= 2 and (known == np.round(known)).all())
 
 
 def stacked_x(figure: Figure, areas: Sequence[Trace]) -> NDArray[np.float64]:

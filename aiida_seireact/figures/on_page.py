@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex, to_rgb
 from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import UUID_COLUMNS, Figure, Panel, Trace
-from aiida_seireact.figures.geometry import categories, interval, line_of, stacked_x
+from aiida_seireact.figures.geometry import FEW, categories, interval, line_of, stacked_x
 from aiida_seireact.figures.style import DIVERGENT, INK, MUTED, SEQUENTIAL
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
@@ -120,7 +120,7 @@ def _values(
     if trace.kind == "bar":
         item |= {"type": "bar", "marker": {"color": trace.colour}, "offsetgroup": trace.name}
     elif trace.kind == "scatter":
-        size = 8 if len(x) < 200 else 4
+        size = 8 if sum(len(each) for each in panel.traces) < FEW else 4
         item |= {
             "type": "scatter", "mode": "markers",
             "marker": {"color": trace.colour, "symbol": SYMBOLS[trace.marker], "size": size, "opacity": 0.75},
@@ -201,6 +201,8 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, domains: tuple[list[float]
     if panel.is_divergent:
         most = float(np.nanmax(np.abs(grid), initial=0.0)) or 1.0
         item |= {"zmin": -most, "zmax": most}
+    elif panel.value_from_zero:
+        item |= {"zmin": 0.0, "zmax": float(np.nanmax(grid, initial=0.0)) or 1.0}
     return item
 
 

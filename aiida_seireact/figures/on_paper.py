@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import Figure, Panel, Trace
-from aiida_seireact.figures.geometry import categories, interval, line_of, stacked_x
+from aiida_seireact.figures.geometry import FEW, categories, counts, interval, line_of, stacked_x
 from aiida_seireact.figures.style import DIVERGENT, MUTED, SEQUENTIAL, plain_log, styled
 
 DASHES: dict[str, Any] = {"solid": "-", "dashed": "--", "dotted": ":"}
@@ -35,7 +35,8 @@ def to_matplotlib(figure: Figure) -> Picture:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     if len(handles) > 1:
-        ncols = max(1, min(len(handles), int(14 * columns // (4 + max(map(len, handles)) / 3))))
+        inches = 0.6 + 0.075 * max(map(len, handles))
+        ncols = max(1, min(len(handles), int(picture.get_figwidth() / inches)))
         picture.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=ncols)
     return picture
 
@@ -51,6 +52,7 @@ def _size(figure: Figure, rows: int, columns: int) -> tuple[float, float]:
 def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
     places = categories(figure, panel)
     bars = [trace for trace in panel.traces if trace.kind == "bar"]
+    n_points = sum(len(trace) for trace in panel.traces)
     areas = [trace for trace in panel.traces if trace.kind == "area"]
     if areas:
         heights = [figure.column(trace, trace.y) for trace in areas]
@@ -66,7 +68,7 @@ def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
         if trace.kind == "line":
             _line(figure, trace, axes, x, y, label)
         elif trace.kind == "scatter":
-            _points(figure, trace, axes, x, y, label)
+            _points(figure, trace, axes, x, y, label, few=n_points < FEW)
         elif trace.kind == "bar":
             width = _BAR_WIDTH / len(bars)
             middle = x - _BAR_WIDTH / 2 + (bars.index(trace) + 0.5) * width
@@ -91,8 +93,10 @@ def _line(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[
         )
 
 
-def _points(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], label: str) -> None:
-    size = 24 if len(x) < 200 else 8
+def _points(
+    figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], label: str, *, few: bool
+) -> None:
+    size = 24 if few else 8
     axes.scatter(
         x, y, s=size, color=trace.colour, marker=trace.marker, alpha=0.75, linewidths=0, rasterized=len(x) > _MANY,
         label=label,
@@ -118,6 +122,8 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, axes: Axes) -> None:
     if panel.is_divergent:
         most = float(np.nanmax(np.abs(grid), initial=0.0)) or 1.0
         limits = {"vmin": -most, "vmax": most}
+    elif panel.value_from_zero:
+        limits = {"vmin": 0.0, "vmax": float(np.nanmax(grid, initial=0.0)) or 1.0}
     image = axes.pcolormesh(
         x, y, grid, shading="nearest", rasterized=True, cmap=DIVERGENT if panel.is_divergent else SEQUENTIAL, **limits
     )
@@ -136,6 +142,8 @@ def _look(figure: Figure, panel: Panel, axes: Axes, places: dict[str, int]) -> N
         )
     elif panel.x_scale == "linear" and not is_heat:
         axes.xaxis.set_major_locator(MaxNLocator(6))
+    if panel.y_scale == "linear" and not is_heat and counts(figure, panel):
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     for reference in panel.references:
         x, y = line_of(figure, panel, reference)
         label = reference.name or "_"

@@ -8,7 +8,7 @@ forms of colour vision (https://jfly.uni-koeln.de/color); marks differ too where
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from itertools import cycle
 from typing import Any, ParamSpec
@@ -38,6 +38,7 @@ PHASE_COLOURS = {
 }
 SEQUENTIAL, DIVERGENT = "viridis", "RdBu_r"
 """Colour maps of matplotlib; the second is white in its middle."""
+ELEMENT_COLOURS = {"Li": "#8a9099", "S": "#e69f00", "P": "#d55e00", "Cl": "#009e73"}
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -79,8 +80,17 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def phase_colours(names: Sequence[str]) -> dict[str, str]:
     """Return one colour a phase; phases without a colour of their own take what is left of the palette."""
-    spare = (colour for colour in cycle(PALETTE) if colour not in PHASE_COLOURS.values())
-    return {name: PHASE_COLOURS[name] if name in PHASE_COLOURS else next(spare) for name in names}
+    return _own_colours(names, PHASE_COLOURS)
+
+
+def element_colours(names: Sequence[str]) -> dict[str, str]:
+    """Return one colour an element; those without a colour of their own take what is left of the palette."""
+    return _own_colours(names, ELEMENT_COLOURS)
+
+
+def _own_colours(names: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
+    spare = (colour for colour in cycle(PALETTE) if colour not in own.values())
+    return {name: own[name] if name in own else next(spare) for name in names}
 
 
 def pretty(name: str) -> str:

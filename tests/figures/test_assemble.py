@@ -19,7 +19,7 @@ from tests.figures.tables import facts, phases, ps4, uuid
 
 WORDS = Words("ps4", "Intact PS4", "")
 PS4 = Chart("line", "time_ps", "n_intact", x_label="time (ps)", y_label="intact PS4", from_zero=True)
-PHASES = Chart("area", "time_ps", "fraction", x_label="t", y_label="share", series="phase", is_phase=True)
+PHASES = Chart("area", "time_ps", "fraction", x_label="t", y_label="share", series="phase", palette="phase")
 
 
 def together(*tables: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def test_a_run_without_a_label_is_called_by_its_uuid_not_its_pk() -> None:
 
 def test_the_first_model_of_a_study_is_told_apart_from_its_last() -> None:
     figure = assemble(WORDS, together(ps4("a", [4, 1], part="first"), ps4("a", [4, 3])), PS4)
-    assert list(curves(figure)) == ["a, first model", "a"]
+    assert list(curves(figure)) == ["first model", "last model"]
 
 
 def test_size_gives_the_colour_and_small_comes_first() -> None:

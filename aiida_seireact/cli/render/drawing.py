@@ -12,11 +12,12 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from aiida_seireact.cli.render import figures, figures_cell, style
+from aiida_seireact.cli.render import figures, figures_cell
 from aiida_seireact.cli.render.draw_learning import draw_augmentation, draw_exploration
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.models import Model
 from aiida_seireact.cli.render.runs import Run
+from aiida_seireact.figures import style
 
 FIRST_RUN, LAST_RUN = "first model", "model after augmentation"
 
