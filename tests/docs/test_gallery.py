@@ -24,9 +24,7 @@ def gallery() -> ModuleType:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_is_told_with_its_command_and_its_picture_or_why_there_is_none(
-    gallery: ModuleType, name: str
-) -> None:
+def test_a_figure_is_told_with_its_command_and_its_picture_or_why_there_is_none(gallery: ModuleType, name: str) -> None:
     entry = FIGURES[name]
     told = "\n".join(gallery.lines_of(name, entry))
     if entry.read is None:
