@@ -28,7 +28,7 @@ from importlib.metadata import distribution
 from click.testing import CliRunner
 import aiida_seireact
 
-told = {"entry_points": {}, "modules": {}, "help": {}, "prefixes": []}
+told = {"where": aiida_seireact.__file__, "entry_points": {}, "modules": {}, "help": {}, "prefixes": []}
 for point in distribution("aiida-seireact").entry_points:
     if point.group.startswith("aiida."):
         told["prefixes"].append(point.name.split(".")[0])
@@ -53,8 +53,10 @@ print(json.dumps(told))
 def told(python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """What an interpreter of that environment tells, in one go."""
     environment = {**os.environ, "AIIDA_PATH": str(tmp_path_factory.mktemp("aiida"))}
-    done = subprocess.run([python, "-c", LOOK], capture_output=True, text=True, check=True, env=environment)
+    # -I: the folder of the tests holds the sources, which must not be what is imported.
+    done = subprocess.run([python, "-I", "-c", LOOK], capture_output=True, text=True, check=True, env=environment)
     found: dict[str, dict[str, str]] = json.loads(done.stdout)
+    assert Path(str(found["where"])).is_relative_to(python.parents[1])
     return found
 
 
