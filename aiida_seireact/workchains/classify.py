@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
-from aiida_seireact.calculations.classify import ClassifyCalculation
+from aiida_seireact.calculations.classify import ClassifyCalculation, ClassifySettings
+from aiida_seireact.calculations.trajectories import count_frames
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.workchains.base import ProgramWorkChain
@@ -35,6 +36,7 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
             help="Jobs side by side, each with a share of the frames, at most as many as frames; the labels are the "
             "same as of one job, which is the default.",
         )
+        spec.inputs.validator = validate_classify
         one_job = (cls.setup, while_(cls.should_run_process)(cls.run_process, cls.inspect_process), cls.results)
         spec.outline(if_(cls.is_parallel)(cls.run_parts, cls.take_parts).else_(*one_job))
         spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
@@ -88,3 +90,17 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         if parallel is not None:
             builder.parallel = orm.Int(parallel)
         return builder
+
+
+def validate_classify(inputs: Mapping[str, Any], _: Any) -> str | None:
+    """Refuse more jobs than there are frames to share."""
+    if not {"parallel", "trajectory", "parameters"} <= set(inputs):
+        return None
+    chosen = ClassifySettings.model_validate(inputs["parameters"].get_dict()).trajectory
+    n_frames = count_frames(inputs["trajectory"], skip_first=chosen.skip_first, stride=chosen.stride)
+    # What can't be counted here the jobs count, and refuse in the same words.
+    if n_frames is None or inputs["parallel"].value <= max(1, n_frames):
+        return None
+    return (
+        f"parallel: {inputs['parallel'].value} jobs can't share {n_frames} frames: ask for at most {max(1, n_frames)}."
+    )
