@@ -11,7 +11,7 @@ from aiida.engine import CalcJobProcessSpec
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.trajectories import place_run
-from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.calculations.validation import job_validator, link_name_complaint
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
@@ -41,7 +41,8 @@ def validate_references(references: Mapping[str, Any] | None, _: Any) -> str | N
     """Refuse what can't be the name of a phase."""
     try:
         for name in references or {}:
-            require_name(name)
+            if message := link_name_complaint(require_name(name), "a reference"):
+                return message
     except LabellingError as error:
         return str(error)
     return None

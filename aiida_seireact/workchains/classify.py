@@ -12,6 +12,8 @@ from aiida_seireact.calculations.classify import ClassifyCalculation, ClassifySe
 from aiida_seireact.calculations.trajectories import count_frames
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.jobs.classify import SpecSettings
+from aiida_seireact.science.descriptors import usual_order
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
 from aiida_seireact.workchains.codes import find_classify
@@ -79,8 +81,15 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         options: Mapping[str, Any] | None = None,
         parallel: int | None = None,
     ) -> ProcessBuilder:
-        """Return a builder; ``references`` are runs of the pure phases, by name; ``parallel`` jobs share the frames."""
+        """Return a builder; ``references`` are runs of the pure phases, by name; ``parallel`` jobs share the frames.
+
+        Descriptors know the species of the run and of the references, unless ``overrides`` name others.
+        """
         inputs = cls.get_protocol_inputs(protocol, overrides)
+        if "species" not in (overrides or {}).get("parameters", {}).get("spec", {}):
+            inputs["parameters"]["spec"]["species"] = usual_order(
+                symbol for run in (trajectory, *references.values()) for symbol in species_of(run)
+            )
         builder = cls.get_builder()
         builder.trajectory = trajectory
         builder.references = dict(references)
@@ -92,11 +101,23 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         return builder
 
 
+def species_of(run: TrajectoryData | FramesData) -> list[str]:
+    """Return the elements that a run holds."""
+    return list(run.base.attributes.get("species"))
+
+
 def validate_classify(inputs: Mapping[str, Any], _: Any) -> str | None:
-    """Refuse more jobs than there are frames to share."""
-    if not {"parallel", "trajectory", "parameters"} <= set(inputs):
+    """Refuse species that the descriptors don't know, or that are not there, and more jobs than frames."""
+    if not {"trajectory", "parameters"} <= set(inputs):
         return None
-    chosen = ClassifySettings.model_validate(inputs["parameters"].get_dict()).trajectory
+    settings = ClassifySettings.model_validate(inputs["parameters"].get_dict())
+    references = {f"reference {name}": run for name, run in inputs.get("references", {}).items()}
+    for name, run in {"trajectory": inputs["trajectory"], **references}.items():
+        if message := _species_complaint(species_of(run), settings.spec):
+            return f"{name} {message}"
+    if "parallel" not in inputs:
+        return None
+    chosen = settings.trajectory
     n_frames = count_frames(inputs["trajectory"], skip_first=chosen.skip_first, stride=chosen.stride)
     # What can't be counted here the jobs count, and refuse in the same words.
     if n_frames is None or inputs["parallel"].value <= max(1, n_frames):
@@ -104,3 +125,17 @@ def validate_classify(inputs: Mapping[str, Any], _: Any) -> str | None:
     return (
         f"parallel: {inputs['parallel'].value} jobs can't share {n_frames} frames: ask for at most {max(1, n_frames)}."
     )
+
+
+def _species_complaint(species: list[str], spec: SpecSettings) -> str | None:
+    if unknown := [symbol for symbol in species if symbol not in spec.species]:
+        return (
+            f"holds {', '.join(unknown)}, but the descriptors know only {', '.join(spec.species)}: name all species in "
+            "parameters.spec.species, or leave it to the protocol; a classifier keeps those it was made with."
+        )
+    if spec.centre not in species:
+        return (
+            f"holds no {spec.centre}, whose environments are asked for, but {', '.join(species)}: leave it out, or "
+            "name another centre."
+        )
+    return None
