@@ -2,7 +2,7 @@
 
 from aiida_seireact.science.descriptors.describe import describe, describe_blocks, mean_descriptors
 from aiida_seireact.science.descriptors.functions import chebyshev_polynomials, real_harmonics
-from aiida_seireact.science.descriptors.spec import DescriptorError, DescriptorSpec, MissingSourceError
+from aiida_seireact.science.descriptors.spec import DescriptorError, DescriptorSpec, MissingSourceError, usual_order
 
 __all__ = [
     "DescriptorError",
@@ -13,4 +13,5 @@ __all__ = [
     "describe_blocks",
     "mean_descriptors",
     "real_harmonics",
+    "usual_order",
 ]
