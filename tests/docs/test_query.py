@@ -13,6 +13,7 @@ from aiida_seireact import query
 from benchmarks._bulk import Bulk
 from benchmarks._study import Sizes, Study
 from tests.docs._pages import DOCS, all_blocks
+from tests.query.graph import here
 
 PAGE = "docs/howto/query.md"
 BLOCKS = [block for block in all_blocks("python") if block.where.startswith(PAGE)]
@@ -22,7 +23,7 @@ SIZES = Sizes(labels=30, models=2, legs=2, thermo_rows=50, frames=20)
 @pytest.fixture(scope="module")
 def found(aiida_profile: Any) -> dict[str, Any]:
     """Run all blocks of the page, one after another, and return their names."""
-    computer = orm.Computer("here", "localhost", "", "core.local", "core.direct").store()
+    computer = here()
     bulk = Bulk()
     tops = [Study(bulk, number, SIZES, computer.pk).build() for number in range(2)]
     pks = bulk.store()[0]
