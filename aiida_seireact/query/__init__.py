@@ -7,6 +7,7 @@ the number) and ``process_uuid`` (what made it). Units are in the names of the c
 """
 
 from aiida_seireact.query.failures import failures
+from aiida_seireact.query.graph import walked
 from aiida_seireact.query.interphase import phases, profiles, ps4, thickness
 from aiida_seireact.query.labelling import coverage, datasets, labels, members
 from aiida_seireact.query.learning import calls, campaigns, canaries, canary_atoms, uncertainties
@@ -60,5 +61,6 @@ __all__ = [
     "thickness",
     "traces",
     "uncertainties",
+    "walked",
     "xrd",
 ]
