@@ -2,11 +2,12 @@
 
 They take one process (node, PK or UUID), several of them, or a group; they look at sealed processes that ended with
 exit status 0, reached by links from there. Every table has the columns ``run`` (label of the process asked for, or
-its PK), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds the number) and
-``process_uuid`` (what made it). Units are in the names of the columns.
+the beginning of its UUID), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds
+the number) and ``process_uuid`` (what made it). Units are in the names of the columns.
 """
 
 from aiida_seireact.query.failures import failures
+from aiida_seireact.query.graph import walked
 from aiida_seireact.query.interphase import phases, profiles, ps4, thickness
 from aiida_seireact.query.labelling import coverage, datasets, labels, members
 from aiida_seireact.query.learning import calls, campaigns, canaries, canary_atoms, uncertainties
@@ -60,5 +61,6 @@ __all__ = [
     "thickness",
     "traces",
     "uncertainties",
+    "walked",
     "xrd",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-What: TypeAlias = "orm.Node | orm.Group | int | str | Iterable[What]"
-"""A process, its PK or UUID, a group of processes or its label, or several of these."""
+if TYPE_CHECKING:
+    from aiida_seireact.query.graph import Graph
+
+What: TypeAlias = "orm.Node | orm.Group | int | str | Graph | Iterable[What]"
+"""A process, its PK or UUID, a group of processes or its label, or several of these; or what `walked` returned."""
 
 
 class QueryError(ValueError):
@@ -37,8 +40,11 @@ def tops_of(what: What) -> list[orm.ProcessNode]:
 
 
 def name_of(top: orm.ProcessNode) -> str:
-    """Return what a run is called in tables: the label of its process, or its PK in angle brackets."""
-    return top.label or f"<{top.pk}>"
+    """Return what a run is called in tables: the label of its process, or the beginning of its UUID.
+
+    Never its PK: a table made of an archive that was imported elsewhere is the same, byte for byte.
+    """
+    return str(top.label or top.uuid[:8])
 
 
 def _nodes(what: What) -> Iterable[orm.Node]:
