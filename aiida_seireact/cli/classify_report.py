@@ -15,8 +15,8 @@ from rich.table import Table
 
 from aiida_seireact.cli.render import figures
 from aiida_seireact.cli.render.discovery import discovery_text, save_pages
-from aiida_seireact.cli.render.saving import save_picture
-from aiida_seireact.cli.render.style import PALETTE, phase_colours, styled
+from aiida_seireact.figures.saving import save_picture
+from aiida_seireact.figures.style import PALETTE, phase_colours, styled
 from aiida_seireact.formats import files
 from aiida_seireact.formats.environments import Course
 from aiida_seireact.science.labelling import UNKNOWN

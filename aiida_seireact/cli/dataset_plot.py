@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from aiida_seireact.cli.dataset_facts import Facts, Table
 from aiida_seireact.cli.render import figures_dataset as figures
-from aiida_seireact.cli.render.saving import save_picture
+from aiida_seireact.figures.saving import save_picture
 from aiida_seireact.formats.atomic import write_atomically
 
 UNKNOWN = "unknown"

@@ -2,16 +2,22 @@
 
 They take one process (node, PK or UUID), several of them, or a group; they look at sealed processes that ended with
 exit status 0, reached by links from there. Every table has the columns ``run`` (label of the process asked for, or
-its PK), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds the number) and
-``process_uuid`` (what made it). Units are in the names of the columns.
+the beginning of its UUID), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds
+the number) and ``process_uuid`` (what made it). Units are in the names of the columns.
 """
 
+from aiida_seireact.query.failures import failures
 from aiida_seireact.query.interphase import phases, profiles, ps4, thickness
+from aiida_seireact.query.labelling import coverage, datasets, labels, members
 from aiida_seireact.query.learning import calls, campaigns, canaries, canary_atoms, uncertainties
 from aiida_seireact.query.ledger import costs, processes
 from aiida_seireact.query.md import runs, speeds, traces
 from aiida_seireact.query.sources import QueryError, What
+from aiida_seireact.query.stability import entropy, gaps, hull, products
+from aiida_seireact.query.structure import clusters, groups, rdf, templates, xrd
 from aiida_seireact.query.training import curves, models, parity
+from aiida_seireact.query.transport import conductivity, diffusion, msd, onsager, survival
+from aiida_seireact.query.validation import elastic, eos, scores
 
 __all__ = [
     "QueryError",
@@ -20,17 +26,39 @@ __all__ = [
     "campaigns",
     "canaries",
     "canary_atoms",
+    "clusters",
+    "conductivity",
     "costs",
+    "coverage",
     "curves",
+    "datasets",
+    "diffusion",
+    "elastic",
+    "entropy",
+    "eos",
+    "failures",
+    "gaps",
+    "groups",
+    "hull",
+    "labels",
+    "members",
     "models",
+    "msd",
+    "onsager",
     "parity",
     "phases",
     "processes",
+    "products",
     "profiles",
     "ps4",
+    "rdf",
     "runs",
+    "scores",
     "speeds",
+    "survival",
+    "templates",
     "thickness",
     "traces",
     "uncertainties",
+    "xrd",
 ]

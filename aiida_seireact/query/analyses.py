@@ -67,7 +67,7 @@ def analyses_in(graph: Graph, names: Sequence[str], numbers: Sequence[str] = ())
         told = {
             one.process.pk: one.told for one in graph.made(orm.Dict, by=(ANALYSE,), links=("analysis",), told=numbers)
         }
-    found = _with_runs(graph, made, names, told)
+    found = with_runs(made, names, told)
     return [one for one in found if one.arrays.keys() - {"steps"}]
 
 
@@ -84,17 +84,15 @@ def classifications_in(graph: Graph) -> list[Found]:
     # The numbers of merged labels are told by another process, which was given the labels.
     by_labels = graph.given([one.process for one in classified], orm.ArrayData, "labels")
     of_labels = {given.pk: told[process] for process, rows in by_labels.items() for given in rows}
-    found = _with_runs(
-        graph, made, LABELS, {one.process.pk: told.get(one.process.pk, of_labels.get(one.pk, {})) for one in made}
-    )
+    numbers = {one.process.pk: told.get(one.process.pk, of_labels.get(one.pk, {})) for one in made}
+    found = with_runs(made, LABELS, numbers)
     old = [one.made.pk for one in found if one.arrays.keys() < set(LABELS)]
     counted = {pk: course_of(Labels.of_arrays(arrays)).arrays() for pk, arrays in arrays_of(old).items()}
     return [replace(one, arrays=counted.get(one.made.pk, one.arrays)) for one in found]
 
 
-def _with_runs(
-    graph: Graph, made: Sequence[Made], names: Sequence[str] | None, told: dict[int, dict[str, Any]]
-) -> list[Found]:
+def with_runs(made: Sequence[Made], names: Sequence[str] | None, told: dict[int, dict[str, Any]]) -> list[Found]:
+    """Return nodes with their arrays, the numbers told by the same process, and the run that was looked at."""
     runs = _runs_of({one.process.pk for one in made})
     arrays = arrays_of((one.pk for one in made), names)
     return [Found(one, arrays[one.pk], told.get(one.process.pk, {}), runs.get(one.process.pk)) for one in made]

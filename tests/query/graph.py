@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.common.links import LinkType
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from plumpy.process_states import ProcessState
 
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.frames import Frames
 
 MD = {"ensemble": "npt", "temperature_k": 300.0, "pressure_gpa": 0.0, "steps": 100, "velocity_seed": 7}
 
@@ -26,12 +29,17 @@ def job(
     plugin: str, caller: orm.WorkflowNode | None = None, label: str = "", *, name: str = "", **inputs: orm.Data
 ) -> orm.CalcJobNode:
     """Return a running job of one of our entry points."""
-    computer = orm.Computer.collection.get_or_create(
-        label="here", hostname="localhost", transport_type="core.local", scheduler_type="core.direct"
-    )[1].store()
-    node = orm.CalcJobNode(computer=computer, process_type=f"aiida.calculations:{plugin}")
+    node = orm.CalcJobNode(computer=here(), process_type=f"aiida.calculations:{plugin}")
     node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 2})
     return _begun(node, name or f"{plugin.rpartition('.')[2].capitalize()}Calculation", caller, label, inputs)
+
+
+def here() -> orm.Computer:
+    """Return the computer of all jobs."""
+    _, computer = orm.Computer.collection.get_or_create(
+        label="here", hostname="localhost", transport_type="core.local", scheduler_type="core.direct"
+    )
+    return computer.store()
 
 
 def function(
@@ -97,6 +105,21 @@ def trajectory(steps: list[int], n_atoms: int = 10, **facts: Any) -> TrajectoryD
     told |= {"stopped_by": None, **facts}
     chunk = {"file": "a", "sha256": f"{steps[-1]:064d}", "bytes": 1, "first_step": steps[0], "last_step": steps[-1]}
     return TrajectoryData(thermo, manifest=[chunk], facts=told)
+
+
+def labelled(count: int, *, seed: int, config_type: str = "Li2S") -> Frames:
+    """Return rattled cells of three atoms with made-up labels."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for index in range(count):
+        atoms = bulk("Li2S", "fluorite", a=5.71)
+        atoms.symbols = ["S", "Li", "Li"]
+        atoms.positions += rng.normal(scale=0.05, size=(3, 3))
+        atoms.info.update(config_type=config_type, group=f"{config_type}-{seed}-{index}")
+        made_up = {"energy": rng.normal(), "forces": rng.normal(size=(3, 3)), "stress": rng.normal(scale=0.01, size=6)}
+        atoms.calc = SinglePointCalculator(atoms, **made_up)
+        images.append(atoms)
+    return Frames.from_atoms(images, settings_hash="a" * 64)
 
 
 def retrieved(result: dict[str, Any]) -> orm.FolderData:

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, limits, looks, phase_colours, plain_log, span, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, limits, looks, phase_colours, plain_log, span, styled
 
 
 @styled

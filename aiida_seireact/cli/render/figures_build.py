@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from aiida_seireact.cli.render.figures_cell import cell_picture
-from aiida_seireact.cli.render.saving import save_picture
+from aiida_seireact.figures.saving import save_picture
 from aiida_seireact.science.structures.plan import CellPlan
 
 DRAWN_ATOMS = 20_000

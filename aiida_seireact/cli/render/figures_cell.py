@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import INK, phase_colours, styled
+from aiida_seireact.figures.style import INK, phase_colours, styled
 
 SPECIES_SIZE = {"Li": 1.0, "P": 1.05, "S": 1.35, "Cl": 1.4}
 """Drawn radius against that of Li: lithium first, since its colour is what the picture is about."""

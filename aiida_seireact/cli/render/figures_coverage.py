@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, styled
 from aiida_seireact.science.sampling.kinds import CLASSES
 
 MOST_NAMES = 10

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import PALETTE, styled
+from aiida_seireact.figures.style import PALETTE, styled
 
 N_BINS = 40
 

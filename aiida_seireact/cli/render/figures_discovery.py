@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, limits, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, element_colours, limits, styled
 from aiida_seireact.formats.discovery import DiscoveryCurves
-
-ELEMENT_COLOURS = {"Li": "#8a9099", "S": "#e69f00", "P": "#d55e00", "Cl": "#009e73"}
 
 
 @styled
@@ -65,8 +62,7 @@ def _titled(axes: Axes, title: str) -> None:
 
 
 def _colours(symbols: list[str]) -> list[str]:
-    spare = cycle(colour for colour in PALETTE if colour not in ELEMENT_COLOURS.values())
-    return [ELEMENT_COLOURS[symbol] if symbol in ELEMENT_COLOURS else next(spare) for symbol in symbols]
+    return list(element_colours(symbols).values())
 
 
 def _composition(axes: Axes, group: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ase.units import kB
 from matplotlib.figure import Figure
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, styled
 from aiida_seireact.science.mixing import ensemble
 
 HOTTEST_K = 1000.0

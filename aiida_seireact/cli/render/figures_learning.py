@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, limits, plain_log, span, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, limits, plain_log, span, styled
 
 BEFORE, AFTER = "#e69f00", "#0072b2"
 FEWEST_IN_A_BIN = 12

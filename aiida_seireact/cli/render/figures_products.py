@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from aiida_seireact.cli.render.style import INK, MUTED, PALETTE, styled
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, styled
 
 
 @styled

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_seireact.cli.render.style import INK, MARKERS, MUTED, PALETTE, limits, plain_log, styled
+from aiida_seireact.figures.style import INK, MARKERS, MUTED, PALETTE, limits, plain_log, styled
 from aiida_seireact.science.transport.units import S_PER_CM
 
 Bands = Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from aiida_seireact.cli.render import figures, figures_cell, style
+from aiida_seireact.cli.render import figures, figures_cell
+from aiida_seireact.figures import style
 
 TIME = np.linspace(0.0, 4.0, 9)
 

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from aiida_seireact.cli.render import figures_learning as figures
-from aiida_seireact.cli.render import style
+from aiida_seireact.figures import style
 
 TIME = np.linspace(0.0, 0.4, 41)
 PARTS = np.array(["learned"] * 10 + [""] * 3 + ["held_out"] * 10)

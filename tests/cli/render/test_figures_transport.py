@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_seireact.cli.render.figures_transport import diffusion_by_slab, displacements, onsager_matrix
-from aiida_seireact.cli.render.style import INK, MUTED
+from aiida_seireact.figures.style import INK, MUTED
 
 
 def test_displacements_have_their_band_and_a_line_of_diffusion() -> None:

@@ -1,4 +1,4 @@
-"""The look of every figure of the report: colours, marks, text, and small habits of axes.
+"""The look of every figure, of the report as on paper: colours, marks, text, and small habits of axes.
 
 Every figure has a transparent background and draws its text and axes in :data:`INK`, which the page replaces by its
 own text colour, so that one drawing serves light and dark screens. Colours: Okabe and Ito, told apart by all common
@@ -7,7 +7,8 @@ forms of colour vision (https://jfly.uni-koeln.de/color); marks differ too where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from itertools import cycle
 from typing import Any, ParamSpec
@@ -15,12 +16,14 @@ from typing import Any, ParamSpec
 import matplotlib
 import numpy as np
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 P = ParamSpec("P")
 
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 INK = "#1b1e22"
 """Replaced by the text colour of the page."""
 MUTED = "#8a9099"
@@ -34,6 +37,9 @@ PHASE_COLOURS = {
     "Li3P": "#d55e00",
     "unknown": "#cc79a7",
 }
+SEQUENTIAL, DIVERGENT = "viridis", "RdBu_r"
+"""Colour maps of matplotlib; the second is white in its middle."""
+ELEMENT_COLOURS = {"Li": "#8a9099", "S": "#e69f00", "P": "#d55e00", "Cl": "#009e73"}
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -75,8 +81,30 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def phase_colours(names: Sequence[str]) -> dict[str, str]:
     """Return one colour a phase; phases without a colour of their own take what is left of the palette."""
-    spare = (colour for colour in cycle(PALETTE) if colour not in PHASE_COLOURS.values())
-    return {name: PHASE_COLOURS[name] if name in PHASE_COLOURS else next(spare) for name in names}
+    return _own_colours(names, PHASE_COLOURS)
+
+
+def element_colours(names: Sequence[str]) -> dict[str, str]:
+    """Return one colour an element; those without a colour of their own take what is left of the palette."""
+    return _own_colours(names, ELEMENT_COLOURS)
+
+
+def _own_colours(names: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
+    spare = (colour for colour in cycle(PALETTE) if colour not in own.values())
+    return {name: own[name] if name in own else next(spare) for name in names}
+
+
+def pretty(name: str) -> str:
+    """Return a formula with its whole numbers below the line; other names, and formulas with fractions, as they are."""
+    if not _FORMULA.fullmatch(name) or not any(letter.isdigit() for letter in name):
+        return name
+    return name.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def lighter(colour: str, share: float) -> str:
+    """Return a colour mixed with a share of white, below 1."""
+    parts = np.array(to_rgb(colour))
+    return to_hex(parts + min(share, 0.8) * (1 - parts))
 
 
 def looks() -> Iterator[tuple[str, str]]:

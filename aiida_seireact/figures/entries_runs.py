@@ -1,0 +1,124 @@
+"""Figures of a run as such: its traces, its health, its speed, what all of it cost."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from aiida_seireact import query
+from aiida_seireact.figures.chart import Chart
+from aiida_seireact.figures.entry import LPSC, OURS, Entry
+from aiida_seireact.figures.facts import RUN_OF
+from aiida_seireact.figures.tables import QUANTITY, VALUE, below_each_other, summed
+from aiida_seireact.query import What
+from aiida_seireact.query.analyses import analyses_in
+from aiida_seireact.query.frame import table
+from aiida_seireact.query.graph import Graph
+
+TRAJECTORY = "`seireact.trajectory` ← `seireact.lammps`"
+TRACES = {
+    "potential_energy_ev_per_atom": "potential energy",
+    "conserved_energy_ev_per_atom": "conserved energy",
+    "volume_ang3_per_atom": "volume",
+    "temperature_k": "temperature",
+    "pressure_gpa": "pressure",
+}
+TRACE_LABELS = {
+    "potential energy": "eV/atom", "conserved energy": "eV/atom", "volume": "Å³/atom", "temperature": "K",
+    "pressure": "GPa",
+}  # fmt: skip
+
+
+def traces(what: What) -> pd.DataFrame:
+    """Return the thermo tables of the runs of the interface, a row a number; of all runs where there is none."""
+    found = query.traces(what)
+    of_interface = ~found["path"].str.contains("validate|reference|run_training")
+    found = found[of_interface] if of_interface.any() else found
+    return below_each_other(found.assign(**{RUN_OF: found["node_uuid"]}), TRACES)
+
+
+def costs(what: What) -> pd.DataFrame:
+    """Return core and GPU hours of each run by what its jobs were for."""
+    jobs = query.costs(what)
+    hours = summed(jobs.assign(part=""), ["run", "run_uuid", "part", "kind"], ["core_hours", "gpu_hours"])
+    found = below_each_other(hours, {"core_hours": "core hours", "gpu_hours": "GPU hours"})
+    return found[found.groupby(QUANTITY)[VALUE].transform("sum") > 0].reset_index(drop=True)
+
+
+HEALTH = {
+    "smallest_distance_ang": ("steps", "smallest distance", "Å"),
+    "largest_hole_ang": ("steps", "largest hole", "Å"),
+    "void_volume_ang3": ("void_steps", "voids", "Å³"),
+}
+"""Arrays of an analysis about the health of a run: steps, what they are, unit."""
+HEALTH_COLUMNS = {
+    "name": "str", "trajectory_uuid": "str", "n_atoms": "float", "step": "int", "time_ps": "float", QUANTITY: "str",
+    VALUE: "float",
+}  # fmt: skip
+
+
+def health(what: What) -> pd.DataFrame:
+    """Return smallest distance, radius of the largest hole and volume of voids of each frame, a row a number."""
+    blocks = []
+    for one in analyses_in(Graph(what), ("steps", "void_steps", *HEALTH)):
+        for array, (steps, quantity, _) in HEALTH.items():
+            if array in one.arrays:
+                at = one.arrays[steps]
+                times = {"step": at, "time_ps": one.times_ps(at)}
+                blocks.append({**one.columns(), **times, QUANTITY: quantity, VALUE: one.arrays[array]})
+    return table(HEALTH_COLUMNS, blocks).dropna(subset=[VALUE]).reset_index(drop=True)
+
+
+RUNS = {
+    "cavities": Entry(
+        title="Cavities and close atoms with time",
+        paper=LPSC,
+        shows="that no cavity opens in the interface cell",
+        caption="Radius of the largest hole, volume of voids, smallest distance of two atoms.",
+        nodes="`analysis_arrays` ← `seireact.analyse`",
+        needs="analyse a run (`health` is on by default; voids with `voids`)",
+        read=health,
+        chart=Chart(
+            "line", "time_ps", VALUE, x_label="time (ps)", panel=QUANTITY, from_zero=True,
+            y_labels={quantity: f"{quantity} ({unit})" for _, quantity, unit in HEALTH.values()},
+        ),
+    ),
+    "traces": Entry(
+        title="Energy, volume, temperature and pressure with time",
+        paper=LPSC,
+        shows="volume and energy traces of the production runs",
+        caption="The thermo table of each run; energies and volume are shared by the atoms.",
+        queries=("traces",),
+        nodes=TRAJECTORY,
+        needs="run MD of a model",
+        read=traces,
+        chart=Chart(
+            "line", "time_ps", VALUE, x_label="time (ps)", panel=QUANTITY, y_labels=TRACE_LABELS, columns=1,
+        ),
+    ),
+    "speed": Entry(
+        title="Speed of MD by size",
+        paper=LPSC,
+        shows="how fast MD of the model is, by the number of atoms",
+        caption="Each point is an MD job; seconds are those in MD alone, as its program measured them.",
+        queries=("speeds",),
+        nodes="`performance` ← `seireact.lammps`",
+        needs="run MD of a model",
+        read=lambda what: query.speeds(what),
+        chart=Chart(
+            "scatter", "n_atoms", "ns_per_day", x_label="atoms", y_label="ns/day", series="computer", x_scale="log",
+            y_scale="log", has_mean=False, hover=("steps", "ranks", "threads", "gpus"),
+        ),
+    ),
+    "costs": Entry(
+        title="What it cost",
+        paper=OURS,
+        shows="core and GPU hours of labels, learning, training, MD and analysis",
+        caption="Sums over the jobs, failed ones too; what came from the cache cost nothing.",
+        queries=("costs",),
+        nodes="every calculation job",
+        needs="run anything",
+        read=costs,
+        chart=Chart("bar", "kind", VALUE, x_label="", panel=QUANTITY, y_labels={
+            "core hours": "core hours", "GPU hours": "GPU hours"}, from_zero=True, has_mean=False, columns=1),
+    ),
+}  # fmt: skip

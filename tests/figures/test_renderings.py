@@ -1,0 +1,156 @@
+"""Both renderings of a figure draw the same traces with the same points, those of its table."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import QuadMesh
+
+from aiida_seireact.figures.figure import Figure, FigureError, Panel, Reference, Trace, sources_of
+from aiida_seireact.figures.on_page import template, to_plotly
+from aiida_seireact.figures.on_paper import to_matplotlib
+
+N = 6
+TABLE = pd.DataFrame(
+    {
+        "time_ps": np.arange(N) * 0.5,
+        "share": [0.1, 0.2, np.nan, 0.4, 0.5, 0.6],
+        "low": [0.0, 0.1, np.nan, np.nan, 0.4, 0.5],
+        "high": [0.2, 0.3, np.nan, np.nan, 0.6, 0.7],
+        "z_ang": [0.0, 1.0] * 3,
+        "t": [0.0, 0.0, 1.0, 1.0, 2.0, 2.0],
+        "phase": ["Li", "Li2S", "LiCl"] * 2,
+        "node_uuid": ["a b", "c", "c", "c", "c", "c"],
+        "process_uuid": ["p"] * N,
+        "run_uuid": ["r"] * N,
+    }
+)
+
+
+def every(*places: int) -> np.ndarray:
+    return np.array(places or range(N), dtype=np.int64)
+
+
+def figure_of(*traces: Trace, **panel: object) -> Figure:
+    settings = {"x_label": "x", "y_label": "y", **panel}
+    return Figure("test", "Test", "A test.", TABLE, (Panel(traces, **settings),), sources_of(TABLE))  # type: ignore[arg-type]
+
+
+def values(figure: Figure) -> list[dict]:
+    page = to_plotly(figure)
+    json.dumps(page, allow_nan=False)
+    return [item for item in page["data"] if item["meta"]["part"] == "values"]
+
+
+def test_a_line_with_a_band_is_the_same_on_paper_and_page() -> None:
+    figure = figure_of(Trace("line", "one", every(), "time_ps", "share", low="low", high="high"))
+    (axes,) = to_matplotlib(figure).axes
+    (line,) = axes.lines
+    (item,) = values(figure)
+    np.testing.assert_array_equal(line.get_xdata(), item["x"])
+    np.testing.assert_array_equal(line.get_ydata(), np.array(item["y"], dtype=float))
+    assert item["y"][2] is None
+    (band,) = [item for item in to_plotly(figure)["data"] if item["meta"]["part"] == "band"]
+    # Two stretches are known, of two points each: two polygons with a gap between.
+    assert band["x"] == [0.0, 0.5, 0.5, 0.0, None, 2.0, 2.5, 2.5, 2.0]
+    assert band["y"] == [0.2, 0.3, 0.1, 0.0, None, 0.6, 0.7, 0.5, 0.4]
+    assert len(axes.collections) == 1
+
+
+def test_points_and_bars_have_their_error_bars_in_both() -> None:
+    places = every(0, 1, 4, 5)
+    points = figure_of(Trace("scatter", "one", places, "time_ps", "share", low="low", high="high", marker="s"))
+    (item,) = values(points)
+    assert item["error_y"]["array"] == pytest.approx([0.1] * 4)
+    assert item["marker"]["symbol"] == "square"
+    assert len(to_matplotlib(points).axes[0].collections[0].get_offsets()) == len(places)
+
+    bars = figure_of(
+        Trace("bar", "first", every(0, 1), "phase", "share", low="low", high="high"),
+        Trace("bar", "second", every(4, 5), "phase", "share"),
+    )
+    drawn = [bar.get_height() for bar in to_matplotlib(bars).axes[0].patches]
+    assert drawn == [height for item in values(bars) for height in item["y"]] == [0.1, 0.2, 0.5, 0.6]
+    # The names along x come in the order of the table, in both.
+    assert to_plotly(bars)["layout"]["xaxis"]["categoryarray"] == ["Li", "Li2S", "LiCl"]
+    assert [label.get_text() for label in to_matplotlib(bars).axes[0].get_xticklabels()] == ["Li", "Li2S", "LiCl"]
+
+
+def test_areas_are_stacked_in_their_order() -> None:
+    figure = figure_of(Trace("area", "a", every(0, 1), "t", "low"), Trace("area", "b", every(0, 1), "t", "high"))
+    assert len(to_matplotlib(figure).axes[0].collections) == 2
+    assert {item["stackgroup"] for item in values(figure)} == {"stack0"}
+    unlike = figure_of(Trace("area", "a", every(0, 2), "t", "low"), Trace("area", "b", every(0, 1), "t", "high"))
+    for draw in (to_matplotlib, to_plotly):
+        with pytest.raises(FigureError, match="stacked have different x"):
+            draw(unlike)
+
+
+def test_a_heat_map_has_a_gap_where_the_table_has_no_row() -> None:
+    figure = figure_of(Trace("heat", "map", every(0, 1, 3, 4, 5), "t", "z_ang", value="share"))
+    (item,) = values(figure)
+    assert item["z"] == [[0.1, None, 0.5], [0.2, 0.4, 0.6]]
+    (mesh,) = [part for part in to_matplotlib(figure).axes[0].collections if isinstance(part, QuadMesh)]
+    np.testing.assert_array_equal(np.ma.filled(mesh.get_array(), np.nan), np.array(item["z"], dtype=float))
+    twice = figure_of(Trace("heat", "map", every(0, 0), "t", "z_ang", value="share"))
+    with pytest.raises(FigureError, match="two rows at one place"):
+        to_plotly(twice)
+
+
+def test_reference_lines_are_where_they_are_named() -> None:
+    figure = figure_of(
+        Trace("scatter", "one", every(0, 1), "time_ps", "share"),
+        references=(Reference("horizontal", 0.3, "limit"), Reference("vertical", 0.2), Reference("diagonal")),
+    )
+    limit, place, perfect = to_plotly(figure)["layout"]["shapes"]
+    assert (limit["y0"], limit["y1"], limit["xref"]) == (0.3, 0.3, "x domain")
+    assert (place["x0"], place["x1"]) == (0.2, 0.2)
+    assert (perfect["x0"], perfect["x1"]) == (perfect["y0"], perfect["y1"]) == (0.0, 0.5)
+    assert len(to_matplotlib(figure).axes[0].lines) == 3
+    slope = Reference("slope", (1.0, 2.0))
+    figure = figure_of(
+        Trace("line", "one", every(1, 5), "time_ps", "share"), references=(slope,), x_scale="log", y_scale="log"
+    )
+    (line,) = to_plotly(figure)["layout"]["shapes"]
+    assert (line["x0"], line["y0"], line["x1"], line["y1"]) == (0.5, 1.0, 2.5, 5.0)
+
+
+def test_only_the_template_knows_whether_the_page_is_dark() -> None:
+    page = to_plotly(figure_of(Trace("line", "one", every(), "time_ps", "share")))
+    assert page["layout"]["template"] == template()
+    assert template(is_dark=True)["layout"]["font"]["color"] != template()["layout"]["font"]["color"]
+    # Panels lie within the picture and do not overlap.
+    many = Figure(
+        "test", "", "", TABLE, tuple(figure_of(Trace("line", "a", every(), "t", "low")).panels * 3), (), columns=2
+    )
+    layout = to_plotly(many)["layout"]
+    assert layout["xaxis"]["domain"][1] < layout["xaxis2"]["domain"][0]
+    assert layout["yaxis3"]["domain"][1] < layout["yaxis"]["domain"][0]
+
+
+def test_plotly_itself_takes_every_kind() -> None:
+    go = pytest.importorskip("plotly.graph_objects")
+    figure = figure_of(
+        Trace("line", "one", every(), "time_ps", "share", low="low", high="high", dash="dotted", is_step=True),
+        Trace("scatter", "two", every(), "time_ps", "share", low="low", high="high", hover=("phase",)),
+        Trace("area", "three", every(0, 1), "t", "share"),
+        Trace("heat", "four", every(0, 1), "t", "z_ang", value="share"),
+        title="panel", references=(Reference("horizontal", 0.3, "limit"),),
+    )  # fmt: skip
+    go.Figure(to_plotly(figure))
+    bars = figure_of(Trace("bar", "one", every(0, 1), "phase", "share", low="low", high="high"))
+    go.Figure(to_plotly(bars))
+
+
+def test_a_trace_of_another_table_is_refused() -> None:
+    with pytest.raises(FigureError, match="has no column energy_ev"):
+        figure_of(Trace("line", "one", every(), "time_ps", "energy_ev"))
+    with pytest.raises(FigureError, match="rows that the table lacks"):
+        figure_of(Trace("line", "one", every(0, 6), "time_ps", "share"))
+
+
+def test_sources_are_all_nodes_each_once() -> None:
+    assert sources_of(TABLE) == ("a", "b", "c", "p", "r")
