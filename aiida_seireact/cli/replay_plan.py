@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from aiida.orm import CalculationNode, Data, ProcessNode, QueryBuilder, load_node
 
@@ -53,7 +54,31 @@ class Plan:
 
     def under(self, pk: int | None) -> list[Item]:
         """Return what a process called, in the order of calling."""
-        return [item for item in self.items if item.member.caller == pk]
+        return self._called.get(pk, [])
+
+    @cached_property
+    def _called(self) -> dict[int | None, list[Item]]:
+        called: dict[int | None, list[Item]] = {}
+        for item in sorted(self.items, key=lambda one: one.member.pk):
+            called.setdefault(item.member.caller, []).append(item)
+        return called
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        told = [
+            {
+                "pk": item.member.pk,
+                "uuid": item.member.uuid,
+                "process": item.member.name,
+                "call_label": item.member.call_label,
+                "caller": item.member.caller,
+                "fate": item.fate,
+                "reason": item.reason,
+                "source": item.source,
+            }
+            for item in self.items
+        ]
+        return {"counts": dict(self.counts), "refusals": list(self.refusals), "processes": told}
 
     def below(self, pk: int) -> Iterator[Item]:
         """Yield all below a process."""

@@ -108,7 +108,11 @@ def _print_keys(console: Console, report: Report) -> None:
         table.add_column(title, overflow="fold")
     for key in sorted(report.sources):
         number = report.number(key)
-        table.add_row(key, Text(short(number.value)), Text(f"{type(number.nodes[0]).__name__} <{number.nodes[0].pk}>"))
+        table.add_row(
+            key,
+            Text("" if number.value is None else short(number.value)),
+            Text(f"{type(number.nodes[0]).__name__} <{number.nodes[0].pk}>"),
+        )
     console.print(table)
     console.print(f"`aiida-seireact trace KEY --in {report.name}` walks one of them back.", markup=False)
 

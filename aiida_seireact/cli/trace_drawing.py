@@ -12,6 +12,7 @@ from aiida_seireact.cli.tracing import Step, Trace
 from aiida_seireact.formats.atomic import write_atomically
 
 FORMATS = ("svg", "pdf", "png", "dot")
+WENT_WELL = "finished [0]"
 INSTALL = "`apt-get install graphviz`, `conda install graphviz` or `brew install graphviz`"
 INK, SOFT, LABEL, DATA, PROCESS = "#22272e", "#5a626c", "#d9f0e3", "#f4f5f6", "#dbeafe"
 
@@ -125,6 +126,7 @@ def _lines(box: Box, n_frames: int) -> list[str]:
         lines = [f"{count} × {step.name}"]
         if len(words) == 1:
             lines.append(next(iter(words)))
+    lines = [line for line in lines if line != WENT_WELL]
     return [*lines, f"{n_frames} labelled frames"] if step.is_label and n_frames else lines
 
 

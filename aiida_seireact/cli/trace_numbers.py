@@ -30,13 +30,15 @@ class Number:
 
     name: str
     value: Any
+    """None where it is counted from what its node holds, and no file tells it."""
     where: str
     nodes: tuple[Node, ...]
 
     @property
     def text(self) -> str:
         """Return it in half a line."""
-        return f"{self.name} = {short(self.value)}{f', {self.where}' if self.where else ''}"
+        value = "" if self.value is None else f" = {short(self.value)}"
+        return f"{self.name}{value}{f', {self.where}' if self.where else ''}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Report:
     content: Mapping[str, Any] | None = None
 
     def value(self, key: str) -> Any:
-        """Return the number as the report has it; without a file, as its node has it.
+        """Return the number as the report has it; without a file, as its node has it, None of one that is counted.
 
         :raises KeyError: the report has no such number.
         """
@@ -60,7 +62,7 @@ class Report:
         source = source_of(self.sources, key)
         if source is None:
             raise KeyError(key)
-        return value_at(_load(source.uuid).base.attributes.all, source.path)
+        return value_at(_load(source.uuid).base.attributes.all, source.path) if source.is_value else None
 
     def number(self, key: str) -> Number:
         """Return a number by its key, or all whose keys begin so: ``phase_fractions.last.Li2S``, ``phase_fractions``.

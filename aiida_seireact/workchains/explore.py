@@ -37,9 +37,10 @@ from aiida_seireact.workchains.label import (
 )
 from aiida_seireact.workchains.ladder import CAMPAIGN, LadderWorkChain, after_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 
-class ExploreWorkChain(ProtocolMixin, WorkChain):
+class ExploreWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Runs one campaign a condition; a slow one holds nobody, and the frames of a failed one are never used."""
 
     PROTOCOL_FILE: ClassVar[str] = "explore.yaml"

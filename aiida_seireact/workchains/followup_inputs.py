@@ -104,7 +104,8 @@ def define_outputs(spec: ProcessSpec) -> None:
         "followup",
         valid_type=orm.Dict,
         help="All numbers: `composition`, `stability` (`orderings`, `hull`, `decomposition`, `temperatures`), "
-        "`diffusion`, `gap`; `remarks` and `sentences`.",
+        "`diffusion`, `gap`, each null where it was not asked for or is among `failed`; `remarks` and `sentences`. "
+        "Also of a follow-up whose MD or gap failed, which ends with the reason.",
     )
     spec.output("composition", valid_type=orm.Dict, help="What the cell holds, and each ordering with its degeneracy.")
     spec.output(

@@ -17,6 +17,7 @@ from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.codes import find_code, find_plugin_code
 from aiida_seireact.workchains.known_labels import find_shards, find_twin, shards_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 ENGINE_PREFIX = "seireact.label."
 ASE_ENGINE = "seireact.label.ase"
@@ -24,7 +25,7 @@ ASE_ENGINE = "seireact.label.ase"
 REUSE = "reuse_"
 
 
-class LabelWorkChain(ProtocolMixin, WorkChain):
+class LabelWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Labels frames by the engine ``seireact.label.<name>``, in batches that run side by side.
 
     A structure that the same engine, code and settings have labelled before, anywhere in the profile, is not computed

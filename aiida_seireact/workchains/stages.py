@@ -8,11 +8,13 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, Process, ProcessSpec, ToContext, WorkChain
 
+from aiida_seireact.workchains.restartable import RestartableMixin
+
 Child = tuple[type[Process], Mapping[str, Any]]
 STAGE_REFUSED = 250
 
 
-class StagedWorkChain(WorkChain):
+class StagedWorkChain(RestartableMixin, WorkChain):
     """A WorkChain whose steps are processes of ours, asked for stage by stage."""
 
     @classmethod
