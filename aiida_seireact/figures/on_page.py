@@ -17,7 +17,7 @@ SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v"
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 INK_ON_DARK = "#e6e8eb"
 _MOST_TOLD = 2000  # points that each tell their node
-_ROW_PX, _SQUARE_PX, _GAP_PX = 300, 380, 70
+_ROW_PX, _SQUARE_PX, _GAP_PX = 300, 320, 100
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
