@@ -128,7 +128,8 @@ def test_page_fetches_nothing_escapes_names_and_gives_every_figure_words(finishe
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
     beside = [link for link in page.links if link.startswith("figures/")]
-    assert beside and all((tmp_path / link).is_file() for link in beside)
+    assert beside
+    assert all((tmp_path / link).is_file() for link in beside)
     allowed = ("#", "data:image/", "https://arxiv.org/", "https://doi.org/", "figures/")
     assert [link for link in page.links if not link.startswith(allowed)] == []
     assert "link" not in page.tags
@@ -227,9 +228,9 @@ def test_two_runs_lie_beside_each_other(finished, study, tmp_path):
     assert set(summary["runs"]) == {str(finished.pk), str(study.top.pk)}
     one = summary_of(gather(finished))
     assert summary["runs"][str(finished.pk)]["md_steps"] == one["md_steps"] == 100
-    assert summary["sources"][f"{finished.pk}.md_steps"] == one["sources"]["md_steps"]
+    assert summary["sources"][f"runs.{finished.pk}.md_steps"] == one["sources"]["md_steps"]
     text = (tmp_path / "report.html").read_text()
-    assert f'data-key="{finished.pk}.md_steps"' in text
+    assert f'data-key="runs.{finished.pk}.md_steps"' in text
     assert "is under way for" in text
     assert 'data-plot="ps4"' in text
     assert not (tmp_path / "figures").exists()

@@ -177,7 +177,7 @@ def test_a_number_tells_the_node_it_is_from(opened):
     number.click()
     told = page.locator("#source")
     assert number.get_attribute("data-uuid") in told.inner_text()
-    assert "md_atoms" in told.inner_text()
+    assert "aiida-seireact trace md_atoms --in " in told.inner_text()
     page.keyboard.press("Escape")
     assert not told.is_visible()
 

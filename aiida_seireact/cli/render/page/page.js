@@ -83,7 +83,8 @@
     const { uuid, path, key } = holder.dataset;
     panel.querySelector("[data-part=uuid]").textContent = uuid;
     panel.querySelector("[data-part=path]").textContent = path ? `, at ${path}` : "";
-    panel.querySelector("[data-part=trace]").textContent = `aiida-seireact trace ${key ? `${root.dataset.top} ${key}` : uuid}`;
+    const [, run, name] = key?.match(/^runs\.(\d+)\.(.*)/) ?? [null, root.dataset.top, key];
+    panel.querySelector("[data-part=trace]").textContent = `aiida-seireact trace ${key ? `${name} --in ${run}` : uuid}`;
     panel.hidden = false;
   };
   const asking = document.getElementById("asking");
