@@ -88,7 +88,8 @@ def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], 
             pk, uuid, what, name = holders[read.key][0]
             raise BundleError(
                 f"The file {name} of {what} <{pk}> ({uuid}) is not what was stored: its bytes changed in the "
-                "repository of this profile, and nobody could import it. Bring it back from a backup, or run what made it again."
+                "repository of this profile, and nobody could import it. Bring it back from a backup, or run what made "
+                "it again."
             )
     return sorted(found, key=lambda place: (place.pk, place.file)), total
 
