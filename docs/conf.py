@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ os.environ["AIIDA_PATH"] = str(HERE / "_build" / "aiida")
 
 from aiida_seireact import __version__  # noqa: E402
 
+SOURCE = "https://github.com/aiida-seireact/aiida-seireact"
+
 project = "aiida-seireact"
 author = "The aiida-seireact developers"
 copyright = author
 release = version = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "from_code"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "api", "from_code", "gallery"]
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -30,10 +33,24 @@ nb_execution_mode = "off"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
+
+def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
+    """Return where the source of an object lies; viewcode would copy all of it, at five times the time."""
+    module = sys.modules.get(info["module"])
+    found: object = module
+    for name in info["fullname"].split("."):
+        found = getattr(found, name, None)
+    try:
+        line = inspect.getsourcelines(inspect.unwrap(found))[1]  # type: ignore[arg-type]
+    except (TypeError, OSError):  # a property, a field, a class AiiDA made: no lines of their own
+        return None
+    return f"{SOURCE}/blob/v{version}/{info['module'].replace('.', '/')}.py#L{line}"
+
+
 html_theme = "furo"
 html_title = "aiida-seireact"
 html_theme_options = {
-    "source_repository": "https://github.com/aiida-seireact/aiida-seireact/",
+    "source_repository": f"{SOURCE}/",
     "source_branch": "main",
     "source_directory": "docs/",
 }

@@ -63,7 +63,14 @@ def violations(root: Path) -> list[str]:
             floor = rest.partition(".")[0]
             if top == PACKAGE and floor in FLOORS and (own not in FLOORS or is_above(floor, own)):
                 found.append(f"{where}, which is above {own}")
+            elif top == PACKAGE and {own, floor} & LOOKS_BACK and {own, floor} & RUNS:
+                found.append(f"{where}, but what looks back on the graph and what makes it do not know each other")
     return found
+
+
+# A study must not hang on how it is looked at, and an imported archive is read where nothing can run.
+RUNS = {"workchains", "calculations", "parsers"}
+LOOKS_BACK = {"publishing", "figures", "query"}
 
 
 def is_above(floor: str, other: str) -> bool:
@@ -94,6 +101,10 @@ def test_every_floor_is_looked_at() -> None:
         ("formats/__init__.py", "from .. import data", "which is above formats"),
         ("__init__.py", "from .science import health", "which is above the package itself"),
         ("helpers.py", "x = 1", "helpers.py lies on no floor"),
+        ("workchains/a.py", "from aiida_seireact import query", "and what makes it do not know each other"),
+        ("parsers/a.py", "from aiida_seireact.figures.gallery import make", "do not know each other"),
+        ("figures/a.py", "from aiida_seireact.workchains.train import TrainWorkChain", "which is above figures"),
+        ("query/a.py", "from aiida_seireact.figures import gallery", "which is above query"),
     ],
 )
 def test_an_offending_module_is_found(tmp_path: Path, module: str, source: str, complaint: str) -> None:
@@ -109,6 +120,8 @@ def test_an_offending_module_is_found(tmp_path: Path, module: str, source: str, 
     [
         ("data/a.py", "import aiida\nfrom aiida_seireact.formats.frames import Frames\nfrom . import b"),
         ("calculations/functions/a.py", "from ..base import job\nfrom ...science import health"),
+        ("figures/a.py", "from aiida_seireact import query\nfrom aiida_seireact.science import hull"),
+        ("query/a.py", "from aiida import orm\nfrom ..data.dataset import DatasetData"),
         ("programs/a.py", "import aiidalab\nfrom aiida_seireact import __version__"),
     ],
 )
