@@ -25,11 +25,10 @@ def main(folder: Path, work: Path) -> None:
 
 
 def write_reports(tops: Sequence[ProcessNode], folder: Path) -> None:
-    """Write the report of one process into a folder, those of several into a folder each."""
-    from aiida_seireact.cli.report import write_report
+    """Write the report of processes into a folder, without pictures: those of a bundle are beside it."""
+    from aiida_seireact.cli.report import write_reports
 
-    for top in tops:
-        write_report(top, folder if len(tops) == 1 else folder / top.uuid[:8])
+    write_reports(tops, folder, ())
 
 
 if __name__ == "__main__":

@@ -9,11 +9,15 @@ from typing import Any
 import matplotlib
 from aiida import orm
 
+from aiida_seireact.figures.figure import FigureError
+from aiida_seireact.figures.files import Format, save
+from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.publishing.bundle import FIGURES as FOLDER
 from aiida_seireact.publishing.bundle import PART, Progress, read_json
+from aiida_seireact.query import QueryError
 
-FORMATS = ("pdf", "svg", "png")
+FORMATS: tuple[Format, ...] = ("pdf", "svg", "png")
 
 
 def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progress) -> dict[str, Any]:
@@ -21,11 +25,6 @@ def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progr
 
     Figures that cannot be made are told with the reason.
     """
-    from aiida_seireact.figures.figure import FigureError
-    from aiida_seireact.figures.files import save
-    from aiida_seireact.figures.gallery import FIGURES, make
-    from aiida_seireact.query import QueryError
-
     (folder / FOLDER).mkdir()
     made, why_not = [], {}
     for name in FIGURES:
@@ -61,9 +60,6 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
 
     :param work: an empty folder.
     """
-    from aiida_seireact.figures.files import save
-    from aiida_seireact.figures.gallery import make
-
     index = read_json(folder / FOLDER / PART)
     same_matplotlib = index["matplotlib"] == matplotlib.__version__
     kinds = ("csv", "sources", *(("svg",) if same_matplotlib else ()))
