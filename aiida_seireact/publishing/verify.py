@@ -11,10 +11,10 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.manage import get_manager
 from aiida.manage.configuration import create_profile, get_config, load_profile
-from aiida.tools.archive import import_archive
 
 from aiida_seireact.publishing import bundle, datasets, models, pictures, trajectories
 from aiida_seireact.publishing.bundle import read_index, read_json
+from aiida_seireact.publishing.importing import import_whole
 from aiida_seireact.publishing.metadata import complaints
 from aiida_seireact.publishing.numbers import differences, n_numbers
 from aiida_seireact.publishing.write import ReportWriter, without_reports
@@ -82,7 +82,7 @@ def _import(folder: Path) -> Check:
     index = read_index(folder)
     try:
         with without_reports():
-            import_archive(folder / bundle.ARCHIVE, create_group=False)
+            import_whole(folder / bundle.ARCHIVE)
     except Exception as error:  # whatever a file that is no archive leads to
         return Check("archive", (f"{bundle.ARCHIVE} can't be imported: {type(error).__name__}: {error}",))
     wrong = []

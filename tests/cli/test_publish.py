@@ -132,6 +132,7 @@ def test_what_was_altered_is_named(copy: Path, spoil: Callable[[Path], None], wo
     assert words in result.output
 
 
+@pytest.mark.slow
 def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> None:
     table = next(iter((copy / "figures").glob("*.csv")))
     table.write_text(table.read_text().replace("0", "1", 1))
@@ -162,6 +163,7 @@ def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> No
         assert words in result.output, words
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_none_is_a_sentence(copy: Path) -> None:
     (copy / "archive.aiida").write_bytes(b"no archive")
     write_checksums(copy)

@@ -198,7 +198,8 @@ def test_a_failed_process_is_published_and_told(
     failed = finished_study(six_frames, tmp_path, seal=False)
     finish(failed.top, 460, "Stage produce failed: lost atoms")
     failed.top.seal()
-    out = publish(Plan.of([failed.top], quiet), tmp_path / "out", Metadata.of(**ASKED), write_reports, quiet)
+    plan = Plan.of([failed.top], quiet)
+    out = publish(plan, tmp_path / "out", Metadata.of(**ASKED), lambda tops, folder: folder.mkdir(), quiet)
     assert "**ended with exit status 460**: Stage produce failed: lost atoms" in (out / "README.md").read_text()
     assert read_index(out)["processes"][0]["exit_status"] == 460
     assert bundle.ARCHIVE in {path.name for path in out.iterdir()}
