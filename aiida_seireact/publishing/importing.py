@@ -18,9 +18,9 @@ BATCH = 1000
 def import_whole(archive: Path) -> int:
     """Import an archive into the loaded profile; return how many of its nodes came from the cache.
 
-    AiiDA's import (2.9) takes away from new nodes the mark that they came from the cache. A job that did took no time on
-    any machine: without the mark its hours would be counted a second time. The archive holds the marks; they are put
-    back, and the times of the nodes kept.
+    AiiDA's import (2.9) takes away from new nodes the mark that they came from the cache. A job that did took no time
+    on any machine: without the mark its hours would be counted a second time. The archive holds the marks; they are
+    put back, and the times of the nodes kept.
     """
     import_archive(archive, create_group=False)
     with get_format().open(archive, "r") as reader:

@@ -61,15 +61,16 @@ def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], 
     """
     found: list[Licensed] = []
     holders: dict[str, list[tuple[int, str, str, str]]] = {}
-    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras")
-    for pk, uuid, node_type, metadata, attributes, extras in graph.rows(*columns):
+    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras", "description")
+    for pk, uuid, node_type, metadata, attributes, extras, description in graph.rows(*columns):
         what = str((attributes or {}).get("process_label") or node_type.strip(".").rpartition(".")[2])
         if node_type.startswith(POTCAR_FILE):
             found.append(Licensed(pk, uuid, what, "", "it is a POTCAR of aiida-vasp"))
             continue
         for why in _named_in_lists(node_type, attributes or {}):
             found.append(Licensed(pk, uuid, what, "", why))
-        for place, told in (("its attributes", attributes), ("its extras", extras)):
+        texts = {"its attributes": attributes, "its extras": extras, "its description": description}
+        for place, told in texts.items():
             text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
             # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
             if ("PSCTR" in text or "VRHFIN" in text) and (why := why_text_is_potcar(text)):
