@@ -9,7 +9,8 @@ from aiida import orm
 from aiida.manage import get_manager
 from aiida.orm.entities import EntityTypes
 from aiida.orm.nodes.caching import NodeCaching
-from aiida.tools.archive import get_format, import_archive
+from aiida.tools.archive import import_archive
+from aiida.tools.archive.abstract import get_format
 
 MARK = NodeCaching.CACHED_FROM_KEY
 BATCH = 1000
