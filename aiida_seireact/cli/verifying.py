@@ -20,7 +20,7 @@ def main(folder: Path, work: Path) -> None:
     from aiida_seireact.publishing.verify import make_profile, verify_graph
 
     make_profile()
-    for check in verify_graph(folder, work, write_reports):
+    for check in verify_graph(folder, work, write_reports, say):
         print(json.dumps({"name": check.name, "wrong": check.wrong, "said": check.said}), flush=True)
 
 
@@ -29,6 +29,11 @@ def write_reports(tops: Sequence[ProcessNode], folder: Path) -> None:
     from aiida_seireact.cli.report import write_reports
 
     write_reports(tops, folder, ())
+
+
+def say(line: str) -> None:
+    """Write a line of progress."""
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progr
     return index
 
 
-def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
+def check_figures(folder: Path, work: Path, progress: Progress) -> tuple[list[str], str]:
     """Make the figures anew from the loaded profile; return what differs from those shipped, and what was compared.
 
     Tables and sources are compared byte for byte, pictures (SVG) too where matplotlib is the same version.
@@ -67,6 +67,7 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
     tops = [orm.load_node(uuid) for uuid in index["of"]]
     for entry in index["made"]:
         name = entry["name"]
+        progress(f"figures: making {name} anew, {entry['n_points']} points")
         try:
             # The same formats as there: laid out anew for one, a picture of matplotlib may shift in its last digits.
             paths = save(make(name, tops), work, FORMATS if same_matplotlib else ())

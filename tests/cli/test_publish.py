@@ -164,6 +164,25 @@ def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> No
 
 
 @pytest.mark.slow
+def test_several_runs_are_one_bundle_with_figures_of_all(
+    aiida_profile: Any, six_frames: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    names = ("one", "two")
+    runs = [finished_study(six_frames, tmp_path_factory.mktemp(name), label=name) for name in names]
+    result = call(publish, *(run.top.pk for run in runs), tmp_path / "both", *NAMED, "--zip")
+    assert result.exit_code == 0, result.output
+    with zipfile.ZipFile(tmp_path / "both.zip") as archive:
+        costs = archive.read("both/figures/costs.csv").decode()
+        index = json.loads(archive.read("both/bundle.json"))
+    assert all(f"\n{name}," in costs or f",{name}," in costs for name in names)
+    assert [told["uuid"] for told in index["processes"]] == [run.top.uuid for run in runs]
+    # One dataset and one model, of equal content.
+    assert (index["counts"]["datasets"], index["counts"]["models"]) == (1, 1)
+    result = call(verify, tmp_path / "both.zip")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
 def test_an_archive_that_is_none_is_a_sentence(copy: Path) -> None:
     (copy / "archive.aiida").write_bytes(b"no archive")
     write_checksums(copy)
