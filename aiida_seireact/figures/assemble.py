@@ -15,7 +15,7 @@ from aiida_seireact.figures.chart import Chart, Colour
 from aiida_seireact.figures.facts import GROUP, MEMBER, with_groups
 from aiida_seireact.figures.figure import RUN_UUID, Figure, FigureError, Panel, Reference, Trace, sources_of
 from aiida_seireact.figures.spread import HIGH, LOW, mean_over_seeds
-from aiida_seireact.figures.style import MARKERS, PALETTE, element_colours, phase_colours, pretty
+from aiida_seireact.figures.style import MARKERS, PALETTE, element_colours, lighter, phase_colours, pretty
 from aiida_seireact.science.labelling import UNKNOWN
 
 MOST_POINTS = 4000
@@ -166,8 +166,10 @@ class _Builder:
             group, series = key[0], key[2] if chart.series else ""
             at = self.series.index(series) if chart.series else 0
             style: dict[str, Any] = {}
+            colour = self.colours[series if self.by_series else group]
             if not self.by_series and not self.split_series:
                 style = {"dash": _DASHES[at], "marker": MARKERS[at]}
+                colour = lighter(colour, 0.5 * at) if chart.kind == "bar" else colour
             elif self.by_series:
                 style = {"marker": MARKERS[at // len(PALETTE) % len(MARKERS)]}
             yield Trace(
@@ -175,7 +177,7 @@ class _Builder:
                 name=self._name(group, series),
                 rows=self._thinned(np.array(places, dtype=np.int64)),
                 x=chart.x, y=chart.y, low=self.low, high=self.high, value=chart.value, is_step=chart.is_step,
-                colour=self.colours[series if self.by_series else group], hover=chart.hover, **style,
+                colour=colour, hover=chart.hover, **style,
             )  # fmt: skip
 
     def _name(self, group: str, series: str) -> str:

@@ -41,15 +41,6 @@ def first_and_last(what: What, of: str) -> pd.DataFrame:
     return pd.concat([first, last], ignore_index=True)
 
 
-def template_shares(what: What) -> pd.DataFrame:
-    """Return the share of the atoms that each template fits in each stretch of time: the sum over the slabs."""
-    found = chosen(query.profiles(what), of="ptm")
-    keys = [column for column in found if column not in ("z_ang", "slab_ang", "count", "fraction")]
-    counts = found.groupby(keys, sort=False, dropna=False)["count"].sum().reset_index()
-    total = counts.groupby(["node_uuid", "step"])["count"].transform("sum")
-    return counts.assign(fraction=counts["count"] / total)
-
-
 INTERPHASE = {
     "ps4": Entry(
         title="Intact PS4 with time",
@@ -111,11 +102,11 @@ INTERPHASE = {
         title="bcc, hcp, fcc of Li with time",
         paper=LPSC,
         shows="fractions of Li that is bcc, hcp, fcc or none of these with time; a transient fcc stripe",
-        caption="Polyhedral template matching; each point is a mean over a stretch of time.",
-        queries=("profiles",),
+        caption="Polyhedral template matching of each analysed frame.",
+        queries=("templates",),
         nodes=ANALYSIS,
         needs="analyse a run with `ptm`",
-        read=template_shares,
+        read=lambda what: chosen(query.templates(what), of="ptm"),
         chart=Chart(
             "line", "time_ps", "fraction", x_label=TIME, y_label="share of the Li", series=NAME, from_zero=True
         ),

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from aiida import orm
+from numpy.typing import NDArray
 
 from aiida_seireact.figures.chart import Colour
 from aiida_seireact.figures.figure import RUN_UUID, FigureError
 
-GROUP, MEMBER = "group", "member"
+GROUP, MEMBER = "colour", "member"
 """Columns of a prepared table: what gives a point its colour, and the run it belongs to."""
 RUN_OF = "trajectory_uuid"
 BARE, NOT_KNOWN, ALL_RUNS = "bare", "not known", "all runs"
 PART = {"first": "first model", "closed": "loop closed"}
+PARTS = ("first", "", "closed")
+"""Parts of a study in their order."""
 COLUMN = {"size": "n_atoms", "temperature": "temperature_k", "coating": "coating", "model": "model_hash"}
 CONDITION = ("part", "n_atoms", "temperature_k", "pressure_gpa", "coating")
 """What runs of several seeds have in common."""
@@ -81,8 +84,8 @@ def with_groups(
             raise FigureError("These numbers are of no MD run, so there is no mean over seeds.")
         names, order = _conditions(found, colour)
     elif colour == "run":
-        names = run_names(found)
-        order = list(dict.fromkeys(names))
+        names = told_apart(found, run_names(found))
+        order = list(dict.fromkeys(names.iloc[np.argsort(_places(found), kind="stable")]))
     else:
         if COLUMN[colour] not in found:
             raise FigureError(f"Nothing tells the {colour} of these numbers: colour them by run.")
@@ -108,6 +111,22 @@ def run_names(table: pd.DataFrame) -> pd.Series:
     if parts.nunique() == 1:
         return labels
     return parts if table[RUN_UUID].nunique() == 1 else labels.where(table["part"] == "", labels + ", " + parts)
+
+
+def _places(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Return where rows come: runs in the order they were asked for, of each the first model before the last."""
+    runs = table.groupby(RUN_UUID, sort=False).ngroup().to_numpy()
+    parts = table["part"].map(lambda part: PARTS.index(part) if part in PARTS else len(PARTS)).to_numpy()
+    return np.asarray(runs * (len(PARTS) + 1) + parts, dtype=np.int64)
+
+
+def told_apart(table: pd.DataFrame, names: pd.Series) -> pd.Series:
+    """Return names of runs, with their places under the process asked for where several runs would have one name."""
+    if "name" not in table or table.groupby(names, sort=False)[MEMBER].nunique().max() < 2:
+        return names
+    alike = table.groupby(names, sort=False)[MEMBER].transform("nunique") > 1
+    longer = names + ", " + table["name"].astype(str) if names.nunique() > 1 else table["name"].astype(str)
+    return names.where(~alike, longer)
 
 
 def _names_by(table: pd.DataFrame, colour: Colour) -> tuple[pd.Series, list[str]]:

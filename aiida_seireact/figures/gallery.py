@@ -8,15 +8,18 @@ from difflib import get_close_matches
 from aiida_seireact import query
 from aiida_seireact.figures.assemble import MeanOver, Words, assemble
 from aiida_seireact.figures.chart import Colour
+from aiida_seireact.figures.entries_found import FOUND
 from aiida_seireact.figures.entries_interphase import INTERPHASE
 from aiida_seireact.figures.entries_learning import LEARNING
 from aiida_seireact.figures.entries_runs import RUNS
+from aiida_seireact.figures.entries_transport import TRANSPORT
+from aiida_seireact.figures.entries_validation import VALIDATION
 from aiida_seireact.figures.entry import Entry
 from aiida_seireact.figures.facts import facts_of, needs_facts
 from aiida_seireact.figures.figure import Figure, FigureError
 from aiida_seireact.query import What
 
-FIGURES: dict[str, Entry] = {**LEARNING, **RUNS, **INTERPHASE}
+FIGURES: dict[str, Entry] = {**LEARNING, **VALIDATION, **RUNS, **INTERPHASE, **TRANSPORT, **FOUND}
 """By name, in the order of the study."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ def interval(figure: Figure, trace: Trace) -> tuple[NDArray[np.float64], NDArray
     if trace.low is None or trace.high is None:
         raise FigureError(f"Figure {figure.name}: trace {trace.name} has one end of an interval, not two.")
     return figure.column(trace, trace.low).astype(float), figure.column(trace, trace.high).astype(float)
+
+
+def in_lines(text: str, width: int) -> list[str]:
+    """Return text in lines that fit a width in letters."""
+    return wrap(text, width, break_long_words=False) or [""]
 
 
 def counts(figure: Figure, panel: Panel) -> bool:

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex, to_rgb
 from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import UUID_COLUMNS, Figure, Panel, Trace
-from aiida_seireact.figures.geometry import FEW, categories, interval, line_of, stacked_x
+from aiida_seireact.figures.geometry import FEW, categories, in_lines, interval, line_of, stacked_x
 from aiida_seireact.figures.style import DIVERGENT, INK, MUTED, SEQUENTIAL
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
@@ -222,9 +222,10 @@ def _axes(
         y_axis |= {"scaleanchor": f"x{key}", "scaleratio": 1}
     layout[f"xaxis{key}"], layout[f"yaxis{key}"] = x_axis, y_axis
     if panel.title:
+        lines = "<br>".join(in_lines(panel.title, 110 // max(1, figure.columns)))
         layout["annotations"].append(
             {
-                "text": f"<b>{panel.title}</b>", "xref": f"x{key} domain", "yref": f"y{key} domain", "x": 0, "y": 1,
+                "text": f"<b>{lines}</b>", "xref": f"x{key} domain", "yref": f"y{key} domain", "x": 0, "y": 1,
                 "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 13},
             }
         )  # fmt: skip

@@ -11,12 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import Figure, Panel, Trace
-from aiida_seireact.figures.geometry import FEW, categories, counts, interval, line_of, stacked_x
+from aiida_seireact.figures.geometry import FEW, categories, counts, in_lines, interval, line_of, stacked_x
 from aiida_seireact.figures.style import DIVERGENT, MUTED, SEQUENTIAL, plain_log, styled
 
 DASHES: dict[str, Any] = {"solid": "-", "dashed": "--", "dotted": ":"}
 _MANY = 400  # points beyond which a vector file holds them as an image
 _BAR_WIDTH = 0.8
+_FEW_NAMES = 4  # along x, which have room for several lines
 
 
 @styled
@@ -71,7 +72,8 @@ def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
             _points(figure, trace, axes, x, y, label, few=n_points < FEW)
         elif trace.kind == "bar":
             width = _BAR_WIDTH / len(bars)
-            middle = x - _BAR_WIDTH / 2 + (bars.index(trace) + 0.5) * width
+            place = next(place for place, bar in enumerate(bars) if bar is trace)
+            middle = x - _BAR_WIDTH / 2 + (place + 0.5) * width
             axes.bar(middle, y, width=0.94 * width, color=trace.colour, label=label)
             _error_bars(figure, trace, axes, middle, y)
         elif trace.kind == "heat":
@@ -134,9 +136,12 @@ def _look(figure: Figure, panel: Panel, axes: Axes, places: dict[str, int]) -> N
     is_heat = any(trace.kind == "heat" for trace in panel.traces)
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label, xscale=panel.x_scale, yscale=panel.y_scale)
     if panel.title:
-        axes.set_title(panel.title, fontsize=9.5)
+        inches = axes.get_figure().get_figwidth() / max(1, figure.columns)  # type: ignore[union-attr]
+        axes.set_title("\n".join(in_lines(panel.title, int(12 * inches))), fontsize=9.5)
     if places:
-        turned = sum(map(len, places)) > 60 or max(map(len, places)) > 14
+        if len(places) <= _FEW_NAMES:
+            places = {"\n".join(in_lines(name, 60 // len(places))): place for name, place in places.items()}
+        turned = len(places) > _FEW_NAMES and (sum(map(len, places)) > 60 or max(map(len, places)) > 14)
         axes.set_xticks(
             list(places.values()), list(places), rotation=30 if turned else 0, ha="right" if turned else "center"
         )

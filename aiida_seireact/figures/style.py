@@ -16,6 +16,7 @@ from typing import Any, ParamSpec
 import matplotlib
 import numpy as np
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -98,6 +99,12 @@ def pretty(name: str) -> str:
     if not _FORMULA.fullmatch(name) or not any(letter.isdigit() for letter in name):
         return name
     return name.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def lighter(colour: str, share: float) -> str:
+    """Return a colour mixed with a share of white, below 1."""
+    parts = np.array(to_rgb(colour))
+    return to_hex(parts + min(share, 0.8) * (1 - parts))
 
 
 def looks() -> Iterator[tuple[str, str]]:

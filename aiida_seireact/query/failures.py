@@ -10,7 +10,7 @@ import pandas as pd
 from aiida import orm
 
 from aiida_seireact.query.frame import table
-from aiida_seireact.query.graph import Graph, part_of
+from aiida_seireact.query.graph import Graph
 from aiida_seireact.query.labelling import ASE, COLLECT
 from aiida_seireact.query.sources import What
 from aiida_seireact.query.tree import Process
@@ -48,7 +48,7 @@ def failures(what: What) -> pd.DataFrame:
                         "run": run,
                         "run_uuid": run_uuid,
                         "stage": one.stage,
-                        "part": part_of(one.path),
+                        "part": one.part,
                         "path": one.path,
                     },
                     "node_uuid": one.member.uuid,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -135,11 +135,19 @@ class Member:
 
 def family_of(node: ProcessNode) -> list[Member]:
     """Return a process and all it called, level by level, each level in order of creation."""
-    first = QueryBuilder(backend=node.backend).append(ProcessNode, filters={"id": node.pk}, project=list(COLUMNS))
-    members = [_member(row, None, "") for row in first.all()]
-    callers = [node.pk]
+    return families_of([node])[0]
+
+
+def families_of(nodes: Sequence[ProcessNode]) -> list[list[Member]]:
+    """Return the family of each of several processes, by one query for each level of them all."""
+    backend = nodes[0].backend
+    pks = sorted({node.pk for node in nodes})
+    query = QueryBuilder(backend=backend).append(ProcessNode, filters={"id": {"in": pks}}, project=list(COLUMNS))
+    heads = {member.pk: member for member in (_member(row, None, "") for row in query.all())}
+    called: dict[int, list[Member]] = {}
+    callers = pks
     while callers:
-        query = QueryBuilder(backend=node.backend)
+        query = QueryBuilder(backend=backend)
         query.append(WorkflowNode, filters={"id": {"in": callers}}, project="id", tag="caller")
         query.append(
             ProcessNode,
@@ -151,8 +159,21 @@ def family_of(node: ProcessNode) -> list[Member]:
         )
         rows = query.order_by({"called": "id"}).all()
         level = [_member(row[1 : 1 + len(COLUMNS)], row[0], row[-1]) for row in rows]
+        for member in level:
+            called.setdefault(member.caller or 0, []).append(member)
+        callers = [
+            member.pk
+            for member in level
+            if not member.node_type.startswith("process.calculation") and member.pk not in heads
+        ]
+    return [_below(heads[node.pk], called) for node in nodes]
+
+
+def _below(head: Member, called: Mapping[int, Sequence[Member]]) -> list[Member]:
+    members, level = [head], [head]
+    while level:
+        level = sorted((one for member in level for one in called.get(member.pk, [])), key=lambda member: member.pk)
         members += level
-        callers = [member.pk for member in level if not member.node_type.startswith("process.calculation")]
     return members
 
 

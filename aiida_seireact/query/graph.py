@@ -14,10 +14,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_seireact.query.sources import What, name_of, tops_of
-from aiida_seireact.query.tree import Process, processes_under
-
-FIRST, CLOSED = "first", "closed"
-"""Parts of a study: its first model, where a second one learned from its run, and the closed loop."""
+from aiida_seireact.query.tree import Process, trees_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Made:
             "run": self.run,
             "run_uuid": self.run_uuid,
             "stage": self.process.stage,
-            "part": part_of(self.process.path),
+            "part": self.process.part,
             "path": self.process.path,
             "node_uuid": self.uuid,
             "process_uuid": self.process.member.uuid,
@@ -59,19 +56,6 @@ class Given:
     told: dict[str, Any]
 
 
-def part_of(path: str) -> str:
-    """Return the part of a study a process works for, by its call labels: ``first``, ``closed``, or empty for the last.
-
-    What augmentation runs by the model before it is the run of the first model.
-    """
-    labels = path.split("/")
-    if labels[0] == "close_loop":
-        return CLOSED
-    if labels[0].endswith(f"_{FIRST}") or (labels[0] == "augment" and "production" in labels):
-        return FIRST
-    return ""
-
-
 class Graph:
     """The processes under one or many top processes."""
 
@@ -82,7 +66,8 @@ class Graph:
     @cached_property
     def trees(self) -> list[tuple[str, str, list[Process]]]:
         """Name and UUID of each top process, and all processes under it."""
-        return [(name_of(top), top.uuid, processes_under(top)) for top in self.tops]
+        trees = trees_of(self.tops)
+        return [(name_of(top), top.uuid, tree) for top, tree in zip(self.tops, trees, strict=True)]
 
     def made(
         self,
@@ -100,18 +85,18 @@ class Graph:
         :param told: attributes to read.
         """
         wanted = set(by)
-        found = []
-        for run, run_uuid, processes in self.trees:
-            creators = {
-                one.pk: one
-                for one in processes
-                if one.counts and (not wanted or {one.member.name, one.member.process_type} & wanted)
-            }
-            for pk, row in _outputs(list(creators), kind, tuple(links), told, filters):
-                node, uuid, link, *values = row
+        creators: dict[int, list[tuple[int, Process]]] = {}
+        for number, (_, _, processes) in enumerate(self.trees):
+            for one in processes:
+                if one.counts and (not wanted or {one.member.name, one.member.process_type} & wanted):
+                    creators.setdefault(one.pk, []).append((number, one))
+        found: list[tuple[int, Made]] = []
+        for creator, (pk, uuid, link, *values) in _outputs(list(creators), kind, tuple(links), told, filters):
+            for number, process in creators[creator]:
+                run, run_uuid, _ = self.trees[number]
                 attributes = dict(zip(told, values, strict=True))
-                found.append(Made(node, uuid, link, run, run_uuid, creators[pk], attributes))
-        return found
+                found.append((number, Made(pk, uuid, link, run, run_uuid, process, attributes)))
+        return [made for _, made in sorted(found, key=lambda item: item[0])]
 
     def given(
         self, processes: Iterable[Process], kind: type[orm.Data], link: str, told: Sequence[str] = ()
@@ -138,10 +123,12 @@ class Graph:
 def without_parts(made: Sequence[Made], joiners: Iterable[str], graph: Graph) -> list[Made]:
     """Return nodes but for those that a process of one of these labels has joined to another of the same tree."""
     names = set(joiners)
-    joined: dict[str, set[int]] = {}
-    for _, run_uuid, processes in graph.trees:
-        mine = [one for one in processes if one.counts and one.member.name in names]
-        joined[run_uuid] = {given.pk for rows in graph.given(mine, orm.Data, "%").values() for given in rows}
+    joins = {
+        run_uuid: [one for one in processes if one.counts and one.member.name in names]
+        for _, run_uuid, processes in graph.trees
+    }
+    given = graph.given([one for mine in joins.values() for one in mine], orm.Data, "%")
+    joined = {run_uuid: {part.pk for one in mine for part in given.get(one.pk, [])} for run_uuid, mine in joins.items()}
     return [one for one in made if one.pk not in joined[one.run_uuid]]
 
 

@@ -219,19 +219,24 @@ def campaigns_in(graph: Graph) -> list[Campaign]:
     told = ("legs", "canary", "convergence", "status", "ended_by", "stable", "canary_force_rmse_ev_per_ang",
             "canary_force_rms_ev_per_ang")  # fmt: skip
     made = graph.made(orm.Dict, by=(SUMMARISE, NOTE), told=told)
-    for _, run_uuid, processes in graph.trees:
-        chains = {one.pk: one for one in processes if one.member.name == CAMPAIGN}
-        settings = {pk: rows[0] for pk, rows in graph.given(chains.values(), orm.Dict, "parameters").items()}
-        last: dict[int, Made] = {}
-        for one in made:
-            caller = one.process.member.caller
-            # The last note is the whole course; a summary, which comes after all notes, knows more.
-            if one.run_uuid == run_uuid and caller in chains:
-                last[caller] = one
-        legs = _dicts([given.pk for given in settings.values()])
-        for pk, node in last.items():
-            mine = legs.get(settings[pk].pk, {}) if pk in settings else {}
-            found.append(Campaign(node, chains[pk], mine, node.told))
+    chains = {
+        (run_uuid, one.pk): one
+        for _, run_uuid, processes in graph.trees
+        for one in processes
+        if one.member.name == CAMPAIGN
+    }
+    settings = {pk: rows[0].pk for pk, rows in graph.given(chains.values(), orm.Dict, "parameters").items()}
+    held = _dicts(list(settings.values()))
+    last: dict[tuple[str, int], Made] = {}
+    for one in made:
+        key = (one.run_uuid, one.process.member.caller or 0)
+        # The last note is the whole course; a summary, which comes after all notes, knows more.
+        if key in chains:
+            last[key] = one
+    for key, chain in chains.items():
+        if key in last:
+            mine = held.get(settings.get(key[1], 0), {})
+            found.append(Campaign(last[key], chain, mine, last[key].told))
     return found
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from aiida import orm
 
 from aiida_seireact.query.frame import table
-from aiida_seireact.query.graph import Graph, part_of
+from aiida_seireact.query.graph import Graph
 from aiida_seireact.query.md import computers_of
 from aiida_seireact.query.sources import QueryError, What
 from aiida_seireact.query.tree import Process
@@ -84,10 +84,10 @@ def processes(what: What) -> pd.DataFrame:
     :raises QueryError: not a process.
     """
     graph = Graph(what)
+    computers = computers_of(_jobs_in(graph))
     blocks = []
     for run, run_uuid, members in graph.trees:
         uuids = {one.pk: one.member.uuid for one in members}
-        computers = computers_of([one for one in members if one.member.is_job])
         for one in members:
             member = one.member
             blocks.append(
@@ -128,12 +128,13 @@ def costs(what: What, by: str | Sequence[str] | None = None) -> pd.DataFrame:
     :raises QueryError: not a process, or no such column.
     """
     graph = Graph(what)
+    jobs = _jobs_in(graph)
+    known, results, told, computers = _jobs(jobs), results_of(jobs), _performances(jobs), computers_of(jobs)
     blocks = []
     for run, run_uuid, members in graph.trees:
-        jobs = [one for one in members if one.member.is_job]
-        known, results, told = _jobs(jobs), results_of(jobs), _performances(jobs)
-        computers = computers_of(jobs)
-        for one in jobs:
+        for one in members:
+            if not one.member.is_job:
+                continue
             job, result = known[one.pk], results.get(one.pk, {})
             cores, gpus = _size(job, result, told.get(one.pk, {}))
             seconds, basis = _seconds(one, job, result)
@@ -178,12 +179,16 @@ def kind_of(process_type: str) -> str:
     return KINDS.get(process_type.rpartition(":")[2], "analyse")
 
 
+def _jobs_in(graph: Graph) -> list[Process]:
+    return [one for _, _, members in graph.trees for one in members if one.member.is_job]
+
+
 def _source(run: str, run_uuid: str, one: Process) -> dict[str, Any]:
     return {
         "run": run,
         "run_uuid": run_uuid,
         "stage": one.stage,
-        "part": part_of(one.path),
+        "part": one.part,
         "path": one.path,
         "node_uuid": one.member.uuid,
         "process_uuid": one.member.uuid,

@@ -9,7 +9,13 @@ from datetime import datetime
 from aiida import orm
 from aiida.common import timezone
 
-from aiida_seireact.query.family import STAGES, Member, family_of, stage_name
+from aiida_seireact.query.family import STAGES, Member, families_of, stage_name
+
+FIRST, CLOSED, LAST = "first", "closed", ""
+"""Parts of a study: its first model, where another one learned from its run; the closed loop; all else."""
+AUGMENT = "augment"
+OF_FIRST = ("dataset", "train", "validate")
+RUN_OF_FIRST = ["round_01", "run_production"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,8 @@ class Process:
     stage: str
     path: str = ""
     """Call labels from the top process down to it, apart by slashes; empty of the top process."""
+    part: str = ""
+    """``first``, ``closed`` or empty, see `part_of`."""
 
     @property
     def is_sealed(self) -> bool:
@@ -63,16 +71,40 @@ class Process:
 
 def processes_under(top: orm.ProcessNode) -> list[Process]:
     """Return ``top`` and all it called, level by level in the order of calling."""
+    return trees_of([top])[0]
+
+
+def trees_of(tops: Sequence[orm.ProcessNode]) -> list[list[Process]]:
+    """Return the processes under each of several top processes."""
+    return [_tree(family) for family in families_of(tops)]
+
+
+def _tree(family: Sequence[Member]) -> list[Process]:
+    has_first = any(member.call_label == AUGMENT for member in family if member.caller == family[0].pk)
     found: dict[int, Process] = {}
-    for member in family_of(top):
+    for member in family:
         caller = found.get(member.caller or 0)
         if caller is None:
             found[member.pk] = Process(member, 0, "")
             continue
         stage = caller.stage or stage_name(member.call_label, member.name)
         path = "/".join(filter(None, (caller.path, member.call_label or member.name)))
-        found[member.pk] = Process(member, caller.depth + 1, stage, path)
+        found[member.pk] = Process(member, caller.depth + 1, stage, path, part_of(path, has_first=has_first))
     return list(found.values())
+
+
+def part_of(path: str, *, has_first: bool) -> str:
+    """Return the part of a study that a process works for: that of the first model, the closed loop, or the last model.
+
+    :param path: call labels from the study down.
+    :param has_first: there is a model that learned from the run of the first one.
+    """
+    labels = path.split("/")
+    if labels[0] == "close_loop":
+        return CLOSED
+    if labels[0].endswith(f"_{FIRST}") or (has_first and (labels[0] in OF_FIRST or labels[1:3] == RUN_OF_FIRST)):
+        return FIRST
+    return LAST
 
 
 def in_call_order(processes: Sequence[Process]) -> list[Process]:

@@ -30,7 +30,8 @@ def study(aiida_profile: Any) -> orm.WorkChainNode:
     ends(join, trajectory=trajectory([0, 10, 20, 30, 40], stopped_by={"reason": "hole", "message": "hole: too wide"}))
     ends(produce)
     augment = chain("AugmentWorkChain", top, "augment")
-    first = job("seireact.lammps", augment, "production", potential=old, parameters=parameters)
+    first_round = chain("AugmentRoundWorkChain", augment, "round_01")
+    first = job("seireact.lammps", first_round, "run_production", potential=old, parameters=parameters)
     ends(first, trajectory=trajectory([0, 10], n_atoms=4))
     ends(augment, exit_status=400)
     # Debris: a run that failed, one that was never sealed, and one of nobody's.
@@ -43,7 +44,7 @@ def study(aiida_profile: Any) -> orm.WorkChainNode:
 
 def test_a_run_of_two_segments_is_one_row(study: orm.WorkChainNode) -> None:
     found = query.runs(study)
-    assert found["name"].tolist() == ["produce", "augment/production"]
+    assert found["name"].tolist() == ["produce", "augment/round_01/run_production"]
     assert found["part"].tolist() == ["", "first"]
     assert found["run"].unique().tolist() == ["10k"]
     run = found.iloc[0]
@@ -93,7 +94,7 @@ def test_processes_has_the_failed_ones_too(study: orm.WorkChainNode) -> None:
     assert found.loc["broken", "exit_message"] == "no result"
     assert not found.loc["killed", "is_sealed"]
     assert found.loc["segment_001", "caller_uuid"] == found.loc["produce", "node_uuid"]
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_a_job_alone_is_asked_like_a_study(study: orm.WorkChainNode) -> None:
