@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.build import bulk
 from numpy.typing import NDArray
 
-from benchmarks._phases import DISORDERED, disordered, li2s, li6ps5cl
+from benchmarks._phases import DISORDERED, disordered, li2s, li6ps5cl, sulfur_around
 
 WIDTH = 40.2
 GAP = 1.2
@@ -28,10 +28,12 @@ class Cell:
     """The cell at rest.
 
     :param phase: ``(n_atoms,)`` index into :data:`PHASES`; −1 near a seam.
+    :param sulfur: ``(n_atoms,)`` how many of the four anions of a Li of the disordered phase are S; −1 elsewhere.
     """
 
     atoms: Atoms
     phase: NDArray[np.int64]
+    sulfur: NDArray[np.int64]
 
 
 def slab(name: str, layers: int, seed: int) -> Atoms:
@@ -63,18 +65,21 @@ def _cut(atoms: Atoms, layers: int, repeat: int) -> Atoms:
 
 def interphase_cell(layers: dict[str, int], seed: int = 0) -> Cell:
     """Stack slabs along z."""
-    parts, phases, z = Atoms(), [], 0.0
+    parts, phases, sulfur, z = Atoms(), [], [], 0.0
     for name, count in layers.items():
         atoms = slab(name, count, seed)
         height = atoms.cell.lengths()[2]
         inside = (atoms.positions[:, 2] > SEAM) & (atoms.positions[:, 2] < height - SEAM)
         phases.append(np.where(inside, PHASES.index(name), -1))
+        sulfur.append(np.full(len(atoms), -1))
+        if name == DISORDERED:
+            sulfur[-1][atoms.numbers == 3] = sulfur_around(atoms)
         atoms.positions[:, 2] += z
         parts += atoms
         z += height + GAP
     parts.set_cell([WIDTH, WIDTH, z])
     parts.pbc = True
-    return Cell(parts, np.concatenate(phases))
+    return Cell(parts, np.concatenate(phases), np.concatenate(sulfur))
 
 
 def write_run(path: Path, atoms: Atoms, n_frames: int, *, rattle: float, seed: int) -> None:

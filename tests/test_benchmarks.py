@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import million
+
 
 def run(name: str, *arguments: str) -> str:
     """Run a benchmark to its end and return what it printed."""
@@ -120,3 +122,24 @@ def test_the_benchmark_of_descriptors_is_flare_s_and_small_in_memory() -> None:
     assert re.search(r"^ace +n9 l3 +2664 features +\d\.\d+ CPU-s +\d+ environments a CPU-s$", told, re.MULTILINE)
     assert re.search(r"^ace +n9 l3: a frame of 96 atoms takes \d\.\d\d GB in all$", told, re.MULTILINE)
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_a_million_environments_are_labelled_rightly_in_less_than_eight_gigabytes(tmp_path: Path) -> None:
+    """The run of `python -m benchmarks.million`: 92 frames, which two chunks of labels could not hold."""
+    found = million.measure(1_000_000, tmp_path)
+    assert found.peak_gb < 8
+    of_cell = million.interphase_cell(million.LAYERS)
+    n_lithium = int((of_cell.atoms.numbers == 3).sum())
+    assert found.outputs["n_environments"] == found.n_labels == found.n_frames * n_lithium
+    assert found.n_labels == pytest.approx(1_000_000, rel=0.01)
+    assert len(found.outputs["labels"]["chunks"]) == 4
+    # What is counted are all environments but those near a seam.
+    inside = int((of_cell.phase[of_cell.atoms.numbers == 3] >= 0).sum())
+    assert found.table.sum() == found.n_frames * inside
+    for name in million.REFERENCES:
+        assert found.share(name, name) >= 0.99
+    foreign, four = million.ROWS[-2:]
+    assert found.share(foreign, "unknown") >= 0.98
+    assert found.share(four, "Li2S") >= 0.95
+    assert set(found.names) == {"unknown", *million.REFERENCES}

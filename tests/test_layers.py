@@ -11,7 +11,19 @@ import pytest
 import aiida_seireact
 
 PACKAGE = "aiida_seireact"
-FLOORS = ("cli", "workchains", "calculations", "parsers", "figures", "query", "data", "programs", "formats", "science")
+FLOORS = (
+    "cli",
+    "publishing",
+    "workchains",
+    "calculations",
+    "parsers",
+    "figures",
+    "query",
+    "data",
+    "programs",
+    "formats",
+    "science",
+)
 WITHOUT_AIIDA = ("programs", "formats", "science")
 
 

@@ -20,6 +20,11 @@ from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
 
 
+def validate_workers(workers: orm.Int | None, _: Any) -> str | None:
+    """Return a sentence where there is nobody to work."""
+    return None if workers is None or workers.value >= 1 else f"There are {workers.value} workers: give 1 or more."
+
+
 class AnalyseSettings(AnalyseJob):
     """What the ``parameters`` hold: the job without its files."""
 
@@ -31,7 +36,10 @@ class AnalyseCalculation(ProgramCalculation):
 
     PARSER = "seireact.analyse"
     RETRIEVE_TEMPORARY = (files.ANALYSIS,)
-    CACHE_VERSION = 2
+    # The program gives the same bytes for any number of processes.
+    UNHASHED = ("workers",)
+    UNHASHED_OPTIONS = ("resources",)
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -52,10 +60,18 @@ class AnalyseCalculation(ProgramCalculation):
             "parameters",
             valid_type=orm.Dict,
             validator=job_validator(
-                AnalyseSettings, labels=files.LABELS, thermo_log=files.THERMO_TABLE, timestep_fs=1.0
+                AnalyseSettings, labels=files.LABELS, thermo_log=files.THERMO_TABLE, timestep_fs=1.0, workers=1
             ),
             help="`trajectory`: `skip_first` and `stride` of its frames; a section for each analysis; "
             "`seireact-analyse --help` tells more.",
+        )
+        spec.input(
+            "workers",
+            valid_type=orm.Int,
+            required=False,
+            validator=validate_workers,
+            help="Processes that read side by side; the result is the same to the cache whatever their number. Ask for "
+            "as many cores: `options.resources.num_cores_per_mpiproc`.",
         )
         spec.output("analysis", valid_type=orm.Dict, help="The numbers: PS4 at start and end, thickness, extremes.")
         spec.output("analysis_arrays", valid_type=orm.ArrayData, help="Each quantity against the MD step.")
@@ -65,6 +81,8 @@ class AnalyseCalculation(ProgramCalculation):
         run = self.inputs.trajectory
         chunks = place_run(run, "trajectory", self.inputs.code.computer, folder, links)
         job["trajectory"] = {**job.get("trajectory", {}), "files": chunks}
+        if "workers" in self.inputs:
+            job["workers"] = self.inputs.workers.value
         job["timestep_fs"] = run.base.attributes.get("timestep_fs", None)
         if isinstance(run, TrajectoryData) and "step" in (thermo := run.thermo):
             job["thermo_log"] = files.THERMO_TABLE

@@ -40,6 +40,8 @@ class ProgramCalculation(CalcJob):
     RETRIEVE_TEMPORARY: ClassVar[tuple[str, ...]] = ()
     # Inputs that only save time: with or without them the outputs are the same, so the cache must not ask for them.
     UNHASHED: ClassVar[tuple[str, ...]] = ()
+    # Options of the scheduler of which the same holds; aiida-core leaves out queue, account and walltime itself.
+    UNHASHED_OPTIONS: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -96,6 +98,8 @@ class ProgramCalculation(CalcJob):
         # aiida-core 2.9 has no port option for this; the hash is computed once, when the node is stored after this.
         caching = self.node.base.caching
         caching._hash_ignored_inputs = [*caching._hash_ignored_inputs, *self.UNHASHED]
+        if self.UNHASHED_OPTIONS:
+            self.node._hash_ignored_attributes = (*self.node._hash_ignored_attributes, *self.UNHASHED_OPTIONS)
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
         """Write the data files of the job into ``folder`` and return the content of its job file.

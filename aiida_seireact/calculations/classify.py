@@ -11,7 +11,7 @@ from aiida.engine import CalcJobProcessSpec
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
 from aiida_seireact.calculations.trajectories import place_run
-from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.calculations.validation import job_validator, link_name_complaint
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
@@ -19,6 +19,7 @@ from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
+from aiida_seireact.science.labelling import LabellingError, require_name
 
 
 class FrameChoice(Job):
@@ -34,6 +35,17 @@ class ClassifySettings(ClassifyJob):
 
     trajectory: FrameChoice = FrameChoice()  # type: ignore[assignment]
     references: FrameChoice = FrameChoice()  # type: ignore[assignment]
+
+
+def validate_references(references: Mapping[str, Any] | None, _: Any) -> str | None:
+    """Refuse what can't be the name of a phase."""
+    try:
+        for name in references or {}:
+            if message := link_name_complaint(require_name(name), "a reference"):
+                return message
+    except LabellingError as error:
+        return str(error)
+    return None
 
 
 def define_discovery(spec: CalcJobProcessSpec) -> None:
@@ -89,6 +101,7 @@ class ClassifyCalculation(ProgramCalculation):
             "references",
             valid_type=(TrajectoryData, FramesData),
             dynamic=True,
+            validator=validate_references,
             help="Runs of the pure phases, by the name their environments get.",
         )
         spec.input("classifier", valid_type=PhasesData, required=False, help="Label by it, without clustering again.")

@@ -9,7 +9,12 @@ from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_seireact.calculations.base import Links, ProgramCalculation
-from aiida_seireact.calculations.classify import ClassifySettings, define_discovery, write_classify_files
+from aiida_seireact.calculations.classify import (
+    ClassifySettings,
+    define_discovery,
+    validate_references,
+    write_classify_files,
+)
 from aiida_seireact.calculations.placed_labels import place_labels
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
@@ -22,7 +27,7 @@ MOST_DRAWN = 100
 
 
 class PartCalculation(ProgramCalculation):
-    """What the parts share: the parameters of the whole, and the word for the part."""
+    """What the parts share: parameters, of which each reads its own, and the word for the part."""
 
     PART: ClassVar[str]
     CACHE_VERSION = 1
@@ -34,7 +39,7 @@ class PartCalculation(ProgramCalculation):
             "parameters",
             valid_type=orm.Dict,
             validator=job_validator(ClassifySettings, classifier=None, part="all"),
-            help="Those of `seireact.classify`.",
+            help="Those of `seireact.classify`, or of these the ones that this part reads.",
         )
 
     def write_files(self, folder: Path, links: Links) -> dict[str, Any]:
@@ -67,7 +72,11 @@ def _drawn(spec: CalcJobProcessSpec, *, required: bool = True) -> None:
 
 def _references(spec: CalcJobProcessSpec) -> None:
     spec.input_namespace(
-        "references", valid_type=(TrajectoryData, FramesData), dynamic=True, help="Runs of the pure phases, by name."
+        "references",
+        valid_type=(TrajectoryData, FramesData),
+        dynamic=True,
+        validator=validate_references,
+        help="Runs of the pure phases, by name.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from aiida import orm
@@ -10,6 +11,26 @@ from aiida_seireact.calculations.base import Links
 from aiida_seireact.calculations.placing import place_copy
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
+
+
+def count_frames(run: TrajectoryData | FramesData, *, skip_first: int = 0, stride: int = 1) -> int | None:
+    """Return how many frames a program will read of a run, None if its manifest does not tell.
+
+    :param skip_first: as of :class:`aiida_seireact.formats.jobs.frame_files.FrameFiles`; so is ``stride``.
+    """
+    if isinstance(run, FramesData):
+        steps = run.frames.md_step
+        # Frames without a step are all different ones.
+        repeated = 0 if (steps < 0).any() else int((steps[1:] == steps[:-1]).sum())
+        n_frames = len(steps) - repeated
+    else:
+        chunks = run.manifest
+        if not all("n_frames" in chunk for chunk in chunks):
+            return None
+        # As LAMMPS goes on from a restart, a chunk begins with the frame that the one before ended with.
+        repeated = sum(after["first_step"] == before["last_step"] for before, after in pairwise(chunks))
+        n_frames = sum(chunk["n_frames"] for chunk in chunks) - repeated
+    return max(0, -(-(n_frames - skip_first) // stride))
 
 
 def place_run(

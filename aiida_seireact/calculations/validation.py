@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,18 @@ from aiida import orm
 from pydantic import ValidationError
 
 from aiida_seireact.formats.jobs.base import Job, readable
+
+_LINK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+
+
+def link_name_complaint(name: str, what: str) -> str | None:
+    """Return why a name can't be that of a link in the graph, None if it can.
+
+    :param what: of what, as `a condition`.
+    """
+    if _LINK_NAME.fullmatch(name):
+        return None
+    return f"{name!r} can't be the name of {what}: use letters, digits and single underscores."
 
 
 def job_validator(model: type[Job], /, **filled: Any) -> Callable[[orm.Dict | None, Any], str | None]:

@@ -39,10 +39,11 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
               "frame that is cut off.")  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True,
-    help="Processes that read side by side; the result does not depend on it.",
+    help="Processes that read side by side; the result does not depend on it, nor does the cache.",
 )  # fmt: skip
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("analysis"),
               show_default=True, help="Folder for result.json, analysis.npz and the pictures.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an analysis that is in the folder.")
 @click.option("--pictures", type=click.Choice(["png", "svg", "none"]), default="png", show_default=True)
 @click.option("--code", metavar="LABEL@COMPUTER", help="seireact-analyse; default: the newest that setup made.")
 @click.option("--dry-run", is_flag=True, help="Check files and settings, say what would be analysed; nothing more.")
@@ -73,13 +74,29 @@ def analyse(
         raise click.UsageError("Name the dumps of a run, or the PK of a trajectory; `--list` tells what is analysed.")
     sections = sections_of(chosen["only"], chosen["added"], chosen["without"])
     if len(run) == 1 and not Path(run[0]).exists() and not run[0].endswith((".dump", ".gz", ".zst", ".npz")):
+        if chosen["wait"] and not chosen["dry_run"] and pictures != "none":
+            refuse_to_replace(output, chosen["force"])
         _of_node(profile, run[0], sections, output, pictures, chosen)
         return
     job = job_of(run, sections, chosen)
     if chosen["dry_run"]:
         tell(job)
         return
+    refuse_to_replace(output, chosen["force"])
     _of_files(job, output, pictures)
+
+
+def refuse_to_replace(folder: Path, force: bool) -> None:
+    """Do nothing where the folder holds no analysis, or it may be replaced.
+
+    :raises click.ClickException: it holds one.
+    """
+    from aiida_seireact.formats import files
+
+    if not force and any((folder / name).exists() for name in (files.RESULT, files.ANALYSIS)):
+        raise click.ClickException(
+            f"{folder} holds an analysis already: choose another --output, or --force replaces it."
+        )
 
 
 def sections_of(only: tuple[str, ...], added: tuple[str, ...], without: tuple[str, ...]) -> dict[str, Any]:
@@ -220,10 +237,10 @@ def _of_node(
         raise click.ClickException(f"{chosen['labels']} is {type(labels).__name__}, no labels of `classify`.")
     choice = {"skip_first": chosen["skip_first"], "stride": chosen["stride"]}
     parameters = {"trajectory": choice, **sections}
+    workers = chosen["workers"]
     resources = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-    if chosen["workers"] > 1:
-        # Only then, so that an analysis by one process is found in the cache whoever asked for it.
-        parameters["workers"] = resources["num_cores_per_mpiproc"] = chosen["workers"]
+    if workers > 1:
+        resources["num_cores_per_mpiproc"] = workers
     try:
         builder = AnalyseWorkChain.get_builder_from_protocol(
             trajectory,
@@ -234,9 +251,12 @@ def _of_node(
         )
     except (ValueError, NotExistent) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
+    if workers > 1:
+        builder.workers = orm.Int(workers)
     checked(builder)
     if chosen["dry_run"]:
-        click.echo(f"{trajectory.__class__.__name__} <{trajectory.pk}> by {builder.code.full_label}:")
+        who = f"{builder.code.full_label}, {workers} process(es)"
+        click.echo(f"{trajectory.__class__.__name__} <{trajectory.pk}> by {who}:")
         click.echo(yaml.safe_dump(builder.parameters.get_dict(), sort_keys=False, default_flow_style=None).rstrip())
         click.echo("Nothing was submitted (--dry-run).")
         return

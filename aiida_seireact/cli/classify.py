@@ -254,7 +254,12 @@ def build(pk: str, values: dict[str, Any], given: Mapping[str, Any]) -> ProcessB
         name, equals, text = word.partition("=")
         if not equals or not text.isdigit():
             raise click.ClickException(f"--reference {word}: with the PK of a trajectory, give NAME=PK of a run.")
-        references[name] = load_node(text)
+        references[name] = run = load_node(text)
+        if not isinstance(run, TrajectoryData | FramesData):
+            raise click.ClickException(
+                f"--reference {word}: node {text} is a {type(run).__name__}, not a run: give NAME=PK of a trajectory "
+                "or of frames of the pure phase."
+            )
     frames = {"skip_first": given["skip_first"], "stride": given["stride"]}
     changes = {**values, "trajectory": frames, "references": {"skip_first": given["reference_skip"]}}
     if given["centre"] != "Li":

@@ -100,7 +100,7 @@ def species_of(*groups: Sequence[Path]) -> list[str]:
     """
     from ase.data import chemical_symbols
 
-    from aiida_seireact.science.descriptors import DescriptorSpec
+    from aiida_seireact.science.descriptors import usual_order
 
     numbers: set[int] = set()
     for paths in groups:
@@ -109,9 +109,7 @@ def species_of(*groups: Sequence[Path]) -> list[str]:
                 numbers |= set(next(iter(FrameStream([path]))).numbers.tolist())
             except (DumpError, FramesError) as error:
                 raise click.ClickException(str(error)) from None
-    symbols = [chemical_symbols[number] for number in sorted(numbers)]
-    usual = [symbol for symbol in DescriptorSpec.species if symbol in symbols]
-    return [*usual, *(symbol for symbol in symbols if symbol not in usual)]
+    return usual_order(chemical_symbols[number] for number in numbers)
 
 
 def spec_of_classifier(path: Path) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from aiida.common.links import LinkType
 from aiida.orm import CalcJobNode, CalculationNode, Dict, Node
 from numpy.typing import NDArray
 
-from aiida_seireact.cli.tracing import makes_labels, shards_above
+from aiida_seireact.cli.trace_frames import shards_above
+from aiida_seireact.cli.tracing import makes_labels
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData

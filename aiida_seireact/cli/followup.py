@@ -115,6 +115,7 @@ def build(composition: str, asked: Mapping[str, Any]) -> ProcessBuilder:
     """
     from aiida.common.exceptions import NotExistent
 
+    from aiida_seireact.cli.cif_files import texts_of
     from aiida_seireact.cli.demo_overrides import read_overrides
     from aiida_seireact.cli.label import find
     from aiida_seireact.cli.produce import model_of
@@ -133,7 +134,7 @@ def build(composition: str, asked: Mapping[str, Any]) -> ProcessBuilder:
             None if is_file else asked["parent"],
             cif=parent.read_text(encoding="utf-8", errors="replace") if is_file else None,
             phases=asked["phases"] or None,
-            cifs={path.stem: path.read_text(encoding="utf-8", errors="replace") for path in asked["cifs"]},
+            cifs=texts_of(asked["cifs"], in_graph=True),
             potential=potential,
             codes={} if code is None else {"label": code},
             protocol=asked["protocol"],
@@ -258,6 +259,8 @@ def _tell_result(name: str, plot: Path | None, output: Path | None, as_json: boo
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     tell(found)
+    if node.exit_status:
+        click.echo(f"It ended with {node.exit_status}: {node.exit_message}")
 
 
 def draw(found: Mapping[str, Any], path: Path) -> None:

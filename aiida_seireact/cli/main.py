@@ -33,6 +33,7 @@ COMMANDS = {
     "produce": ("produce:produce", "Run long MD of a trained model, over as many jobs as it takes."),
     "extend": ("produce:extend", "Go on with a run of MD that has ended."),
     "analyse": ("analyse:analyse", "Follow a run of MD, of files or of the profile: what reacted, where, how fast."),
+    "adhesion": ("adhesion:adhesion", "Tell the work of separation or adhesion of two slabs, of labelled frames."),
     "classify": ("classify:classify", "Say which phases the atoms of a trajectory belong to, and which are unknown."),
     "relabel": ("relabel:relabel", "Name the clusters of a classification anew, by other references or gates."),
     "adopt": ("relabel:adopt", "Make unknown clusters a phase of its own, under a name of yours."),
@@ -45,7 +46,19 @@ COMMANDS = {
     "report": ("report:report", "Write the report of a finished process as one HTML file."),
     "figure": ("figure:figure", "Draw the figures of the papers from one or many processes, with their sources."),
     "dataset": ("dataset:dataset", "Look at datasets, bring frames in and out, tell what changed."),
-    "trace": ("trace:trace", "Walk a node, a frame or a model back to the labelling calculations under it."),
+    "trace": (
+        "trace:trace",
+        "Walk a node, a frame or a number of a report back to the labelling calculations under it.",
+    ),
+    "replay": (
+        "replay:replay",
+        "Submit a finished process again, from the cache; or say what would have to run, and why.",
+    ),
+    "publish": (
+        "publish:publish",
+        "Write all that stands behind processes into one folder: archive, data, models, figures, citations.",
+    ),
+    "verify": ("verify:verify", "Check a bundle that somebody published, in a profile of its own."),
 }
 
 

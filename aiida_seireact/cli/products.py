@@ -14,6 +14,7 @@ import click
 
 from aiida_seireact.cli._profile import load, profile_option
 from aiida_seireact.cli._submission import checked
+from aiida_seireact.cli.cif_files import texts_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -126,10 +127,6 @@ def _read(files: Sequence[Path]) -> list[PhaseEnergy]:
     return energies
 
 
-def _texts(cifs: Sequence[Path]) -> dict[str, str]:
-    return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in cifs}
-
-
 def _relaxed(
     first: str, second: str, phases: Sequence[str], cifs: Sequence[Path], calculator: str, dry_run: bool
 ) -> list[PhaseEnergy] | None:
@@ -139,7 +136,7 @@ def _relaxed(
     """
     from aiida_seireact.science.structures.phase_cells import phase_cells, phases_between, read_cifs
 
-    crystals = read_cifs(_texts(cifs))
+    crystals = read_cifs(texts_of(cifs, in_graph=False))
     wanted = list(phases) if phases else phases_between(first, second, crystals)
     cells = phase_cells(wanted, crystals)
     if dry_run:
@@ -216,7 +213,7 @@ def _submit(
     else:
         try:
             builder = ProductsWorkChain.get_builder_from_protocol(
-                first, second, phases=phases or None, cifs=_texts(cifs), code=find(code),
+                first, second, phases=phases or None, cifs=texts_of(cifs, in_graph=True), code=find(code),
                 overrides=None if calculator == "chgnet" else {"parameters": {"calculator": {"name": calculator}}},
             )  # fmt: skip
         except NotExistent as error:

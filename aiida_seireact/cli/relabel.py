@@ -98,7 +98,12 @@ def adopt(
       aiida-seireact classify next.dump --classifier run.dump.phases-Li2S0.72P0.14Cl0.14
       aiida-seireact adopt 1234 4 7 12 --name Li2S0.72P0.14Cl0.14
     """
-    settings = {"adopt": {"clusters": list(clusters), "name": name}}
+    from aiida_seireact.science.labelling import LabellingError, require_name
+
+    try:
+        settings = {"adopt": {"clusters": list(clusters), "name": require_name(name)}}
+    except LabellingError as error:
+        raise click.ClickException(str(error)) from None
     _change(profile, what, out, timestep_fs, dry_run, settings, {}, 0)
 
 

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from aiida_seireact import __version__
-from aiida_seireact.cli.render.drawing import inline_svg
 from aiida_seireact.cli.render.figures_coverage import coverage_picture
+from aiida_seireact.cli.render.svg import inline_svg
 from aiida_seireact.figures.saving import save_picture
 from aiida_seireact.formats.atomic import write_atomically
 

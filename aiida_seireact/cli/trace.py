@@ -3,60 +3,124 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_seireact.cli._profile import load, load_node, profile_option, terminal
+from aiida_seireact.cli._profile import load, profile_option, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.tree import Tree
 
-    from aiida_seireact.cli.tracing import FrameOrigin, Labelling, Step, Trace
+    from aiida_seireact.cli.trace_frames import FrameOrigin
+    from aiida_seireact.cli.trace_numbers import Report
+    from aiida_seireact.cli.tracing import Labelling, Step, Trace
 
 
-@click.command("trace")
+@click.command("trace", context_settings={"help_option_names": ["-h", "--help"]})
 @profile_option
-@click.argument("node", metavar="PK|UUID")
+@click.argument("what", required=False)
+@click.option("--in", "place", metavar="PK|REPORT", help="Where a number is: a process, or the folder or summary.json "
+              "of its report. Without WHAT its keys are listed.")  # fmt: skip
 @click.option("--frame", type=int, metavar="I", help="Tell of frame I of a shard or a dataset, counted from 0.")
+@click.option("--row", type=int, metavar="I", help="Which row of the CSV of a figure, counted from 0.")
+@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.svg",
+              help="Draw the chain; also .pdf, .png, .dot.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
-def trace(profile: str | None, node: str, frame: int | None, as_json: bool) -> None:
-    """Walk NODE (a model, a dataset, frames, a trajectory, a process) back to the calculations that labelled.
+def trace(
+    profile: str | None,
+    what: str | None,
+    place: str | None,
+    frame: int | None,
+    row: int | None,
+    graph: Path | None,
+    as_json: bool,
+) -> None:
+    """Walk WHAT back to the calculations that labelled.
+
+    WHAT is a node (a model, a dataset, frames, a trajectory, a process) by PK or UUID; a frame by the beginning of its
+    id; the CSV of a figure; or, with --in, a number of a report by its key, dots between the keys of a mapping.
 
     \b
     Examples:
-      aiida-seireact trace 1234             a potential: training, dataset, shards, labelling jobs
-      aiida-seireact trace 1200 --frame 17  who labelled frame 17 of this dataset, and from what it came
+      aiida-seireact trace 1234                     a potential: training, dataset, shards, labelling jobs
+      aiida-seireact trace 1200 --frame 17          who labelled frame 17 of this dataset, and from what it came
+      aiida-seireact trace 3f9c2ab1                 the same of a frame by its id
+      aiida-seireact trace --in 1300                which numbers of the report of 1300 can be traced
+      aiida-seireact trace force_rmse_ev_per_ang --in 1300 --graph error.svg
+      aiida-seireact trace phase_fractions.last.Li2S --in report/
+      aiida-seireact trace figures/phases.csv --row 12
     """
     load(profile)
+    from aiida_seireact.cli.trace_frames import FrameOrigin
+    from aiida_seireact.cli.trace_questions import answer
+    from aiida_seireact.cli.tracing import Trace, TraceError
+
+    try:
+        found = answer(what, place, frame, row)
+    except TraceError as error:
+        raise click.ClickException(str(error)) from None
+    if graph is not None:
+        if not isinstance(found, Trace):
+            raise click.UsageError("--graph draws the chain of a node or of a number: say which.")
+        _draw(found, graph)
+    if as_json:
+        click.echo(json.dumps(_as_plain(found), indent=2))
+    elif isinstance(found, Trace):
+        _print_trace(terminal(), found)
+    elif isinstance(found, FrameOrigin):
+        _print_origin(terminal(), found)
+    else:
+        _print_keys(terminal(), found)
+
+
+def _draw(way: Trace, path: Path) -> None:
+    from aiida_seireact.cli.trace_drawing import DrawingError, draw
+
+    try:
+        click.echo(f"Drawn: {draw(way, path)}", err=True)
+    except (DrawingError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _as_plain(found: Trace | FrameOrigin | Report) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from aiida_seireact.cli import tracing
+    from aiida_seireact.cli.trace_numbers import Report
 
-    found = load_node(node)
-    console = terminal()
-    if frame is None:
-        way = tracing.trace(found)
-        if as_json:
-            click.echo(json.dumps(asdict(way), indent=2))
-        else:
-            _print_trace(console, way)
-        return
-    try:
-        origin = tracing.frame_origin(found, frame)
-    except tracing.TraceError as error:
-        raise click.ClickException(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(asdict(origin), indent=2))
-    else:
-        _print_origin(console, frame, origin)
+    if not isinstance(found, Report):
+        return asdict(found)
+    return {key: {**asdict(source), "value": found.value(key)} for key, source in found.sources.items()}
+
+
+def _print_keys(console: Console, report: Report) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from aiida_seireact.cli.trace_numbers import short
+
+    if not report.sources:
+        raise click.ClickException(f"{report.name} has no number yet that a node holds.")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("key", "value", "held by"):
+        table.add_column(title, overflow="fold")
+    for key in sorted(report.sources):
+        number = report.number(key)
+        table.add_row(
+            key,
+            Text("" if number.value is None else short(number.value)),
+            Text(f"{type(number.nodes[0]).__name__} <{number.nodes[0].pk}>"),
+        )
+    console.print(table)
+    console.print(f"`aiida-seireact trace KEY --in {report.name}` walks one of them back.", markup=False)
 
 
 def _print_trace(console: Console, way: Trace) -> None:
     console.print(_tree(way.root))
     if not way.labellings:
-        console.print("No labelling calculation lies under this node: it came from outside, or needed none.")
+        console.print("No labelling calculation lies under it: it came from outside, or needed none.")
         return
     total = sum(item.n_frames for item in way.labellings)
     console.print(f"{len(way.labellings)} labelling calculations, {total} labelled frames:")
@@ -94,7 +158,7 @@ def _labelling_text(item: Labelling) -> str:
     )
 
 
-def _print_origin(console: Console, frame: int, origin: FrameOrigin) -> None:
+def _print_origin(console: Console, origin: FrameOrigin) -> None:
     from rich.table import Table
 
     if origin.labelling is not None:
@@ -110,7 +174,7 @@ def _print_origin(console: Console, frame: int, origin: FrameOrigin) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     rows = [
-        ("frame", f"{frame}"),
+        ("frame", f"{origin.index} of <{origin.pk}>"),
         ("frame id", origin.frame_id),
         ("structure id", origin.structure_id),
         ("type, group", f"{origin.config_type or '-'}, {origin.group or '-'}"),

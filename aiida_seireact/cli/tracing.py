@@ -1,4 +1,4 @@
-"""Walk from a node, a frame or a model back to the labelling calculations under it, along the links."""
+"""Walk from a node back to the labelling calculations under it, along the links."""
 
 from __future__ import annotations
 
@@ -37,12 +37,17 @@ class TraceError(ValueError):
 
 @dataclass
 class Step:
-    """One node on the way back, with what lies under it."""
+    """One node on the way back, with what lies under it.
+
+    :param pk: 0 of the number that was asked for, which is no node.
+    """
 
     pk: int
     uuid: str
     link: str
+    name: str
     text: str
+    is_process: bool
     is_label: bool = False
     again: bool = False
     """Whether it is spread out elsewhere in the tree already."""
@@ -71,32 +76,12 @@ class Trace:
     labellings: tuple[Labelling, ...]
 
 
-@dataclass(frozen=True)
-class FrameOrigin:
-    """Where one frame comes from."""
-
-    frame_id: str
-    structure_id: str
-    config_type: str
-    group: str
-    split: str
-    """Its part in the dataset it was asked of; empty for a shard."""
-    md_step: int | None
-    parent_id: str
-    shard_pk: int
-    shard_uuid: str
-    index_in_shard: int
-    labelling: Labelling | None
-    parent_shard_pk: int | None
-    parent_index: int | None
-
-
 def trace(node: Node) -> Trace:
     """Return the tree of our nodes above ``node`` and the labelling calculations it ends in."""
     seen: set[int] = set()
     labellings: dict[int, Labelling] = {}
     if isinstance(node, WorkflowNode):
-        root = Step(_pk(node), node.uuid, "", describe(node))
+        root = _step(node)
         outputs = {entry.node.pk: entry for entry in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()}
         for entry in outputs.values():
             if is_ours(entry.node):
@@ -106,8 +91,24 @@ def trace(node: Node) -> Trace:
     return Trace(root, tuple(labellings[pk] for pk in sorted(labellings)))
 
 
+def trace_number(name: str, text: str, nodes: Iterable[Node]) -> Trace:
+    """Return the tree above a number of a report.
+
+    :param nodes: those that hold it.
+    """
+    seen: set[int] = set()
+    labellings: dict[int, Labelling] = {}
+    root = Step(0, "", "", name, text, is_process=False)
+    root.under = [_climb(node, "", seen, labellings) for node in nodes]
+    return Trace(root, tuple(labellings[pk] for pk in sorted(labellings)))
+
+
+def _step(node: Node, link: str = "") -> Step:
+    return Step(pk_of(node), node.uuid, link, name_of(node), describe(node), isinstance(node, ProcessNode))
+
+
 def _climb(node: Node, link: str, seen: set[int], labellings: dict[int, Labelling]) -> Step:
-    step = Step(_pk(node), node.uuid, link, describe(node))
+    step = _step(node, link)
     if step.pk in seen:
         step.again = True
         return step
@@ -117,8 +118,8 @@ def _climb(node: Node, link: str, seen: set[int], labellings: dict[int, Labellin
         step.is_label = True
         return step
     if jobs := labelling_jobs(node):
-        counts = Counter(_pk(job) for job in jobs.values())
-        labellings |= {_pk(job): labelling_of(job, counts[_pk(job)]) for job in jobs.values()}
+        counts = Counter(pk_of(job) for job in jobs.values())
+        labellings |= {pk_of(job): labelling_of(job, counts[pk_of(job)]) for job in jobs.values()}
         step.is_label = True
         step.text += f", labels of {len(counts)} jobs"
         return step
@@ -207,7 +208,7 @@ def labelling_of(job: CalcJobNode, n_frames: int | None = None) -> Labelling:
         {},
     )
     return Labelling(
-        pk=_pk(job),
+        pk=pk_of(job),
         uuid=job.uuid,
         process=job.process_label or job.node_type,
         code="" if code is None else code.full_label,
@@ -236,17 +237,21 @@ def is_ours(node: Node) -> bool:
     return node.node_type.startswith("data.seireact.")
 
 
-def _pk(node: Node) -> int:
+def pk_of(node: Node) -> int:
     """PK of a stored node."""
     if node.pk is None:
         raise TraceError("This node is not stored, so it has no history yet.")
     return node.pk
 
 
+def name_of(node: Node) -> str:
+    """Return what a node is: the name of a process, else its type."""
+    return (node.process_label or node.node_type) if isinstance(node, ProcessNode) else type(node).__name__
+
+
 def describe(node: Node) -> str:
     """Return a node in half a line."""
-    name = node.process_label if isinstance(node, ProcessNode) else type(node).__name__
-    text = f"{name} <{node.pk}>"
+    text = f"{name_of(node)} <{node.pk}>"
     if isinstance(node, FramesData):
         types = ", ".join(node.base.attributes.get("config_types"))
         text += f": {len(node)} {'labelled ' if node.is_labelled else ''}frames ({types})"
@@ -263,83 +268,3 @@ def describe(node: Node) -> str:
         status = f" [{node.exit_status}]" if node.exit_status is not None else ""
         text += f": {state}{status}" + (", from the cache" if node.base.caching.is_created_from_cache else "")
     return text
-
-
-# ------------------------------------------------------------------------------------ one frame
-def frame_origin(node: Node, index: int) -> FrameOrigin:
-    """Return where frame ``index`` comes from; of a dataset, in its canonical order (sorted by frame id).
-
-    The labelling is the creator of the first shard that holds the frame: later shards only pass it on.
-
-    :raises TraceError: not a shard or dataset, or no such frame.
-    """
-    if not isinstance(node, FramesData | DatasetData):
-        raise TraceError(
-            f"Node {node.pk} is a {type(node).__name__} and has no frames: give a FramesData or DatasetData "
-            f"with --frame; `aiida-seireact trace {node.pk}` shows those above it."
-        )
-    if not -len(node) <= index < len(node):
-        raise TraceError(f"Node {node.pk} has frames 0 to {len(node) - 1}, not {index}.")
-    above = list(shards_above(node))
-    split = ""
-    if isinstance(node, DatasetData):
-        frame_id = node.frame_ids()[index]
-        split = str(node.column("split")[index])
-    else:
-        frame_id = node.frames.frame_ids[index]
-    holders = [shard for shard in above if frame_id in shard.frames.frame_ids]
-    if not holders:
-        raise TraceError(f"No shard above node {node.pk} holds frame {frame_id[:12]}: the archive is not whole.")
-    # The first to hold it is the one with no other holder above it; ties can't be, since ids hold the labels.
-    shard = min(holders, key=lambda holder: (not _by_labelling(holder), holder.ctime))
-    position = shard.frames.frame_ids.index(frame_id)
-    frames = shard.frames
-    parent_id = str(frames.parent_id[position])
-    parent = _holder_of(parent_id, shards_above(shard)) if parent_id else None
-    step = int(frames.md_step[position])
-    labelling = labelling_of_frame(shard, position)
-    return FrameOrigin(
-        frame_id=frame_id,
-        structure_id=frames.structure_ids[position],
-        config_type=str(frames.config_type[position]),
-        group=str(frames.group[position]),
-        split=split,
-        md_step=step if step >= 0 else None,
-        parent_id=parent_id,
-        shard_pk=_pk(shard),
-        shard_uuid=shard.uuid,
-        index_in_shard=position,
-        labelling=labelling,
-        parent_shard_pk=parent[0] if parent else None,
-        parent_index=parent[1] if parent else None,
-    )
-
-
-def _by_labelling(shard: FramesData) -> bool:
-    return shard.creator is not None and (makes_labels(shard.creator) or bool(labelling_jobs(shard.creator)))
-
-
-def shards_above(node: Node) -> Iterator[FramesData]:
-    """Yield ``node`` if it is a shard, and every shard it came from, nearest first."""
-    seen = {node.pk}
-    level: list[Node] = [node]
-    while level:
-        yield from (item for item in level if isinstance(item, FramesData))
-        above: list[Node] = []
-        for item in level:
-            for entry in item.base.links.get_incoming(link_type=UP).all():
-                if entry.node.pk not in seen:
-                    seen.add(entry.node.pk)
-                    above.append(entry.node)
-        level = above
-
-
-def _holder_of(frame_id: str, shards: Iterable[FramesData]) -> tuple[int, int] | None:
-    """Return PK and index of the nearest frame with this frame id, else of the nearest with this structure."""
-    above = list(shards)
-    for kind in ("frame_ids", "structure_ids"):
-        for shard in above:
-            ids: list[str] = getattr(shard.frames, kind)
-            if frame_id in ids:
-                return _pk(shard), ids.index(frame_id)
-    return None

@@ -13,7 +13,7 @@ from aiida_seireact.formats.environments import Course, Labels, course_of
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.label_chunks import LabelsWriter
 from aiida_seireact.programs._classify_cluster import Landmarks
-from aiida_seireact.programs._classify_frames import Progress, Run, describe_frame
+from aiida_seireact.programs._classify_frames import Progress, Run, describe_frame_blocks
 from aiida_seireact.science.analysis import height_along_z, profile_along_z, z_fractions
 from aiida_seireact.science.labelling import Assignment, Classifier, assign
 
@@ -80,10 +80,8 @@ def _assign(
         parts.append((rows, assign(classifier.landmarks[numbers], classifier, landmark=numbers)))
     others = np.setdiff1d(np.arange(n_centres), rows, assume_unique=True)
     if len(others):
-        descriptors = describe_frame(frame, run.spec, "trajectory", rows=others)
-        for start in range(0, len(others), BLOCK):
-            block = slice(start, start + BLOCK)
-            parts.append((others[block], assign(classifier.reduction.apply(descriptors[block]), classifier)))
+        for block, descriptors in describe_frame_blocks(frame, run.spec, "trajectory", rows=others, most=BLOCK):
+            parts.append((block, assign(classifier.reduction.apply(descriptors), classifier)))
     return joined_assignment(parts, n_centres)
 
 

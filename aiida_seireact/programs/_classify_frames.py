@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,13 @@ from aiida_seireact.formats.frame_stream import FrameStream
 from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.analysis import height_along_z
-from aiida_seireact.science.descriptors import DescriptorError, DescriptorSpec, MissingSourceError, describe
+from aiida_seireact.science.descriptors import (
+    DescriptorError,
+    DescriptorSpec,
+    MissingSourceError,
+    describe,
+    describe_blocks,
+)
 
 Progress = Callable[[str], None]
 
@@ -105,6 +111,24 @@ def describe_frame(
     """
     try:
         return describe(frame.positions, frame.numbers, frame.cell, frame.pbc, spec, rows=rows)[0]
+    except MissingSourceError:
+        raise
+    except DescriptorError as error:
+        raise InvalidInput(f"{what}, step {frame.step}: {error}") from error
+
+
+def describe_frame_blocks(
+    frame: Snapshot, spec: DescriptorSpec, what: str, *, rows: NDArray[np.int64], most: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield the descriptors of some centres of a frame, a block at a time: rows and ``(n, n_features)``.
+
+    :param most: centres of a block. :raises InvalidInput, MissingSourceError: as :func:`describe_frame`.
+    """
+    try:
+        for places, found in describe_blocks(
+            frame.positions, frame.numbers, frame.cell, frame.pbc, spec, rows=rows, most=most
+        ):
+            yield rows[places], found
     except MissingSourceError:
         raise
     except DescriptorError as error:

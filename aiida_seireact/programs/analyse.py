@@ -66,7 +66,9 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
         paths = None
         if len(kept):
             masses = atomic_masses[first.numbers]
-            paths = stack.enter_context(PathStore(first.positions, masses, len(kept), folder=folder))
+            paths = stack.enter_context(
+                PathStore(first.positions, masses, len(kept), cell=first.cell, origin=first.origin, folder=folder)
+            )
         known = Run(
             steps=steps,
             first=first,
@@ -87,6 +89,9 @@ def _run(job: AnalyseJob, folder: Path, progress: Progress) -> dict[str, Any]:
             "first_step": int(steps[0]),
             "last_step": int(steps[-1]),
         }
+        if paths is not None:
+            # What lengths of displacements are lengths of, and how far from those of other frames that may be.
+            outputs["paths"] = {"cell_of_step": int(steps[0]), "largest_strain": paths.largest_strain()}
         for name, observer in seen.items():
             progress(f"{name}: {ANALYSES[name].gives}")
             arrays.update(observer.arrays())

@@ -2,8 +2,8 @@
 
 They take one process (node, PK or UUID), several of them, or a group; they look at sealed processes that ended with
 exit status 0, reached by links from there. Every table has the columns ``run`` (label of the process asked for, or
-its PK), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds the number) and
-``process_uuid`` (what made it). Units are in the names of the columns.
+the beginning of its UUID), ``run_uuid``, ``stage``, ``part`` and ``path`` (where under it), ``node_uuid`` (what holds
+the number) and ``process_uuid`` (what made it). Units are in the names of the columns.
 """
 
 from aiida_seireact.query.failures import failures

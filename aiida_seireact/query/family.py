@@ -157,7 +157,7 @@ def families_of(nodes: Sequence[ProcessNode]) -> list[list[Member]]:
             project=list(COLUMNS),
             tag="called",
         )
-        rows = query.order_by({"called": "id"}).all()
+        rows = query.order_by({"called": ["ctime", "uuid"]}).all()
         level = [_member(row[1 : 1 + len(COLUMNS)], row[0], row[-1]) for row in rows]
         for member in level:
             called.setdefault(member.caller or 0, []).append(member)
@@ -172,7 +172,9 @@ def families_of(nodes: Sequence[ProcessNode]) -> list[list[Member]]:
 def _below(head: Member, called: Mapping[int, Sequence[Member]]) -> list[Member]:
     members, level = [head], [head]
     while level:
-        level = sorted((one for member in level for one in called.get(member.pk, [])), key=lambda member: member.pk)
+        # Not by PK: an archive that is imported elsewhere gives others, in another order.
+        below = (one for member in level for one in called.get(member.pk, []))
+        level = sorted(below, key=lambda member: (member.ctime, member.uuid))
         members += level
     return members
 

@@ -115,7 +115,7 @@ class Graph:
             project=["id", "uuid", *(f"attributes.{name}" for name in told)],
             tag="data",
         )
-        for process, pk, uuid, *values, label in query.order_by({"data": "id"}).all():
+        for process, pk, uuid, *values, label in query.order_by({"data": ["ctime", "uuid"]}).all():
             found.setdefault(process, []).append(Given(pk, uuid, label, dict(zip(told, values, strict=True))))
         return found
 
@@ -157,7 +157,7 @@ def _outputs(
         project=["id", "uuid", *(f"attributes.{name}" for name in told)],
         tag="data",
     )
-    for creator, pk, uuid, *values, label in query.order_by({"data": "id"}).all():
+    for creator, pk, uuid, *values, label in query.order_by({"data": ["ctime", "uuid"]}).all():
         yield creator, [pk, uuid, label, *values]
 
 

@@ -269,7 +269,7 @@ def _segments(joiners: set[int]) -> dict[int, list[int]]:
         project=["id", "attributes.process_label"],
         tag="maker",
     )
-    rows = query.order_by({"maker": "id"}).all()
+    rows = query.order_by({"maker": ["ctime", "uuid"]}).all()
     below = _segments({maker for _, maker, name in rows if name == JOIN})
     for join, maker, name in rows:
         found.setdefault(join, []).extend(below.get(maker, []) if name == JOIN else [maker])

@@ -37,8 +37,11 @@ def tops_of(what: What) -> list[orm.ProcessNode]:
 
 
 def name_of(top: orm.ProcessNode) -> str:
-    """Return what a run is called in tables: the label of its process, or its PK in angle brackets."""
-    return top.label or f"<{top.pk}>"
+    """Return what a run is called in tables: the label of its process, or the beginning of its UUID.
+
+    Never its PK: a table made of an archive that was imported elsewhere is the same, byte for byte.
+    """
+    return str(top.label or top.uuid[:8])
 
 
 def _nodes(what: What) -> Iterable[orm.Node]:

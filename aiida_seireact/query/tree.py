@@ -117,7 +117,7 @@ def in_call_order(processes: Sequence[Process]) -> list[Process]:
     while waiting:
         process = waiting.pop(0)
         ordered.append(process)
-        waiting[:0] = sorted(children.get(process.pk, []), key=lambda child: child.pk)
+        waiting[:0] = sorted(children.get(process.pk, []), key=lambda child: (child.member.ctime, child.member.uuid))
     return ordered
 
 

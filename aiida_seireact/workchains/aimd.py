@@ -15,11 +15,12 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.aimd_ase import AseAimdWorkChain
 from aiida_seireact.workchains.label import LabelWorkChain, engine_complaint, engine_refusal, find_code_of
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 ASE_ENGINE = "seireact.aimd.ase"
 
 
-class AimdWorkChain(ProtocolMixin, WorkChain):
+class AimdWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Runs NVT from each frame by the engine ``seireact.aimd.<name>``; gives labelled frames of the frame's type.
 
     Velocities are seeded. Frames of a run fall into time blocks with gaps between them. A block is a group, which

@@ -12,9 +12,10 @@ from ase.data import atomic_numbers
 from aiida_seireact.calculations.functions.atoms import isolated_atom_energies, make_isolated_atoms
 from aiida_seireact.workchains.label import LabelWorkChain, find_code_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 
-class IsolatedAtomsWorkChain(ProtocolMixin, WorkChain):
+class IsolatedAtomsWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Labels one atom of each species by the engine and settings of the other labels, spin-polarised.
 
     An atom that these settings have labelled before is not computed again, as any frame.

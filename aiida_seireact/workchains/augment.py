@@ -51,7 +51,7 @@ class AugmentWorkChain(ProtocolMixin, StagedWorkChain):
         spec.input(
             "hours_max",
             valid_type=float,
-            non_db=True,
+            is_metadata=True,
             required=False,
             help="No further round begins after so many hours: they decide how many there are, not what one gives.",
         )

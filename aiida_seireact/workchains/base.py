@@ -17,6 +17,7 @@ from aiida.engine import (
 from aiida.orm import CalcJobNode
 
 from aiida_seireact.calculations.base import UNPARSED, ProgramCalculation, missing_outputs
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 OUTPUT_UNREADABLE, NO_RESULT, PROGRAM_FAILED, TOO_LITTLE_MEMORY = 310, 410, 420, 426
 OUT_OF_WALLTIME, NODE_FAILED = 120, 140  # aiida-core's own, by the word of the scheduler
@@ -35,7 +36,7 @@ def attempt(function: Callable[..., Any], *arguments: Any, **inputs: Any) -> tup
         return None, f"{type(error).__name__}: {error}"
 
 
-class ProgramWorkChain(BaseRestartWorkChain):
+class ProgramWorkChain(RestartableMixin, BaseRestartWorkChain):
     """Runs one of our programs to a good end: a killed one starts again from the same inputs, seeded, so alike."""
 
     _process_class: ClassVar[type[CalcJob]] = ProgramCalculation
@@ -49,7 +50,7 @@ class ProgramWorkChain(BaseRestartWorkChain):
         spec.input(
             "options",
             valid_type=dict,
-            non_db=True,
+            is_metadata=True,
             default=dict,
             help="Scheduler options of each job as in `metadata.options` (queue, account, walltime, resources); they "
             "never change a result.",

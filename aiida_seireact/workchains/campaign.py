@@ -21,9 +21,10 @@ from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.leg import LegWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin, merge
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 
-class CampaignWorkChain(ProtocolMixin, WorkChain):
+class CampaignWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Runs MD with a GP that stops where it is unsure, labels what it asked for, learns it, and goes on.
 
     All frames asked for are labelled, those of the last leg too, which only the dataset learns from. A leg whose frame

@@ -46,7 +46,7 @@ def define_ports(spec: ProcessSpec) -> None:
         namespace_options={"help": "Who labels, and how; the level of theory must be that of the seeds."},
     )
     spec.expose_inputs(FlareCalculation, include=("reference_energies", "lmp"))
-    spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+    spec.input("options", valid_type=dict, is_metadata=True, default=dict, help="Scheduler options of each job.")
     spec.inputs.validator = validate_campaign
     spec.output(
         "frames",

@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
-from aiida_seireact.calculations.classify import ClassifyCalculation
+from aiida_seireact.calculations.classify import ClassifyCalculation, ClassifySettings
+from aiida_seireact.calculations.trajectories import count_frames
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.trajectory import TrajectoryData
+from aiida_seireact.formats.jobs.classify import SpecSettings
+from aiida_seireact.science.descriptors import usual_order
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
 from aiida_seireact.workchains.codes import find_classify
@@ -35,6 +38,7 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
             help="Jobs side by side, each with a share of the frames, at most as many as frames; the labels are the "
             "same as of one job, which is the default.",
         )
+        spec.inputs.validator = validate_classify
         one_job = (cls.setup, while_(cls.should_run_process)(cls.run_process, cls.inspect_process), cls.results)
         spec.outline(if_(cls.is_parallel)(cls.run_parts, cls.take_parts).else_(*one_job))
         spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
@@ -77,8 +81,15 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         options: Mapping[str, Any] | None = None,
         parallel: int | None = None,
     ) -> ProcessBuilder:
-        """Return a builder; ``references`` are runs of the pure phases, by name; ``parallel`` jobs share the frames."""
+        """Return a builder; ``references`` are runs of the pure phases, by name; ``parallel`` jobs share the frames.
+
+        Descriptors know the species of the run and of the references, unless ``overrides`` name others.
+        """
         inputs = cls.get_protocol_inputs(protocol, overrides)
+        if "species" not in (overrides or {}).get("parameters", {}).get("spec", {}):
+            inputs["parameters"]["spec"]["species"] = usual_order(
+                symbol for run in (trajectory, *references.values()) for symbol in species_of(run)
+            )
         builder = cls.get_builder()
         builder.trajectory = trajectory
         builder.references = dict(references)
@@ -88,3 +99,43 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         if parallel is not None:
             builder.parallel = orm.Int(parallel)
         return builder
+
+
+def species_of(run: TrajectoryData | FramesData) -> list[str]:
+    """Return the elements that a run holds."""
+    return list(run.base.attributes.get("species"))
+
+
+def validate_classify(inputs: Mapping[str, Any], _: Any) -> str | None:
+    """Refuse species that the descriptors don't know, or that are not there, and more jobs than frames."""
+    if not {"trajectory", "parameters"} <= set(inputs):
+        return None
+    settings = ClassifySettings.model_validate(inputs["parameters"].get_dict())
+    references = {f"reference {name}": run for name, run in inputs.get("references", {}).items()}
+    for name, run in {"trajectory": inputs["trajectory"], **references}.items():
+        if message := _species_complaint(species_of(run), settings.spec):
+            return f"{name} {message}"
+    if "parallel" not in inputs:
+        return None
+    chosen = settings.trajectory
+    n_frames = count_frames(inputs["trajectory"], skip_first=chosen.skip_first, stride=chosen.stride)
+    # What can't be counted here the jobs count, and refuse in the same words.
+    if n_frames is None or inputs["parallel"].value <= max(1, n_frames):
+        return None
+    return (
+        f"parallel: {inputs['parallel'].value} jobs can't share {n_frames} frames: ask for at most {max(1, n_frames)}."
+    )
+
+
+def _species_complaint(species: list[str], spec: SpecSettings) -> str | None:
+    if unknown := [symbol for symbol in species if symbol not in spec.species]:
+        return (
+            f"holds {', '.join(unknown)}, but the descriptors know only {', '.join(spec.species)}: name all species in "
+            "parameters.spec.species, or leave it to the protocol; a classifier keeps those it was made with."
+        )
+    if spec.centre not in species:
+        return (
+            f"holds no {spec.centre}, whose environments are asked for, but {', '.join(species)}: leave it out, or "
+            "name another centre."
+        )
+    return None

@@ -15,7 +15,12 @@ from aiida_seireact.calculations.classify_parts import (
     DrawCalculation,
     GatherCalculation,
 )
-from aiida_seireact.calculations.functions.classify import divide_frames, merge_labels, tell_classification
+from aiida_seireact.calculations.functions.classify import (
+    divide_frames,
+    merge_labels,
+    parameters_of_parts,
+    tell_classification,
+)
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.stages import Child, StagedWorkChain
 
@@ -57,6 +62,7 @@ class ClassifyPartsWorkChain(StagedWorkChain):
     """Each job draws landmarks of its share of the frames; one clusters them; each labels its share.
 
     Seeds belong to frames, and landmarks are known by their place, so the labels do not depend on the number of jobs.
+    A job is given the parameters that it reads and no others: with another `z` what was drawn comes from the cache.
     """
 
     TOGETHER: ClassVar[int] = MOST_TOGETHER
@@ -82,7 +88,9 @@ class ClassifyPartsWorkChain(StagedWorkChain):
     # ---------------------------------------------------------------------------------------- landmarks
 
     def divide(self) -> None:
-        """Give each job its share of the frames."""
+        """Give each job its share of the frames, and only the parameters that it reads."""
+        of_parts = parameters_of_parts(self.inputs.parameters, metadata={"call_link_label": "parameters_of_parts"})
+        self.ctx.parameters = {part: node.uuid for part, node in of_parts.items()}
         shares = divide_frames(self.inputs.parallel, metadata={"call_link_label": "divide"})
         self.ctx.shares = [shares[name].uuid for name in sorted(shares)]
 
@@ -109,7 +117,7 @@ class ClassifyPartsWorkChain(StagedWorkChain):
             self.ctx.drawn[start : start + self.TOGETHER] for start in range(0, len(self.ctx.drawn), self.TOGETHER)
         ]
         names = self._names(f"gather_{self.ctx.level}", len(groups))
-        inputs = [{**self._common(), "drawn": self._loaded(group)} for group in groups]
+        inputs = [{**self._common("gather"), "drawn": self._loaded(group)} for group in groups]
         return self.begin("gather", **dict(zip(names, [(GatherWorkChain, held) for held in inputs], strict=True)))
 
     def collect_gathered(self) -> ExitCode | None:
@@ -119,7 +127,7 @@ class ClassifyPartsWorkChain(StagedWorkChain):
 
     def cluster(self) -> ToContext | ExitCode:
         """Cluster the landmarks, or name anew the clusters of a classifier."""
-        inputs = {**self._common(), "references": dict(self.inputs.get("references", {}))}
+        inputs = {**self._common("cluster"), "references": dict(self.inputs.get("references", {}))}
         if self.should_cluster():
             inputs["drawn"] = self._loaded(self.ctx.drawn)
         else:
@@ -163,7 +171,7 @@ class ClassifyPartsWorkChain(StagedWorkChain):
     def discover(self) -> ToContext | ExitCode:
         """Look at the unknown clusters."""
         inputs = {
-            **self._common(),
+            **self._common("discover"),
             "trajectory": self.inputs.trajectory,
             "references": dict(self.inputs.get("references", {})),
             "classifier": self.ctx.cluster.outputs.phases,
@@ -188,8 +196,8 @@ class ClassifyPartsWorkChain(StagedWorkChain):
 
     # ---------------------------------------------------------------------------------------- helpers
 
-    def _common(self) -> dict[str, Any]:
-        return {"code": self.inputs.code, "parameters": self.inputs.parameters}
+    def _common(self, part: str) -> dict[str, Any]:
+        return {"code": self.inputs.code, "parameters": orm.load_node(self.ctx.parameters[part])}
 
     def _names(self, stage: str, count: int) -> list[str]:
         return [f"{stage}_{number:04d}" for number in range(count)]
@@ -199,7 +207,7 @@ class ClassifyPartsWorkChain(StagedWorkChain):
             name: orm.load_node(uuid)
             for name, uuid in zip(self._names(stage, len(self.ctx.shares)), self.ctx.shares, strict=True)
         }
-        given = {**self._common(), **more, "trajectory": self.inputs.trajectory}
+        given = {**self._common(stage), **more, "trajectory": self.inputs.trajectory}
         return {name: (process, {**given, "share": share}) for name, share in shares.items()}
 
     def _collect(self, stage: str, names: list[str]) -> ExitCode | None:

@@ -14,13 +14,14 @@ from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 from aiida_seireact.workchains.train import TrainWorkChain, validate_training
 
 MAX_MEMBERS = 32
 DEFAULT_MEMBERS = 4
 
 
-class CommitteeWorkChain(ProtocolMixin, WorkChain):
+class CommitteeWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Trains the members side by side on the same dataset and split; first weights and order of frames differ.
 
     Where the members disagree, on a frame nobody has labelled, they are unsure; `calibration` tells on the test frames

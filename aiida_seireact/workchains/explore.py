@@ -37,9 +37,10 @@ from aiida_seireact.workchains.label import (
 )
 from aiida_seireact.workchains.ladder import CAMPAIGN, LadderWorkChain, after_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 
-class ExploreWorkChain(ProtocolMixin, WorkChain):
+class ExploreWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Runs one campaign a condition; a slow one holds nobody, and the frames of a failed one are never used."""
 
     PROTOCOL_FILE: ClassVar[str] = "explore.yaml"
@@ -77,7 +78,7 @@ class ExploreWorkChain(ProtocolMixin, WorkChain):
         spec.input("label", valid_type=orm.Dict, help="Settings of the labels: those of `labelled`.")
         spec.input("batch_size", valid_type=orm.Int, validator=validate_batch_size, help="Frames a label job.")
         spec.expose_inputs(CampaignWorkChain, include=("reference_energies", "lmp"))
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        spec.input("options", valid_type=dict, is_metadata=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_exploration
         spec.output(
             "frames",

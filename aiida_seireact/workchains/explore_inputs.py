@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 
 from aiida_seireact.calculations.flare import validate_engine, validate_start
-from aiida_seireact.calculations.validation import job_validator
+from aiida_seireact.calculations.validation import job_validator, link_name_complaint
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.explore import MAX_CONDITIONS, MAX_RUNGS, ConditionSettings, ladders
 from aiida_seireact.workchains.label import LabelWorkChain, complaint
@@ -17,7 +16,6 @@ from aiida_seireact.workchains.ladder import after_of
 from aiida_seireact.workchains.protocol import merge
 
 # A name is part of link labels and of names of arrays.
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
 
 def level_of_theory(label: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,8 +55,8 @@ def validate_conditions(conditions: Mapping[str, orm.Dict], context: Any) -> str
         )
     check = job_validator(ConditionSettings)
     for name, condition in conditions.items():
-        if not NAME.fullmatch(name):
-            return f"{name!r} can't be the name of a condition: use letters, digits and single underscores."
+        if message := link_name_complaint(name, "a condition"):
+            return message
         if message := check(condition, context):
             return f"{name}: {message}"
     return None

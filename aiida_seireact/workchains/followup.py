@@ -25,7 +25,7 @@ from aiida_seireact.workchains.label import LabelWorkChain
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.produce import ProduceWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin
-from aiida_seireact.workchains.stages import Child, StagedWorkChain
+from aiida_seireact.workchains.stages import Child, StagedWorkChain, refusal_of
 
 KINDS = ("orderings", "phases")
 LINKS = {"orderings": "the orderings", "phases": "the phases of the hull"}
@@ -53,7 +53,7 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
             cls.place,
             cls.look_closer,
             cls.inspect_closer,
-            if_(cls.has_run)(cls.analyse, cls.inspect_analysis),
+            if_(cls.has_run)(cls.analyse),
             cls.results,
         )
         spec.exit_code(270, "ERROR_ENERGIES_REFUSED", message="There is no hull of these energies: {message}")
@@ -200,42 +200,39 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
             children["gap"] = (WorkflowFactory(self.inputs.gap.engine.value), {**gap, "frames": cells})
         return self.begin("look_closer", **children) if children else None
 
-    def inspect_closer(self) -> ExitCode | None:
-        """Attach what came of them."""
-        started = [stage for stage in ("md", "gap") if stage in self.ctx]
-        # All there is first: that the one failed is no reason to lose the other.
-        for stage in started:
-            name = {"md": "trajectory", "gap": "gaps"}[stage]
-            if name in self.ctx[stage].outputs:
+    def inspect_closer(self) -> None:
+        """Attach what came of them: that the one failed is no reason to lose the other."""
+        for stage, name in (("md", "trajectory"), ("gap", "gaps")):
+            if stage in self.ctx and name in self.ctx[stage].outputs:
                 self.out(name, self.ctx[stage].outputs[name])
-        return next((failure for stage in started if (failure := self.failure(stage, self.ctx[stage]))), None)
 
     def has_run(self) -> bool:
-        """Whether there is a run to look at."""
-        return "md" in self.ctx
+        """Whether there is a whole run to look at."""
+        return "md" in self.ctx and self.ctx.md.is_finished_ok
 
-    def analyse(self) -> ToContext | ExitCode:
+    def analyse(self) -> ToContext | ExitCode | None:
         """Follow the ions along the run."""
         inputs = {**self.inputs.md.analyse, "trajectory": self.ctx.md.outputs.trajectory}
+        if message := refusal_of(AnalyseWorkChain, inputs):
+            self.ctx.not_analysed = message
+            return None
         return self.begin("analyse", analyse=(AnalyseWorkChain, inputs))
 
-    def inspect_analysis(self) -> ExitCode | None:
-        """See that it worked."""
-        return self.failure("analyse", self.ctx.analyse)
-
-    def results(self) -> None:
-        """Gather all that was found."""
+    def results(self) -> ExitCode | None:
+        """Gather all that was found, then tell what of MD and band gaps failed."""
         parts: dict[str, orm.Data] = {
             f"{kind}_failures": orm.load_node(uuid) for kind, uuid in sorted(self.ctx.failures.items())
         }
         parts |= {kind: self.cells(kind) for kind in self.ctx.failures}
         if "gap" in self.ctx:
-            parts["gaps"] = self.ctx.gap.outputs.gaps
+            parts["gap_engine"] = self.inputs.gap.engine
+            parts |= {name: self.ctx.gap.outputs[name] for name in ("gaps",) if name in self.ctx.gap.outputs}
         else:
             parts["engine"] = self.inputs.label.engine
-        if "analyse" in self.ctx:
-            parts |= {"analysis": self.ctx.analyse.outputs.analysis, "cell": orm.load_node(self.ctx.md_cell)}
-            parts["md"] = self.inputs.md.parameters
+        if "md" in self.ctx:
+            parts |= {"md": self.inputs.md.parameters, "cell": orm.load_node(self.ctx.md_cell)}
+        if "analyse" in self.ctx and self.ctx.analyse.is_finished_ok:
+            parts["analysis"] = self.ctx.analyse.outputs.analysis
         whole = gather(
             self.inputs.parameters,
             orm.load_node(self.ctx.report_of),
@@ -246,3 +243,7 @@ class FollowUpWorkChain(ProtocolMixin, StagedWorkChain):
         self.out("followup", whole)
         for sentence in whole["sentences"]:
             self.report(sentence)
+        if "not_analysed" in self.ctx:
+            return self.refused("analyse", self.ctx.not_analysed)
+        started = [stage for stage in ("md", "gap", "analyse") if stage in self.ctx]
+        return next((failure for stage in started if (failure := self.failure(stage, self.ctx[stage]))), None)

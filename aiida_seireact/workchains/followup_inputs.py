@@ -94,7 +94,7 @@ def define_inputs(spec: ProcessSpec) -> None:
                help="Entry point `seireact.gap.<name>`.")  # fmt: skip
     spec.input("gap.code", valid_type=orm.AbstractCode, required=False, help="Its program.")
     spec.input("gap.parameters", valid_type=orm.Dict, required=False, help="Its level of theory.")
-    spec.input("gap.options", valid_type=dict, non_db=True, required=False, help="Scheduler options of its jobs.")
+    spec.input("gap.options", valid_type=dict, is_metadata=True, required=False, help="Scheduler options of its jobs.")
     spec.inputs.validator = validate_inputs
 
 
@@ -104,7 +104,8 @@ def define_outputs(spec: ProcessSpec) -> None:
         "followup",
         valid_type=orm.Dict,
         help="All numbers: `composition`, `stability` (`orderings`, `hull`, `decomposition`, `temperatures`), "
-        "`diffusion`, `gap`; `remarks` and `sentences`.",
+        "`diffusion`, `gap`, each null where it was not asked for or is among `failed`; `remarks` and `sentences`. "
+        "Also of a follow-up whose MD or gap failed, which ends with the reason.",
     )
     spec.output("composition", valid_type=orm.Dict, help="What the cell holds, and each ordering with its degeneracy.")
     spec.output(

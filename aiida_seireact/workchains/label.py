@@ -17,6 +17,7 @@ from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.codes import find_code, find_plugin_code
 from aiida_seireact.workchains.known_labels import find_shards, find_twin, shards_of
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 ENGINE_PREFIX = "seireact.label."
 ASE_ENGINE = "seireact.label.ase"
@@ -24,7 +25,7 @@ ASE_ENGINE = "seireact.label.ase"
 REUSE = "reuse_"
 
 
-class LabelWorkChain(ProtocolMixin, WorkChain):
+class LabelWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Labels frames by the engine ``seireact.label.<name>``, in batches that run side by side.
 
     A structure that the same engine, code and settings have labelled before, anywhere in the profile, is not computed
@@ -61,7 +62,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.input(
             "max_parallel",
             valid_type=int,
-            non_db=True,
+            is_metadata=True,
             default=0,
             validator=validate_max_parallel,
             help="Batches at a time, so that a queue is not flooded; 0 for all at once. Never changes a result.",
@@ -69,12 +70,12 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.input(
             "reuse",
             valid_type=bool,
-            non_db=True,
+            is_metadata=True,
             default=True,
             help="Whether labels that the profile has are taken over. Never changes a result: they are those of the "
             "same engine, code and settings.",
         )
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        spec.input("options", valid_type=dict, is_metadata=True, default=dict, help="Scheduler options of each job.")
         spec.inputs.validator = validate_parameters
         spec.output("frames", valid_type=FramesData, required=False, help="What could be labelled, in the order given.")
         spec.output(

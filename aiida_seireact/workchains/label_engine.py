@@ -14,12 +14,13 @@ from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.science.structures import ISOLATED_ATOM
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 # Links of the process that collects, by which it knows what it was computed with.
 POTENTIAL = "potential_"
 
 
-class LabelEngine(WorkChain):
+class LabelEngine(RestartableMixin, WorkChain):
     """Labels one batch: ``code``, ``frames``, ``parameters``, ``options`` in; ``frames``, ``failures`` out.
 
     :cvar PROGRAM: name of the program in sentences.
@@ -58,7 +59,7 @@ class LabelEngine(WorkChain):
         spec.input(
             "options",
             valid_type=dict,
-            non_db=True,
+            is_metadata=True,
             default=dict,
             help="Scheduler options of each job as in `metadata.options` (queue, account, walltime, resources).",
         )

@@ -12,11 +12,12 @@ from aiida_seireact.calculations.functions.campaigns import lock_rung
 from aiida_seireact.calculations.validation import job_validator
 from aiida_seireact.formats.jobs.explore import ConditionSettings, ladders
 from aiida_seireact.workchains.campaign import CampaignWorkChain
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 CAMPAIGN = "campaign_"
 
 
-class LadderWorkChain(WorkChain):
+class LadderWorkChain(RestartableMixin, WorkChain):
     """Runs the campaigns of a ladder, rung after rung; what stands on one that was not stable is not begun.
 
     A process of its own, since a step of a WorkChain resumes when all it waits for is done: ladders, and the conditions

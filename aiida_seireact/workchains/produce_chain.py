@@ -53,7 +53,7 @@ def define_verdict(spec: ProcessSpec) -> None:
     spec.input(
         "unjudged",
         valid_type=bool,
-        non_db=True,
+        is_metadata=True,
         default=False,
         help="Run a model without a verdict: to look at it, to learn from what it does, to judge it.",
     )

@@ -16,11 +16,12 @@ from aiida_seireact.workchains.base import attempt
 from aiida_seireact.workchains.label import ASE_ENGINE, LabelWorkChain, find_code_of
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from aiida_seireact.workchains.protocol import ProtocolMixin
+from aiida_seireact.workchains.restartable import RestartableMixin
 
 OF_LABELS = ("code", "engine", "parameters", "batch_size", "max_parallel", "options")
 
 
-class ProductsWorkChain(ProtocolMixin, WorkChain):
+class ProductsWorkChain(ProtocolMixin, RestartableMixin, WorkChain):
     """Predicts products from ``entries`` or labelled ``frames``; or relaxes and labels ``phases`` of the library first.
 
     ``seireact.label.ase`` with task ``relax`` relaxes each phase. Any other engine labels the phases as they are in

@@ -8,17 +8,19 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, Process, ProcessSpec, ToContext, WorkChain
 
+from aiida_seireact.workchains.restartable import RestartableMixin
+
 Child = tuple[type[Process], Mapping[str, Any]]
 STAGE_REFUSED = 250
 
 
-class StagedWorkChain(WorkChain):
+class StagedWorkChain(RestartableMixin, WorkChain):
     """A WorkChain whose steps are processes of ours, asked for stage by stage."""
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         super().define(spec)
-        spec.input("options", valid_type=dict, non_db=True, default=dict, help="Scheduler options of each job.")
+        spec.input("options", valid_type=dict, is_metadata=True, default=dict, help="Scheduler options of each job.")
         define_refusal(spec)
         spec.exit_code(460, "ERROR_STAGE_FAILED", message="Stage {stage} failed in {process} <{pk}>: {message}")
 

@@ -56,6 +56,16 @@ def test_files_give_numbers_arrays_and_pictures(run: Path, tmp_path: Path) -> No
     assert "msd" not in drawn
     # The job that ran lies beside its result and runs again by the program.
     assert json.loads((out / "job.json").read_text())["msd"] is None
+    # A second analysis does not replace it unasked, a dry run may.
+    before = (out / "result.json").read_bytes()
+    again = (run / "traj.dump", "--only", "rdf", "-o", out, "--pictures", "none")
+    refused = call(*again)
+    assert refused.exit_code == 1
+    assert f"{out} holds an analysis already: choose another --output, or --force" in refused.output
+    assert (out / "result.json").read_bytes() == before
+    assert call(*again, "--dry-run").exit_code == 0
+    assert call(*again, "--force").exit_code == 0
+    assert (out / "result.json").read_bytes() != before
 
 
 def test_a_dry_run_says_what_there_is_and_writes_nothing(run: Path, tmp_path: Path) -> None:
@@ -138,6 +148,8 @@ def test_a_node_is_analysed_by_the_workchain(on_node: Callable[..., Result], tmp
     assert told.exit_code == 0, told.output
     assert "ps4_intact_end = 2" in told.output
     assert (tmp_path / "out" / "rdf.png").exists()
+    (tmp_path / "out" / "result.json").touch()
+    assert "holds an analysis already" in on_node(frames.pk, "--follow", "-o", tmp_path / "out").output
     wrong = on_node(orm.Int(3).store().pk)
     assert "is Int, no trajectory" in wrong.output
 
@@ -146,8 +158,8 @@ def test_what_a_node_can_t_be_asked_is_a_sentence(on_node: Callable[..., Result]
     frames = FramesData(Frames.from_atoms([sandwich(frame) for frame in range(3)])).store()
     assert "--timestep is for files" in on_node(frames.pk, "--timestep", "2", "--dry-run").output
     several = on_node(frames.pk, "--workers", "2", "--without", "msd", "--dry-run")
-    assert "workers: 2" in several.output
-    assert "workers" not in on_node(frames.pk, "--without", "msd", "--dry-run").output
+    assert "2 process(es)" in several.output
+    assert "workers" not in several.output  # of the parameters, which are hashed
     profile = get_manager().get_profile().name
     lost = CliRunner().invoke(cli, ["-p", profile, "analyse", str(frames.pk), "--code", "no@where", "--dry-run"])
     assert isinstance(lost.exception, SystemExit)

@@ -68,6 +68,8 @@ def test_a_dry_run_tells_and_writes_nothing(folder: Path) -> None:
         (["run.dump", "-r", "Li=none.dump"], "there is no file or folder none.dump"),
         (["run.dump", "-r", "empty"], "the folder empty holds no files of frames"),
         (["run.dump", "-r", "known", "--centre", "Na"], "centre Na is not among the species"),
+        (["run.dump", "-r", "a/b=known/LiCl.extxyz"], "references: A phase can't be named 'a/b'"),
+        (["run.dump", "--metal", "unknown"], "metal: A phase can't be named 'unknown'"),
         (["run.dump", "--parallel", "4"], "--parallel belongs to the PK of a trajectory"),
         (["run.dump", "--classifier", "run.dump"], "is not a whole phases file"),
         (["run.dump", "--classifier", "1310"], "There is no classifier"),
@@ -109,6 +111,7 @@ def test_results_are_not_replaced_by_mistake(folder: Path) -> None:
         (["relabel", "known", "--gate", "point=far"], "'far' is no number"),
         (["relabel", "known", "--gate", "accept=none"], "none may be point, reach, second_pass"),
         (["adopt", "known", "1"], "Missing option '--name'"),
+        (["adopt", "known", "1", "--name", "a/b"], "A phase can't be named 'a/b'"),
         (["adopt", "known", "1", "--name", "X"], "known holds no result.json"),
     ],
 )

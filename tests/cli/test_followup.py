@@ -19,6 +19,7 @@ from aiida_seireact.cli.main import cli
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.followup import FollowUpSettings, make_orderings
+from aiida_seireact.science.structures.library import structure
 
 RESULT = Path(__file__).parents[2] / "docs" / "howto" / "follow_up.json"
 FOUND = "Li2S0.72P0.14Cl0.14"
@@ -96,6 +97,25 @@ def test_what_does_not_fit_is_told(call, arguments, sentence):
     assert sentence in " ".join(result.output.replace("│", " ").split())
 
 
+def test_two_crystals_of_one_name_are_refused(call, tmp_path):
+    """The name of the file is the name of the phase: one would replace the other in silence."""
+    text = structure("Li3P").to(fmt="cif")
+    paths = [tmp_path / name for name in ("a/Li3P_new.cif", "b/Li3P_new.cif", "Li3P (new).cif")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    asked = (FOUND, "--parent", "Li2S", "--phase", "Li2S", "--phase", "LiCl", "--phase", "Li3P", "--dry-run")
+    refused = call(*asked, "--cif", paths[0], "--cif", paths[1])
+    assert refused.exit_code != 0
+    assert "there is a phase Li3P_new already" in " ".join(refused.output.split())
+    assert "'Li3P (new)' can't be the name of a phase in the graph" in " ".join(
+        call(*asked, "--cif", paths[2]).output.split()
+    )
+    result = call(*asked, "--cif", paths[0])
+    assert result.exit_code == 0, result.output
+    assert "Li3P_new" in result.output
+
+
 def test_the_protocols_are_listed(call):
     result = call("--protocols")
     assert result.exit_code == 0, result.output
@@ -138,3 +158,16 @@ def test_a_process_without_a_result_and_a_strange_picture_are_refused(call, ende
     other.store()
     assert f"aiida-seireact status {other.pk}" in call(other.pk).output
     assert "not hull.txt" in call(ended.pk, "--plot", "hull.txt").output
+
+
+def test_what_failed_is_told_beside_the_rest(call, ended):
+    failed = orm.WorkChainNode()
+    failed.set_process_label("FollowUpWorkChain")
+    failed.set_process_state(ProcessState.FINISHED)
+    failed.set_exit_status(460)
+    failed.set_exit_message("Stage md failed in ProduceWorkChain: the atoms flew apart")
+    failed.store()
+    ended.outputs.followup.base.links.add_incoming(failed, LinkType.RETURN, "followup")
+    told = " ".join(call(failed.pk).output.split())
+    assert "meV/atom by ideal mixing" in told
+    assert "It ended with 460: Stage md failed in ProduceWorkChain: the atoms flew apart" in told

@@ -4,7 +4,8 @@ import pytest
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_seireact.cli.tracing import TraceError, frame_origin, shards_above, trace
+from aiida_seireact.cli.trace_frames import frame_origin, shards_above
+from aiida_seireact.cli.tracing import TraceError, trace
 from aiida_seireact.data.frames import FramesData
 
 from .conftest import VERSIONS, add_job, created, finish, workchain

@@ -170,11 +170,16 @@ def test_ballistic_msd_and_time_axis(done: tuple) -> None:
     assert arrays["msd_species"].tolist() == ["Li", "P", "S", "Cl"]
     assert arrays["msd_lag_steps"].tolist() == list(range(0, 400, 50))
     assert arrays["msd_lag_ps"] == pytest.approx(np.arange(8) * 0.1)
-    expected = (np.arange(8)[:, None] * VELOCITY * np.array([1.0, 0, 0])) ** 2
-    assert arrays["msd_ang2"][lithium] == pytest.approx(expected, abs=1e-7)
-    assert arrays["msd_ang2"][1] == pytest.approx(0.0, abs=1e-7)
+    along_x = (np.arange(8) * VELOCITY) ** 2
+    # The cell grows and they stay where they are: along z they move against it, in lengths of the first frame.
+    places = np.array([2.0, 5.0, 35.0, 38.0]) * (40 / (40 + 0.5 * np.arange(8)))[:, None]
+    along_z = [((places[lag:] - places[: 8 - lag]) ** 2).mean() for lag in range(8)]
+    expected = np.stack([along_x, np.zeros(8), along_z], axis=1)
+    assert arrays["msd_ang2"][lithium] == pytest.approx(expected, abs=2e-6)
+    assert arrays["msd_ang2"][1, :, :2] == pytest.approx(0.0, abs=1e-7)
+    assert outputs["paths"]["largest_strain"] == pytest.approx(3.5 / 40)
     assert outputs["msd"]["lag_steps"] == 200
-    assert outputs["msd"]["ang2_at_lag"]["Li"] == pytest.approx((4 * VELOCITY) ** 2, rel=1e-3)
+    assert outputs["msd"]["ang2_at_lag"]["Li"] == pytest.approx(expected[4].sum(), rel=1e-3)
 
 
 def test_rdf_is_the_mean_over_the_last_half(done: tuple) -> None:

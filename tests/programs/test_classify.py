@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.environments import Course, Labels, joined, joined_labels
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.classify import KEYS_OF_PART, ClassifyJob, Part
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
 from aiida_seireact.formats.phases import load_classifier
@@ -307,6 +308,37 @@ def test_one_job_and_many_side_by_side_give_the_same_bytes(folder: Path, tmp_pat
         assert all(np.array_equal(values, merged.arrays()[name]) for name, values in whole.arrays().items())
 
 
+class Watched:
+    """A job that notes which of its keys were read."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.job, self.read = ClassifyJob.model_validate(content), set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self.job, name)
+
+
+def test_a_part_reads_the_settings_it_is_given_and_no_others(folder: Path, tmp_path: Path) -> None:
+    """What a part does not read must not change its hash, and what it reads must."""
+    for name in ("run.dump", "licl.dump", "li2s.npz"):
+        (tmp_path / name).symlink_to(folder / name)
+    common = {**JOB, "n_landmarks": 500, "maxk": 40, "sensitivity": [], "discover": {}}
+    known = {"classifier": "phases.npz", "landmark_places": "landmark_places.npz"}
+    given: dict[Part, dict[str, Any]] = {
+        "draw": {},
+        "gather": {"drawn": ["drawn.npz"]},
+        "cluster": {"drawn": ["drawn.npz"]},
+        "assign": known,
+        "discover": known,
+    }
+    for part, files in given.items():
+        job: Any = Watched({**common, **files, "part": part})
+        classify.run(job, tmp_path, lambda line: None)
+        of_files = {"part", "share", "drawn", "classifier", "landmark_places"}
+        assert job.read - of_files == KEYS_OF_PART[part], part
+
+
 def test_parts_refuse_what_does_not_belong_together(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "run.dump").symlink_to(folder / "run.dump")
     draw = {"part": "draw", "trajectory": JOB["trajectory"], "n_landmarks": 200, "discover": None}
@@ -350,6 +382,8 @@ def test_new_points_are_normalised_as_the_landmarks_were(folder: Path, tmp_path:
         ({"references": {"NaCl": {"files": ["sodium.npz"]}}}, "reference NaCl, step 0: The structure holds Na"),
         ({"references": {"LiCl": {"files": ["rest.npz"]}}}, "phase LiCl has 1 distinct environments"),
         ({"references": {"unknown": {"files": ["licl.dump"]}}}, "can't be named 'unknown'"),
+        ({"references": {"a/b": {"files": ["licl.dump"]}}}, "references: .*can't be named 'a/b': it holds a slash"),
+        ({"metal": ["Li", "unknown"]}, "metal: .*can't be named 'unknown': that is the name of what has none"),
         ({"classifier": "phases.npz", "spec": {"n_max": 9}}, "made with the descriptors .*'n_max': 4"),
         ({"classifier": "none.npz"}, "There is no phases file"),
         ({"spec": {"centre": "Na"}}, "centre Na is not among the species"),

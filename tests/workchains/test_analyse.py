@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiida import engine, orm
+from aiida.manage.caching import enable_caching
 
 from aiida_seireact.calculations.base import Links
 from aiida_seireact.calculations.placed_labels import place_labels
@@ -74,6 +75,33 @@ def test_frames_of_a_node_have_no_displacements(code: orm.InstalledCode) -> None
     outputs, node = engine.run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
     assert outputs["analysis_arrays"].get_array("n_intact_ps4").tolist() == [3, 3, 2]
+
+
+def test_more_workers_find_the_analysis_of_fewer_in_the_cache(code: orm.InstalledCode) -> None:
+    frames = FramesData(Frames.from_atoms([sandwich(frame) for frame in range(3)])).store()
+
+    def is_cached(workers: int | None, **parameters: Any) -> bool:
+        cores = {} if workers is None else {"num_cores_per_mpiproc": workers}
+        builder = AnalyseWorkChain.get_builder_from_protocol(
+            frames,
+            code=code,
+            overrides={"parameters": {"msd": None, **parameters}},
+            options={"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1, **cores}},
+        )
+        if workers is not None:
+            builder.workers = orm.Int(workers)
+        with enable_caching():
+            _, node = engine.run_get_node(builder)
+        assert node.is_finished_ok, node.exit_message
+        (job,) = node.called
+        return bool(job.base.caching.is_created_from_cache)
+
+    assert not is_cached(2)
+    assert is_cached(None)
+    assert is_cached(3)
+    assert not is_cached(3, rdf=None)
+    with pytest.raises(ValueError, match="workers is filled in by the calculation"):
+        AnalyseWorkChain.get_builder_from_protocol(frames, code=code, overrides={"parameters": {"workers": 2}})
 
 
 def test_chunks_of_labels_are_brought_from_the_job_that_made_them(code: orm.InstalledCode, tmp_path: Path) -> None:

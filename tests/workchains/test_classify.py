@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from aiida import engine, orm
+from aiida.manage.caching import enable_caching
+from ase.build import bulk
 
+from aiida_seireact.calculations.trajectories import count_frames
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
 from tests.programs.test_classify import rattled
@@ -73,6 +78,117 @@ def test_jobs_side_by_side_give_the_labels_of_one(builder: Any, monkeypatch: pyt
     assert together["labels"].creator.process_label == "merge_labels"
 
 
-def test_no_job_is_refused(builder: Any) -> None:
+def phases_along_z(computer: orm.Computer, run: FramesData, labels: orm.ArrayData) -> dict[str, Any]:
+    """Return what an analysis tells of the phases in a run."""
+    code = orm.InstalledCode(
+        label="seireact-analyse-test",
+        computer=computer,
+        filepath_executable=str(Path(sys.executable).parent / "seireact-analyse"),
+    )
+    settings = {
+        **dict.fromkeys(("thickness", "health", "composition", "rdf", "msd")),
+        "phases": {"metal": "LiCl", "electrolyte": "unknown"},
+    }
+    outputs, node = engine.run_get_node(
+        AnalyseWorkChain, code=code.store(), trajectory=run, labels=labels, parameters=orm.Dict(settings)
+    )
+    assert node.is_finished_ok, node.exit_message
+    found = outputs["analysis_arrays"]
+    return {name: found.get_array(name) for name in found.get_arraynames()}
+
+
+CUT = {"most_in_one_file": 300, "chunk_environments": 200}
+
+
+@pytest.mark.slow
+def test_labels_in_chunks_find_their_way_and_another_z_draws_nothing_anew(
+    builder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six frames of 108 centres are too many for one file, so each of two shares has chunks of two frames and one."""
+    monkeypatch.setattr(ClassifyPartsWorkChain, "TOGETHER", 1)
+    settings = {**builder.parameters.get_dict(), "discover": {"n_frames": 4}}
+    builder.parameters = orm.Dict(settings)
+    alone, node = engine.run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    builder.parameters, builder.parallel = orm.Dict({**settings, **CUT}), orm.Int(2)
+    monkeypatch.setattr(ClassifyPartsWorkChain, "TOGETHER", 2)
+    together, node = engine.run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    chunks = together["labels"].base.attributes.get("chunks")
+    assert [chunk["n_frames"] for chunk in chunks] == [2, 1, 2, 1]
+    assert "labels" not in together["labels"].get_arraynames()
+    one, other = alone["classification"].get_dict(), together["classification"].get_dict()
+    assert other["labels"]["content_hash"] == one["labels"]["content_hash"]
+    assert other["phase_fractions"] == one["phase_fractions"]
+    # Clusters are looked at by a job of its own, which reads the chunks from where the shares left them.
+    assert together["discovery"].get_dict() == alone["discovery"].get_dict()
+    assert together["discovery"]["groups"]
+    assert len(together["examples"]) == len(alone["examples"])
+    # An analysis by phase reads them too.
+    given = (builder.code.computer, builder.trajectory)
+    np.testing.assert_equal(phases_along_z(*given, together["labels"]), phases_along_z(*given, alone["labels"]))
+
+    builder.parameters = orm.Dict({**settings, **CUT, "z": 2.5})
+    with enable_caching():
+        _, node = engine.run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    jobs = [child for child in node.called_descendants if isinstance(child, orm.CalcJobNode)]
+    cached = {job.process_label for job in jobs if job.base.caching.is_created_from_cache}
+    assert cached == {"DrawCalculation"}
+    assert {job.process_label for job in jobs} - cached == {
+        "ClusterCalculation",
+        "AssignCalculation",
+        "DiscoverCalculation",
+    }
+
+
+def test_no_job_and_more_jobs_than_frames_are_refused(builder: Any) -> None:
     with pytest.raises(ValueError, match="at least one job"):
         builder.parallel = orm.Int(0)
+    check = ClassifyWorkChain.spec().inputs.validate
+    builder.parallel = orm.Int(6)
+    assert check(builder._inputs(prune=True)) is None
+    builder.parallel = orm.Int(7)
+    assert "7 jobs can't share 6 frames: ask for at most 6" in check(builder._inputs(prune=True)).message
+    builder.parameters = orm.Dict({**builder.parameters.get_dict(), "trajectory": {"skip_first": 1, "stride": 2}})
+    assert "7 jobs can't share 3 frames" in check(builder._inputs(prune=True)).message
+
+
+def test_frames_are_counted_by_the_manifest(aiida_profile_clean: Any) -> None:
+    """As LAMMPS goes on from a restart, the second chunk begins with the frame that the first ended with."""
+    facts = {"n_atoms": 2, "species": ["Li"], "timestep_fs": 1.0, "steps": 50}
+    ends = [(0, 20, 3), (20, 40, 3), (50, 50, 1)]
+    chunks = [
+        {"file": f"{first}", "sha256": "", "bytes": 1, "first_step": first, "last_step": last, "n_frames": n_frames}
+        for first, last, n_frames in ends
+    ]
+    run = TrajectoryData(manifest=chunks, facts=facts)
+    assert count_frames(run) == 6
+    assert count_frames(run, skip_first=1, stride=2) == 3
+    assert count_frames(run, skip_first=9) == 0
+    without = [{name: value for name, value in chunk.items() if name != "n_frames"} for chunk in chunks]
+    assert count_frames(TrajectoryData(manifest=without, facts=facts)) is None
+
+
+def test_a_name_that_means_unknown_is_refused(builder: Any) -> None:
+    (reference,) = builder.references.values()
+    with pytest.raises(ValueError, match="can't be named 'unknown'"):
+        builder.references = {"unknown": reference}
+
+
+def test_descriptors_know_the_species_of_run_and_references(builder: Any, run: Frames) -> None:
+    """The default names Li, P, S, Cl; what is not there would be zeros, and what is more was refused by the job."""
+    assert builder.parameters["spec"]["species"] == ["Li", "Cl"]
+    salt = FramesData.from_ase([bulk("NaCl", "rocksalt", a=5.6, cubic=True)])
+    check = ClassifyWorkChain.spec().inputs.validate
+
+    def made(references: dict[str, FramesData], **spec: Any) -> Any:
+        return ClassifyWorkChain.get_builder_from_protocol(
+            FramesData(run), references, code=builder.code, overrides={"parameters": {"spec": spec}}
+        )
+
+    assert made({"NaCl": salt}).parameters["spec"]["species"] == ["Li", "Cl", "Na"]
+    refused = check(made({"NaCl": salt})._inputs(prune=True)).message
+    assert "reference NaCl holds no Li, whose environments are asked for, but Na, Cl" in refused
+    refused = check(made({}, species=["Li", "S"])._inputs(prune=True)).message
+    assert "trajectory holds Cl, but the descriptors know only Li, S: name all species" in refused

@@ -319,7 +319,7 @@ def test_a_run_that_could_not_tell_is_refused(alloy, run_inputs):
 
 @pytest.mark.slow
 def test_what_failed_takes_nothing_away(program_code, done, run_inputs):
-    """The program of the MD fails: stability and orderings are there all the same."""
+    """The program of the MD fails: all numbers but those of the MD are there, and the process says why it ended."""
     settings = {**ALLOY, "repeat": [1, 1, 1], "md": {"n_atoms": 32}, "conductor": {"species": "Cu"}}
     broken = {**LIQUID, "md": {**LIQUID["md"], "pair": {**LIQUID["md"]["pair"], "style": "lj/none 6.5"}}}
     md = {**run_inputs, "parameters": orm.Dict(broken)}
@@ -328,6 +328,12 @@ def test_what_failed_takes_nothing_away(program_code, done, run_inputs):
     assert node.exit_status == 460
     assert node.outputs.stability["above_hull_mev_per_atom"] is not None
     assert len(node.outputs.orderings) == 1
+    found = node.outputs.followup
+    assert found["failed"] == ["md"]
+    assert found["diffusion"] is None
+    assert "the hull at 0 K" in found["sentences"][0]
+    assert any("Whether Cu moves is not known: the MD of 32 atoms" in remark for remark in found["remarks"])
+    assert "Stage md failed in ProduceWorkChain" in node.exit_message
 
 
 # ---------------------------------------------------------------- protocols

@@ -71,6 +71,22 @@ def verdi(verdi_environment: dict[str, str]) -> Callable[..., str]:
     return run
 
 
+@pytest.fixture(scope="session")
+def seireact(verdi_environment: dict[str, str]) -> Callable[..., str]:
+    """Return a function that runs `aiida-seireact` as a person would and returns what it writes to standard output.
+
+    :raises AssertionError: it failed.
+    """
+
+    def run(*arguments: str) -> str:
+        command = [str(Path(sys.executable).parent / "aiida-seireact"), *arguments]
+        done = subprocess.run(command, env=verdi_environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
 def wait_for(node: orm.ProcessNode, seconds: float = 900.0) -> orm.ProcessNode:
     """Return ``node`` when it has ended.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,14 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.engine import submit
 
+from aiida_seireact.calculations.allegro import AllegroCalculation
+from aiida_seireact.cli.replay_plan import plan_of
+from aiida_seireact.cli.replay_told import cost_of
+from aiida_seireact.cli.tracing import trace
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
-from tests.workflow.conftest import wait_for
 
 pytestmark = pytest.mark.workflow
 
@@ -223,7 +226,9 @@ def test_an_archive_holds_all_that_reads_dataset_and_model(finished_loop, verdi_
     assert int(words[3]) == len(outputs.potential.get_content(mode="rb"))
 
 
-def test_replay_runs_no_program_though_all_scratch_is_gone(finished_loop, small_loop, daemon):
+@pytest.fixture(scope="module")
+def replayed(finished_loop, daemon, seireact):
+    """Return what `aiida-seireact replay` planned and what it told, with all scratch gone."""
     # A job that was answered from the cache within the study has the folder of the one that ran.
     folders = {
         process.outputs.remote_folder.get_remote_path()
@@ -232,7 +237,13 @@ def test_replay_runs_no_program_though_all_scratch_is_gone(finished_loop, small_
     }
     for folder in folders:
         shutil.rmtree(folder)
-    replay = wait_for(submit(small_loop()))
+    plan = json.loads(seireact("replay", str(finished_loop.pk), "--dry-run", "--json"))
+    return plan, json.loads(seireact("replay", str(finished_loop.pk), "--json", "--yes"))
+
+
+def test_replay_runs_no_program_though_all_scratch_is_gone(finished_loop, replayed):
+    _, told = replayed
+    replay = orm.load_node(told["pk"])
     assert replay.is_finished_ok
     ran = [
         node
@@ -240,7 +251,46 @@ def test_replay_runs_no_program_though_all_scratch_is_gone(finished_loop, small_
         if isinstance(node, orm.CalculationNode) and not node.base.caching.is_created_from_cache
     ]
     assert not ran
+    assert told["ran"] == told["other_outputs"] == []
     counts = [Counter(node.process_label for node in top.called_descendants) for top in (finished_loop, replay)]
     assert counts[0] == counts[1]
     assert replay.outputs.dataset.content_hash == finished_loop.outputs.dataset.content_hash
     assert replay.outputs.summary.get_dict() == finished_loop.outputs.summary.get_dict()
+
+
+def test_what_a_replay_would_do_is_what_it_does(finished_loop, replayed):
+    plan, told = replayed
+    promised = [item for item in plan["processes"] if item["fate"] != "workflow"]
+    assert plan["counts"] == {"cache": told["n_from_cache"]} == {"cache": len(promised)}
+    assert plan["cost"]["sure"]["n_jobs"] == plan["cost"]["possible"]["n_jobs"] == 0
+    made = orm.load_node(told["pk"]).called_descendants
+    sources = [node.base.caching.get_cache_source() for node in made if isinstance(node, orm.CalculationNode)]
+    assert sorted(sources) == sorted(item["source"] for item in promised)
+
+
+def test_a_new_version_of_training_is_named_with_all_that_comes_after_it(finished_loop, monkeypatch):
+    monkeypatch.setattr(AllegroCalculation, "CACHE_VERSION", 99)
+    plan = plan_of(finished_loop)
+    assert {item.member.name for item in plan.of("run")} == {"AllegroCalculation"}
+    after = {item.member.name for item in plan.of("after")}
+    assert {
+        "CompileCalculation",
+        "LammpsCalculation",
+        "ClassifyCalculation",
+        "AnalyseCalculation",
+        "summarise",
+    } <= after
+    # What was labelled and explored before the first model hangs on none.
+    cached = {item.member.name for item in plan.of("cache")}
+    assert {"build_cells", "AseCalculation", "FlareCalculation", "make_dataset"} <= cached
+    assert cost_of(plan).sure.n_jobs == len(plan.of("run")) >= 2
+
+
+def test_each_number_of_the_report_is_walked_back_to_labels(finished_loop, seireact):
+    keys = json.loads(seireact("trace", "--in", str(finished_loop.pk), "--json"))
+    for key in ("force_rmse_ev_per_ang", "phase_fractions.last", "ps4_intact_end", "canary_force_rmse", "n_frames"):
+        assert keys[key]["value"] is not None
+        way = trace(orm.load_node(keys[key]["uuid"]))
+        assert sum(item.n_frames for item in way.labellings) >= finished_loop.outputs.summary["n_frames"] // 4, key
+    told = json.loads(seireact("trace", "phase_fractions.last.unknown", "--in", str(finished_loop.pk), "--json"))
+    assert {item["process"] for item in told["labellings"]} == {"AseCalculation"}

@@ -14,6 +14,7 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.environments import Course, Labels, course_of, joined, joined_labels
+from aiida_seireact.formats.jobs.classify import KEYS_OF_PART
 from aiida_seireact.formats.phases import save_classifier
 from aiida_seireact.programs._classify_cluster import Described
 from aiida_seireact.programs._classify_follow import changed, followed, renamed_outputs
@@ -33,6 +34,19 @@ def divide_frames(parallel: orm.Int) -> dict[str, orm.List]:
     """
     count = parallel.value
     return {f"share_{number:04d}": orm.List([number, count]) for number in range(count)}
+
+
+@calcfunction
+def parameters_of_parts(parameters: orm.Dict) -> dict[str, orm.Dict]:
+    """Return the parameters of each part of a classification: those it reads, so that others don't make it anew.
+
+    :param parameters: those of the whole.
+    """
+    given = parameters.get_dict()
+    return {
+        part: orm.Dict({name: value for name, value in given.items() if name in keys})
+        for part, keys in KEYS_OF_PART.items()
+    }
 
 
 def arrays_node(arrays: dict[str, Any], chunks: list[dict[str, Any]]) -> orm.ArrayData:

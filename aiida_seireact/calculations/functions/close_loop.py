@@ -16,8 +16,14 @@ def unknown_part(classification: Mapping[str, Any], settings: CloseLoopSettings)
     """Return the part of unknown environments of a run, of what it is a part, and of how many.
 
     :param classification: output of `seireact.classify`.
+    :raises ValueError: the unknown is listed as metal or electrolyte, so it is no part of the interphase.
     """
     told = classification["interphase"] if settings.of == "interphase" else classification
+    if UNKNOWN not in told["phase_fractions"][settings.when]:
+        raise ValueError(
+            f"The run was classified with {UNKNOWN!r} among `metal` or `electrolyte`, so the interphase holds nothing "
+            "unknown: classify it without, or set `of` to all."
+        )
     n_environments = told["n_environments"]
     return {
         "unknown": told["phase_fractions"][settings.when][UNKNOWN],

@@ -111,9 +111,10 @@ def cells_for_gaps(parameters: orm.Dict, orderings: FramesData, stability: orm.D
 def gather(parameters: orm.Dict, report: orm.Dict, stability: orm.Dict, **parts: orm.Data) -> orm.Dict:
     """Return all that was found as one node.
 
-    :param parts: ``analysis`` of the MD, with ``cell``, its cell, and ``md``, its settings; ``gaps``; ``engine``, that
-        of the labels; ``orderings_failures`` and ``phases_failures``, the reports of the relaxations of the cells
-        ``orderings`` and ``phases``.
+    :param parts: ``md``, settings of the MD, and ``cell``, its cell, with ``analysis`` where it ended well;
+        ``gap_engine``, with ``gaps`` where it did, or ``engine``, that of the labels, where no gap was asked for;
+        ``orderings_failures`` and ``phases_failures``, the reports of the relaxations of the cells ``orderings`` and
+        ``phases``.
     """
     settings = read_settings(FollowUpSettings, parameters.get_dict())
     whole: dict[str, Any] = {
@@ -122,16 +123,26 @@ def gather(parameters: orm.Dict, report: orm.Dict, stability: orm.Dict, **parts:
         "stability": {key: value for key, value in stability.get_dict().items() if key != "remarks"},
         "diffusion": None,
         "gap": None,
+        "failed": [],
         "remarks": list(stability["remarks"]),
     }
     whole["remarks"] += _not_relaxed(parts)
     if "gaps" in parts:
         rows = parts["gaps"]["gaps"]
         whole["gap"] = {**parts["gaps"].get_dict(), "sentence": _gap_sentence(rows)}
+    elif "gap_engine" in parts:
+        whole["failed"].append("gap")
+        whole["remarks"].append(f"There is no band gap: its calculation by {parts['gap_engine'].value} failed.")
     elif settings.gap_orderings:
         whole["remarks"].append(_no_gap(parts.get("engine")))
     if "analysis" in parts:
         whole["diffusion"] = _diffusion(settings, parts)
+    elif "md" in parts:
+        whole["failed"].append("md")
+        whole["remarks"].append(
+            f"Whether {settings.conductor.species} moves is not known: the MD of {len(parts['cell'].frames.numbers):,} "
+            "atoms, or its analysis, failed."
+        )
     whole["sentences"] = _sentences(whole)
     return orm.Dict(whole)
 

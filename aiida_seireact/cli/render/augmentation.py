@@ -14,6 +14,9 @@ from aiida_seireact.cli.render.outputs import Outputs
 PREFIX = "augment-"
 """What the config types of the frames chosen begin with; the name of the run follows."""
 
+ALL = "all"
+HELD_OUT, OLD_TEST = "held-out frames of its own runs", "test frames it was tested on before"
+
 Array = NDArray[Any]
 
 
@@ -119,3 +122,31 @@ def held_out_of(parity: dict[str, Parity]) -> dict[str, Parity]:
         name: points.of({kind for kind in points.kinds.tolist() if kind.startswith(PREFIX)})
         for name, points in parity.items()
     }
+
+
+def error_changes(augmentation: Augmentation) -> dict[str, list[dict[str, Any]]]:
+    """Return rows of errors before and after, under a heading each for the new frames and for those of before."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for key, heading in (("held_out", HELD_OUT), ("old_test", OLD_TEST)):
+        tables = augmentation.numbers.get(key)
+        if not tables or not tables["before"] or not tables["after"]:
+            continue
+        names = sorted(set(tables["before"]) - {ALL})
+        # One kind of frame and all of them are the same row.
+        names = names if len(names) == 1 else [*names, ALL]
+        found[heading] = [
+            {
+                "type": name.removeprefix(PREFIX),
+                "n_frames": tables["before"][name].get("n_frames"),
+                "force_before": tables["before"][name]["force_rmse_ev_per_ang"],
+                "force_after": tables["after"][name]["force_rmse_ev_per_ang"],
+                "rms": tables["before"][name].get("force_rms_ev_per_ang"),
+                "energy_before": tables["before"][name].get("energy_rmse_mev_per_atom"),
+                "energy_after": tables["after"][name].get("energy_rmse_mev_per_atom"),
+                "stress_before": tables["before"][name].get("stress_rmse_gpa"),
+                "stress_after": tables["after"][name].get("stress_rmse_gpa"),
+            }
+            for name in names
+            if name in tables["before"] and name in tables["after"]
+        ]
+    return {heading: rows for heading, rows in found.items() if rows}

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aiida_seireact.cli.render.drawing import inline_svg
 from aiida_seireact.cli.render.figures_discovery import group_page, region_page
+from aiida_seireact.cli.render.svg import inline_svg
 from aiida_seireact.cli.render.words import counted, fixed, number, percent
 from aiida_seireact.figures.saving import save_picture
 from aiida_seireact.formats import files

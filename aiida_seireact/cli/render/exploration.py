@@ -139,3 +139,14 @@ def so_far(conditions: tuple[ConditionNow, ...]) -> list[str]:
         f"leg{'' if condition.n_legs == 1 else 's'}, {condition.n_calls} ended by a call for a label"
         for condition in conditions
     ]
+
+
+def trust(correlation: float | None) -> str:
+    """Say what the rank correlation of uncertainty and error means; nothing where it is not known."""
+    if correlation is None:
+        return ""
+    if correlation >= 0.5:
+        return "where the model says it does not know, it is indeed more often wrong."
+    if correlation >= 0.2:
+        return "uncertainty tells of errors, but only roughly."
+    return "here uncertainty says little about the errors: it flags what is new, not what is wrong."

@@ -13,9 +13,12 @@ from aiida_seireact.cli.conditions import ConditionNow, conditions_now
 from aiida_seireact.cli.render.augmentation import Augmentation, read_augmentation
 from aiida_seireact.cli.render.exploration import Exploration, read_exploration
 from aiida_seireact.cli.render.judged import Judged, read_judged
+from aiida_seireact.cli.render.ledger import Cost, ledger_of
 from aiida_seireact.cli.render.models import Model, read_model
 from aiida_seireact.cli.render.outputs import CLOSED, FIRST, Outputs
 from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
+from aiida_seireact.cli.render.sources import Source, sources_of
+from aiida_seireact.cli.render.troubles import Trouble, troubles_of
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.query.tree import Process, processes_under, seconds_by_stage
 from aiida_seireact.query.versions import versions_of
@@ -62,6 +65,14 @@ class ReportData:
     processes: list[Process] = field(default_factory=list)
     seconds_by_stage: dict[str, float] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    """Which node holds which number of the summary, by its key."""
+    troubles: list[Trouble] = field(default_factory=list)
+    """What failed, and what was done about it."""
+    ledger: list[Cost] = field(default_factory=list)
+    """What it took of computers, stage by stage."""
+    bases: list[str] = field(default_factory=list)
+    """Where the hours of the ledger are from."""
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -121,6 +132,9 @@ def gather(top: orm.ProcessNode) -> ReportData:
     data.reference_plan = dict(plan["phases"]) if plan is not None else {}
     data.n_first_labels = _labelled_frames(outputs)
     data.content = _content(data, top, outputs)
+    data.sources = sources_of(outputs)
+    data.troubles = troubles_of(top, processes)
+    data.ledger, data.bases = ledger_of([top], {top.uuid: data.seconds_by_stage})
     data.missing.update(outputs.missing)
     return data
 

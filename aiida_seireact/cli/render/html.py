@@ -1,45 +1,58 @@
-"""The report as one HTML file: figures are inline SVG, and nothing in it is fetched from anywhere."""
+"""The report as one HTML file: every picture and program is in it, and nothing is fetched from anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from aiida_seireact import __version__
+from aiida_seireact.cli.render.augmentation import error_changes
 from aiida_seireact.cli.render.boxes import loop_picture
 from aiida_seireact.cli.render.discovery import discovery_section
-from aiida_seireact.cli.render.draw_learning import error_changes
-from aiida_seireact.cli.render.drawing import draw
-from aiida_seireact.cli.render.exploration import so_far
+from aiida_seireact.cli.render.exploration import so_far, trust
+from aiida_seireact.cli.render.frame import live_parts, number_at, templates
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.models import ratio
+from aiida_seireact.cli.render.pictures import CELL, Picture
 from aiida_seireact.cli.render.runs import stop_message
-from aiida_seireact.cli.render.words import counted, duration, fixed, labeller_name, number, percent, stand_in
+from aiida_seireact.cli.render.words import labeller_name, stand_in
 from aiida_seireact.query.tree import in_call_order
 
 ELECTROLYTE = "Li6PS5Cl"
+IN_SECTIONS = {
+    "explore": ("calls", "uncertainty", "canaries", "calibration"),
+    "learn": ("parity", "errors", "training"),
+    "augment": ("before_after",),
+    "produce": ("traces", "ps4"),
+    "recognise": ("phases", "phase_map", "composition_map", "thickness"),
+}
+"""Figures of the gallery that a section of the story shows; the others follow it, but for that of the costs."""
 
 
-def render_html(data: ReportData) -> str:
-    """Return the report."""
-    environment = Environment(
-        loader=PackageLoader("aiida_seireact.cli.render", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, fixed=fixed, duration=duration, percent=percent, counted=counted)
+def render_html(data: ReportData, pictures: Mapping[str, Picture] | None = None) -> str:
+    """Return the report of one process.
+
+    :param pictures: figures of the gallery that are there, by name; none by default.
+    """
+    environment = templates()
+    environment.globals.update(at=partial(number_at, data.sources))
     sections = sections_of(data)
+    pictures = pictures or {}
+    told = {CELL, "costs", *(name for section in sections for name in IN_SECTIONS.get(section, ()))}
     page: str = environment.get_template("report.html.j2").render(
+        **live_parts(pictures, data.run.picture, [data.uuid]),
+        more=[name for name in pictures if name not in told],
+        several=False,
+        top=data.pk,
         data=data,
         content=data.content,
         sections=sections,
         step_of={name: place for place, name in enumerate(sections, 1)},
-        pictures=draw(data),
         loop=loop_picture(data) if data.stages else "",
         processes=in_call_order(data.processes),
+        troubles=data.troubles,
+        ledger=data.ledger,
+        bases=data.bases,
         stand_in=stand_in(data.labeller),
         labeller=labeller_name(data.labeller) or "the labeller",
         n_failed=sum(process.is_failed for process in data.processes),
@@ -47,12 +60,12 @@ def render_html(data: ReportData) -> str:
         learned=data.first_model or data.model,
         ratio=ratio,
         changes=error_changes(data.augmentation) if data.augmentation else {},
+        trust=trust(data.exploration.rank_correlation) if data.exploration else "",
         conditions_so_far=so_far(data.conditions),
         stopped=stop_message(data.content.get("production_stopped_by")),
         unrecognised=unrecognised_electrolyte(data),
         fraction_tables=fraction_tables(data),
         unknown=discovery_section(data.run.discovery, data.run.discovery_curves) if data.run.discovery_curves else "",
-        version=__version__,
     )
     return page
 

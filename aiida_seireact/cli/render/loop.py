@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 836, 436
-BOX_WIDTH, BOX_HEIGHT = 236, 96
+WIDTH, HEIGHT = 836, 466
+BOX_WIDTH, BOX_HEIGHT = 236, 106
 COLUMNS = (14, 300, 586)
-ROWS = (14, 170, 326)
+ROWS = (14, 180, 346)
 LINE_HEIGHT = 16.5
 INK, SOFT, ACCENT = "currentColor", "var(--soft, #5a626c)", "var(--accent, #0072b2)"
 

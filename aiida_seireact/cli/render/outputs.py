@@ -63,6 +63,10 @@ class Outputs:
         self.processes = processes
         self.stages = stages_of(top)
         self.nodes = created_by(top)
+        self.inputs = {
+            link.link_label: link.node
+            for link in top.base.links.get_incoming(link_type=(LinkType.INPUT_WORK, LinkType.INPUT_CALC)).all()
+        }
         self.missing: dict[str, str] = {}
 
     @property

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from aiida_seireact.cli.render.gather import ReportData
+from aiida_seireact.cli.render.sources import value_at
 
 CONTENT_KEYS = (
     "labeller",
@@ -58,6 +60,8 @@ def summary_of(data: ReportData) -> dict[str, Any]:
         "missing": data.missing,
     }
     summary |= {key: value for key, value in data.content.items() if key not in summary}
+    known = {key: value for key, value in data.sources.items() if value_at(summary, key, None) is not None}
+    summary["sources"] = {key: asdict(source) for key, source in known.items()}
     clean: dict[str, Any] = _finite(summary)
     return clean
 

@@ -57,6 +57,13 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def hours(value: float) -> str:
+    """Format hours of a ledger: three digits, nothing for none, and no more zeros than are read."""
+    if not value:
+        return ""
+    return "< 0.001" if value < 0.001 else number(value)
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural unless it is one."""
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.discover import DiscoverSettings
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.descriptors import DescriptorSpec
-from aiida_seireact.science.labelling import Gates
+from aiida_seireact.science.labelling import Gates, require_name
 
 Part = Literal["all", "draw", "gather", "cluster", "assign", "discover"]
 Normalisation = Literal["none", "standard", "row"]
+
+KEYS_OF_PART: dict[Part, frozenset[str]] = {
+    "draw": frozenset({"trajectory", "spec", "n_landmarks", "landmark_slab_ang", "seed"}),
+    "gather": frozenset(),
+    "cluster": frozenset(
+        {
+            *("references", "spec", "n_landmarks", "n_references", "normalisation", "keep_variance", "engine"),
+            *("neighbours", "maxk", "alpha", "z", "sensitivity", "gates", "seed"),
+        }
+    ),
+    "assign": frozenset({"trajectory", "spec", "bin_width_ang", "most_in_one_file", "chunk_environments"}),
+    "discover": frozenset({"trajectory", "references", "spec", "discover", "metal", "electrolyte"}),
+}
+"""Settings that each part reads, besides the files it is given: another `z` changes nothing of what is drawn."""
 
 # Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
 # seireact-classify-, as those of the usual one do.
@@ -130,6 +144,14 @@ class ClassifyJob(Job):
         5_000_000, ge=1, description="environments up to which all labels are labels.npz; beyond, chunks beside it"
     )
     chunk_environments: int = Field(2_000_000, ge=1, description="environments after which a chunk is closed")
+
+    @field_validator("references", "metal", "electrolyte")
+    @classmethod
+    def _names_of_phases(cls, value: Any) -> Any:
+        # In the settings of a graph references have no names: they are ports.
+        for name in value if isinstance(value, dict | tuple) else ():
+            require_name(name)
+        return value
 
     @model_validator(mode="after")
     def _has_what_its_part_needs(self) -> ClassifyJob:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
+from aiida_seireact.formats.jobs.base import InvalidInput
 from aiida_seireact.formats.jobs.transport import WindowSettings
 from aiida_seireact.programs.analyses._protocol import IntArray, Run
 from aiida_seireact.science import analysis
-from aiida_seireact.science.analysis.templates import INSTALL_OVITO
 from aiida_seireact.science.transport.membership import combined, slab_of
 
 
 class Groups:
     """Groups of atoms in kept frames.
 
-    :raises MissingPackage: templates are asked for without OVITO.
+    Structures by templates were told once a frame, in the pass over the run; the path store keeps them.
     """
 
     def __init__(self, settings: WindowSettings, run: Run) -> None:
         self.settings, self.run = settings, run
         self.by_phase = settings.by in ("phase", "both")
-        if self.by_phase and settings.phase_from == "ptm" and importlib.util.find_spec("ovito") is None:
-            raise MissingPackage(INSTALL_OVITO)
         slabs = [
             f"z {low / settings.n_slabs:.2f}-{(low + 1) / settings.n_slabs:.2f}" for low in range(settings.n_slabs)
         ]
@@ -51,7 +46,9 @@ class Groups:
         if self.settings.by == "phase":
             return self._phase(frame)
         n_slabs = self.settings.n_slabs
-        slab = slab_of(analysis.z_fractions(self._positions(frame), self._cells[frame], self._corners[frame]), n_slabs)
+        slab = slab_of(
+            analysis.z_fractions(self.paths.places(frame), self._cells[frame], self._corners[frame]), n_slabs
+        )
         return slab if self.settings.by == "slab" else combined(self._phase(frame), slab, n_slabs)
 
     def known(self, frame: int) -> bool:
@@ -72,10 +69,7 @@ class Groups:
 
     def _phase(self, frame: int) -> IntArray:
         if self.settings.phase_from == "ptm":
-            found = analysis.template_matching(
-                self._positions(frame), self._cells[frame], self.run.first.pbc, rmsd_max=self.settings.rmsd_max
-            )
-            return np.asarray(found, dtype=np.int64)
+            return self.paths.structures(frame).astype(np.int64)
         if not self.known(frame):
             step = self.run.steps[self.run.path_frames[frame]]
             raise InvalidInput(
@@ -83,6 +77,3 @@ class Groups:
                 "labelled frames, label more of them, or set by to slab."
             )
         return self.paths.labels(frame).astype(np.int64)
-
-    def _positions(self, frame: int) -> NDArray[np.float64]:
-        return np.asarray(self.paths.start() + self.paths.frame(frame))

@@ -56,8 +56,8 @@ class Run:
     :param first: its first frame; all frames hold the same atoms.
     :param timestep_fs: None where nobody told.
     :param label_names: None without labels.
-    :param paths: where the unwrapped paths are kept, if any analysis needs them; readable in ``arrays`` and
-        ``summary``, when the pass is over.
+    :param paths: where the unwrapped paths are kept, if any analysis needs them, in lengths of the first frame's cell;
+        readable in ``arrays`` and ``summary``, when the pass is over.
     :param thermo: columns ``(n_rows,)`` of the thermo table by LAMMPS's words, ``step`` among them; None without.
     :param path_frames: ``(paths.n_frames,)`` number of each frame whose positions are kept, evenly spaced.
     """

@@ -34,12 +34,11 @@ class JumpsObserver(Moving[JumpSettings]):
             longer_than_ang=settings.longer_than_ang,
             drift=paths.drift(),
         )
-        cells, corners = paths.cells()
-        where = paths.start()[found.atoms] + found.begun_ang
         # Into the cell of the frame it was in.
-        inverse = np.linalg.inv(cells)
-        fraction = np.einsum("nd,ndk->nk", where - corners[found.origins], inverse[found.origins]) % 1.0
-        wrapped = np.einsum("nk,nkd->nd", fraction, cells[found.origins]) + corners[found.origins]
+        cells, corners = (of[found.origins] for of in paths.cells())
+        where = paths.placed(paths.start()[found.atoms] + found.begun_ang, found.origins)
+        fraction = np.einsum("nd,ndk->nk", where - corners, np.linalg.inv(cells)) % 1.0
+        wrapped = np.einsum("nk,nkd->nd", fraction, cells) + corners
         steps = self.run.steps[self.run.path_frames]
         arrays: Arrays = {
             "jumps_ids": first.ids[found.atoms],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import numpy as np
 
+from aiida_seireact.formats.dump import Snapshot
+from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.formats.jobs.transport import WindowSettings
 from aiida_seireact.programs.analyses._groups import Groups
 from aiida_seireact.programs.analyses._moving import Moving
-from aiida_seireact.programs.analyses._protocol import Arrays, IntArray, Needs
+from aiida_seireact.programs.analyses._protocol import Arrays, IntArray, LabelRow, Needs, Run
 from aiida_seireact.programs.analyses.diffusion import interval_of
+from aiida_seireact.science.analysis.templates import INSTALL_OVITO, template_matching
 from aiida_seireact.science.transport.membership import stay
 from aiida_seireact.science.transport.onsager import onsager_of_windows
 from aiida_seireact.science.transport.units import CM2_PER_S
@@ -30,10 +34,39 @@ class WindowsObserver(Moving[WindowSettings]):
     def needs(cls, settings: WindowSettings) -> Needs:
         return Needs(paths=True, labels=settings.by in ("phase", "both") and settings.phase_from == "labels")
 
-    def work_out(self) -> tuple[Arrays, dict[str, Any]]:
-        settings, paths = self.settings, self.paths
-        symbols = self.symbols(settings.species)
-        kinds, groups = self.kinds(symbols), Groups(settings, self.run)
+    def __init__(self, settings: WindowSettings, run: Run) -> None:
+        super().__init__(settings, run)
+        self._looks: IntArray | None = None
+        if self._by_templates and importlib.util.find_spec("ovito") is None:
+            raise MissingPackage(INSTALL_OVITO)
+
+    @property
+    def _by_templates(self) -> bool:
+        return self.settings.phase_from == "ptm" and self.settings.by in ("phase", "both")
+
+    def add(self, number: int, frame: Snapshot, labels: LabelRow | None) -> None:
+        """Tell structures by templates where a window looks, once a frame and by the process that reads it."""
+        if not self._by_templates:
+            return
+        if self._looks is None:
+            try:
+                origins, length, every = self._spans()
+            except ValueError as error:
+                raise InvalidInput(f"{self.name}: {error}") from error
+            lags = np.arange(0, length + 1, every)
+            self._looks = np.unique(origins[:, None] + lags)
+        place = int(np.searchsorted(self.run.path_frames, number))
+        if place == len(self.run.path_frames) or self.run.path_frames[place] != number or place not in self._looks:
+            return
+        found = template_matching(frame.positions, frame.cell, frame.pbc, rmsd_max=self.settings.rmsd_max)
+        self.paths.put_structures(place, found)
+
+    def _spans(self) -> tuple[IntArray, int, int]:
+        """Return the kept frames that windows begin at, their length, and the frames between two lags.
+
+        :raises ValueError: a window that is too short, or ends after the run.
+        """
+        settings = self.settings
         length = self.frames_of(settings.length_ps)
         every = max(1, -(-length // settings.n_lags))
         length -= length % every
@@ -43,7 +76,13 @@ class WindowsObserver(Moving[WindowSettings]):
                 f"between kept frames, a slope needs {FEWEST_LAGS}: take a longer window, or keep more frames "
                 "(trajectory.stride, paths.max_frames)"
             )
-        origins = self.origins(settings.at_ps, length)
+        return self.origins(settings.at_ps, length), length, every
+
+    def work_out(self) -> tuple[Arrays, dict[str, Any]]:
+        settings, paths = self.settings, self.paths
+        symbols = self.symbols(settings.species)
+        kinds, groups = self.kinds(symbols), Groups(settings, self.run)
+        origins, length, every = self._spans()
         member = np.stack([groups.at(frame) for frame in origins.tolist()])
         seen = windowed(
             paths.blocks(kinds >= 0), origins=origins, length=length, groups=member, n_groups=len(groups.names),
@@ -116,14 +155,23 @@ class WindowsObserver(Moving[WindowSettings]):
         """Return L of each group; times its volume where the group is a phase, which has none of its own."""
         assert self.settings.temperature_k is not None
         volume = groups.volume()
-        found = np.full((2, len(groups.names), n_species, n_species), np.nan)
-        for group in range(len(groups.names)):
+        n_groups = len(groups.names)
+        found = np.full((2, n_groups, n_species, n_species), np.nan)
+        members = np.zeros(n_groups)
+        windows = np.zeros(n_groups, dtype=np.int64)
+        for group in range(n_groups):
             of = onsager_of_windows(
-                seen, group, interval, volume_ang3=volume or 1.0, temperature_k=self.settings.temperature_k,
+                seen, group, interval, volume_ang3=volume, temperature_k=self.settings.temperature_k,
                 fit=(self.settings.first_lag, self.settings.last_lag),
             )  # fmt: skip
             if of is not None:
-                found[:, group] = of.matrix, of.error
+                found[:, group] = of.coefficients.matrix, of.coefficients.error
+                members[group], windows[group] = of.members, of.n_windows
         unit = "per_ev_ang_ps" if volume else "ang2_per_ev_ps"
         name = "windows_onsager" if volume else "windows_onsager_volume"
-        return {f"{name}_{unit}": found[0], f"{name}_error_{unit}": found[1]}
+        return {
+            f"{name}_{unit}": found[0],
+            f"{name}_error_{unit}": found[1],
+            "windows_onsager_members": members,
+            "windows_onsager_n_windows": windows,
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from aiida_seireact.science.descriptors.functions import (
     real_harmonics,
 )
 from aiida_seireact.science.descriptors.spec import DescriptorSpec, MissingSourceError
-from aiida_seireact.science.descriptors.structure import INSTALL, Structure, find_neighbours
+from aiida_seireact.science.descriptors.structure import INSTALL, Structure, neighbours_by_slab
 
 RADIAL = {"chebyshev": chebyshev_quadratic, "bessel": bessel_smooth}
 # Centres expanded at a time: bounds the memory beside neighbours and result (tens of MB).
@@ -25,7 +26,17 @@ CHUNK = 1024
 def ace_rows(
     structure: Structure, spec: DescriptorSpec, *, dtype: DTypeLike = np.float32, chunk: int = CHUNK
 ) -> NDArray[Any]:
-    """Compute [B1,] B2 [, B3] around the centres.
+    """Return what :func:`ace_blocks` gives, in the order of the centres, ``(n_centres, n_features)``."""
+    found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
+    for places, block in ace_blocks(structure, spec, dtype=dtype, chunk=chunk):
+        found[places] = block
+    return found
+
+
+def ace_blocks(
+    structure: Structure, spec: DescriptorSpec, *, dtype: DTypeLike = np.float32, chunk: int = CHUNK
+) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Compute [B1,] B2 [, B3] around the centres, some at a time; of a large structure slab by slab.
 
     With ``c[s n, l m] = Σ_j R_n(r_j) Y_lm(r̂_j)`` over neighbours ``j`` of species ``s``,
     ``B1 = c[s n, 0 0]``, ``B2[(s n) ≤ (s' n'), l] = Σ_m c[s n, l m] c[s' n', l m]``, and B3 as
@@ -35,7 +46,7 @@ def ace_rows(
 
     :param dtype: of the result; computed in float64.
     :param chunk: centres computed at a time.
-    :returns: ``(n_centres, n_features)``.
+    :returns: places among the centres ``(n,)`` and their descriptors ``(n, n_features)``.
     :raises DescriptorError: two atoms on each other. :raises MissingSourceError: no numba or matscipy.
     """
     try:
@@ -43,34 +54,32 @@ def ace_rows(
     except ImportError as error:
         raise MissingSourceError(f"The built-in descriptors need numba ({error}): `{INSTALL}`.") from None
 
-    neighbours = find_neighbours(structure, max(spec.cutoff_of))
     cutoff_of = np.array(spec.cutoff_of)
     n_channels, n_lm = len(spec.species) * spec.n_max, (spec.l_max + 1) ** 2
     b1 = n_channels if spec.b1 else 0
     b2 = b1 + n_channels * (n_channels + 1) // 2 * (spec.l_max + 1)
     scale = spec.cutoff_ang**2 if spec.radial == "chebyshev" else 1.0
-    found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
-    for start in range(0, len(found), chunk):
-        some = structure.centres[start : start + chunk]
-        starts, rows = neighbours.rows_of(some)
-        channels = structure.channels[neighbours.atoms[rows]]
-        distances = neighbours.distances[rows]
-        cutoffs = cutoff_of[channels]
-        radial = _radial(distances, cutoffs, spec)
-        x, y, z = (neighbours.vectors[rows] / distances[:, None]).T
-        angular = np.stack(real_harmonics(x, y, z, spec.l_max))
-        c = np.zeros((len(some), n_lm, n_channels))
-        kernels.expand(starts, channels, radial, angular, c)
-        block = found[start : start + chunk]
-        if spec.b1:
-            block[:, :b1] = c[:, 0] * scale
-        kernels.power_spectrum(c, spec.l_max, block[:, b1:b2])
-        if spec.b3_n_max:
-            terms = gaunt_terms(len(spec.species) * spec.b3_n_max, spec.b3_l_max)
-            # Channels of B3 are the first radial functions of each species.
-            wide = terms.channels // spec.b3_n_max * spec.n_max + terms.channels % spec.b3_n_max
-            kernels.bispectrum(c, wide, terms.begin, terms.end, terms.lm, terms.weights, 1 / scale, block[:, b2:])
-    return found
+    for part in neighbours_by_slab(structure, max(spec.cutoff_of)):
+        for start in range(0, len(part.places), chunk):
+            some = slice(start, start + chunk)
+            starts, rows = part.neighbours.rows_of(part.rows[some])
+            channels = structure.channels[part.neighbours.atoms[rows]]
+            distances = part.neighbours.distances[rows]
+            radial = _radial(distances, cutoff_of[channels], spec)
+            x, y, z = (part.neighbours.vectors[rows] / distances[:, None]).T
+            angular = np.stack(real_harmonics(x, y, z, spec.l_max))
+            c = np.zeros((len(starts) - 1, n_lm, n_channels))
+            kernels.expand(starts, channels, radial, angular, c)
+            block = np.empty((len(c), spec.n_features), dtype=dtype)
+            if spec.b1:
+                block[:, :b1] = c[:, 0] * scale
+            kernels.power_spectrum(c, spec.l_max, block[:, b1:b2])
+            if spec.b3_n_max:
+                terms = gaunt_terms(len(spec.species) * spec.b3_n_max, spec.b3_l_max)
+                # Channels of B3 are the first radial functions of each species.
+                wide = terms.channels // spec.b3_n_max * spec.n_max + terms.channels % spec.b3_n_max
+                kernels.bispectrum(c, wide, terms.begin, terms.end, terms.lm, terms.weights, 1 / scale, block[:, b2:])
+            yield part.places[some], block
 
 
 def _radial(distances: FloatArray, cutoffs: FloatArray, spec: DescriptorSpec) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -114,6 +115,13 @@ class DescriptorSpec:
             if item.name in _FIRST or value != default:
                 found[item.name] = list(value) if isinstance(value, tuple) else value
         return found
+
+
+def usual_order(symbols: Iterable[str]) -> list[str]:
+    """Return species as a spec takes them: those of the default first, in its order, others by atomic number."""
+    found = sorted(set(symbols), key=lambda symbol: atomic_numbers[symbol])
+    usual = [symbol for symbol in DescriptorSpec.species if symbol in found]
+    return [*usual, *(symbol for symbol in found if symbol not in usual)]
 
 
 def installed_version(source: str) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
@@ -15,6 +15,8 @@ from aiida_seireact.science.descriptors.spec import DescriptorError, DescriptorS
 
 # Atoms nearer than this have no direction to each other, Å.
 SAME_PLACE_ANG = 1e-9
+SLAB_ATOMS = 50_000
+"""Atoms whose neighbours are held at a time: 6 Å around each take some 100 MB."""
 INSTALL = "pip install 'aiida-seireact[classify]'"
 
 
@@ -79,9 +81,10 @@ def check_structure(
     return Structure(places, elements, lattice, np.asarray(pbc, dtype=bool), channels, centres)
 
 
-def find_neighbours(structure: Structure, cutoff_ang: float) -> Neighbours:
+def find_neighbours(structure: Structure, cutoff_ang: float, names: NDArray[np.int64] | None = None) -> Neighbours:
     """Return all neighbours, images of an atom in a small cell among them.
 
+    :param names: ``(n_atoms,)`` what messages call the atoms; None: their index.
     :raises DescriptorError: two atoms on each other. :raises MissingSourceError: no matscipy.
     """
     # Imported here: programs that only name a spec need not have it.
@@ -95,9 +98,75 @@ def find_neighbours(structure: Structure, cutoff_ang: float) -> Neighbours:
     )
     if len(distances) and distances.min() < SAME_PLACE_ANG:
         nearest = distances.argmin()
-        raise DescriptorError(f"Atoms {i[nearest]} and {j[nearest]} lie on each other.")
+        pair = sorted((int(of[nearest]) if names is None else int(names[of[nearest]])) for of in (i, j))
+        raise DescriptorError(f"Atoms {pair[0]} and {pair[1]} lie on each other.")
     first = np.searchsorted(i, np.arange(len(structure.positions) + 1))
     return Neighbours(first, j, vectors, distances)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Centres that lie together, and the neighbours of them.
+
+    :param places: ``(n,)`` place of each among the centres of the structure.
+    :param rows: ``(n,)`` what `neighbours` calls them: give these to :meth:`Neighbours.rows_of`.
+    :param neighbours: whose ``atoms`` are those of the whole structure.
+    """
+
+    places: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    neighbours: Neighbours
+
+
+def neighbours_by_slab(structure: Structure, cutoff_ang: float, most: int | None = None) -> Iterator[Part]:
+    """Yield the neighbours of all centres; of a large structure slab by slab, so that not all are held at once.
+
+    Slabs are cut across the longest periodic height, as thick as two cutoffs at least, each with what is within reach
+    of it on both sides. Which slabs there are does not hang on the centres.
+
+    :param most: atoms of a slab, about; a structure of fewer is taken whole. None: :data:`SLAB_ATOMS`.
+    :raises DescriptorError: two atoms on each other. :raises MissingSourceError: no matscipy.
+    """
+    n_atoms = len(structure.positions)
+    inverse = np.linalg.inv(structure.cell)
+    heights = np.where(structure.pbc, 1.0 / np.linalg.norm(inverse, axis=0), 0.0)
+    axis = int(np.argmax(heights))
+    n_slabs = min(-(-n_atoms // (most or SLAB_ATOMS)), int(heights[axis] / (2 * cutoff_ang)))
+    if n_slabs < 2:
+        yield Part(np.arange(len(structure.centres)), structure.centres, find_neighbours(structure, cutoff_ang))
+        return
+    fractions = structure.positions @ inverse[:, axis]
+    turns = np.floor(fractions)
+    turns[fractions - turns >= 1.0] += 1.0  # −1e-17 + 1 is 1
+    along = np.maximum(fractions - turns, 0.0)
+    slab = np.minimum((along * n_slabs).astype(np.int64), n_slabs - 1)
+    reach = cutoff_ang / float(heights[axis])
+    pbc = structure.pbc.copy()
+    pbc[axis] = False
+    for number in range(n_slabs):
+        places = np.flatnonzero(slab[structure.centres] == number)
+        if not len(places):
+            continue
+        begin, length = number / n_slabs - reach, 1 / n_slabs + 2 * reach
+        above = (along - begin) % 1.0
+        # Not by its height alone: what rounding puts on the other side of a cut is still of its slab.
+        atoms = np.flatnonzero((above <= length) | (slab == number))
+        # In one piece, a little inside of a cell that is open on both sides.
+        around = np.rint(above[atoms] - along[atoms] + begin)
+        shift = around - turns[atoms] - begin + 0.01
+        cell = structure.cell.copy()
+        cell[axis] *= length + 0.02
+        piece = Structure(
+            structure.positions[atoms] + shift[:, None] * structure.cell[axis],
+            structure.numbers[atoms],
+            cell,
+            pbc,
+            structure.channels[atoms],
+            np.zeros(0, dtype=np.int64),
+        )
+        found = find_neighbours(piece, cutoff_ang, atoms)
+        rows = np.searchsorted(atoms, structure.centres[places])
+        yield Part(places, rows, replace(found, atoms=atoms[found.atoms].astype(np.int32)))
 
 
 def check_apart(structure: Structure) -> None:

@@ -8,19 +8,23 @@ Cells of any shape; form factors and the factor of Lorentz and polarisation are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import next_fast_len, rfftn
+from scipy.fft import fft, next_fast_len, rfft
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 COPPER_ANG = 1.54184
 _ORDER = 4
-_CHUNK = 50_000
+_CHUNK = 10_000
+"""Atoms spread at a time: 64 points each."""
+_WORDS = 1 << 24
+"""Points of the density that are held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,23 +64,26 @@ class ReciprocalGrid:
         # Index h of a vector of length q is at most q · |a| / 2π, and n points tell h up to n / 2 apart.
         least = q_max * np.linalg.norm(lattice, axis=1) / np.pi
         self._shape = tuple(max(8, _even(int(np.ceil(grid_per_period * n)))) for n in least)
-        nx, ny, nz = self._shape
-        axes = [np.fft.fftfreq(nx, 1 / nx), np.fft.fftfreq(ny, 1 / ny), np.arange(nz // 2 + 1, dtype=np.float64)]
-        vectors = sum(
-            2 * np.pi * part.reshape([-1 if k == axis else 1 for k in range(3)])[..., None] * self._inverse[:, axis]
-            for axis, part in enumerate(axes)
+        # Only indices up to there are kept of each transform; half of the third axis, as the density is real.
+        x, y, z = (min(int(n / 2), size // 2 - 1) for n, size in zip(least, self._shape, strict=True))
+        self._indices = (np.r_[0 : x + 1, -x:0], np.r_[0 : y + 1, -y:0], np.arange(z + 1))
+        self._rows = [self._row(index) for index in self._indices[1]]
+
+    def _row(self, index: int) -> tuple[IntArray, FloatArray]:
+        """Return which vectors of one second index lie in the range: their place in (first, third), and lengths."""
+        first, _, third = self._indices
+        vectors = (
+            2
+            * np.pi
+            * (
+                first[:, None, None] * self._inverse[:, 0]
+                + index * self._inverse[:, 1]
+                + third[None, :, None] * self._inverse[:, 2]
+            )
         )
-        q = np.linalg.norm(np.asarray(vectors), axis=-1)
-        del vectors
-        self._inside = np.flatnonzero((q > 1e-6) & (q <= q_max))
-        self._lengths = q.ravel()[self._inside]
-        place = np.unravel_index(self._inside, q.shape)
-        # One of each pair ±q is there, but for the planes at the ends, where both are.
-        ends = (place[2] == 0) | (2 * place[2] == nz)
-        self._multiplicity = np.where(ends, 1.0, 2.0)
-        self._spread = np.ones(len(self._lengths))
-        for part, index, n in zip(axes, place, self._shape, strict=True):
-            self._spread *= (np.sinc(part / n) ** _ORDER)[index]
+        q = np.linalg.norm(vectors, axis=-1).ravel()
+        place = np.flatnonzero((q > 1e-6) & (q <= self._q_max))
+        return place, q[place]
 
     def reflections(
         self,
@@ -102,22 +109,59 @@ class ReciprocalGrid:
         if total <= 0:
             raise ValueError("No atom is in the subset whose diffraction pattern is asked for.")
         fractions = (np.asarray(positions, dtype=np.float64) @ self._inverse) % 1.0
-        amplitude = np.zeros(len(self._lengths), dtype=np.complex128)
-        alone = np.zeros(len(self._lengths))
-        for element in np.unique(kinds[share > 0]):
+        amplitudes = [np.zeros(len(place), dtype=np.complex64) for place, _ in self._rows]
+        alone: dict[int, float] = {}
+        for element in np.unique(kinds[share > 0]).tolist():
             mine = (kinds == element) & (share > 0)
-            factor = form_factor(int(element), self._lengths)
-            density = _spread(fractions[mine], share[mine], self._shape)
-            amplitude += factor * rfftn(density.astype(np.float32)).ravel()[self._inside]
-            alone += factor**2 * float((share[mine] ** 2).sum())
-        values = (np.abs(amplitude / self._spread) ** 2 - (alone if ordered_only else 0.0)) * self._multiplicity
-        bins = (self._lengths / bin_per_ang).astype(np.int64)
+            alone[element] = float((share[mine] ** 2).sum())
+            for amplitude, waves, (place, lengths) in zip(
+                amplitudes, self._waves(fractions[mine], share[mine]), self._rows, strict=True
+            ):
+                amplitude += form_factor(element, lengths) * waves[place]
         n_bins = int(self._q_max / bin_per_ang) + 1
-        strength = np.bincount(bins, weights=values / total**2, minlength=n_bins)
-        count = np.bincount(bins, minlength=n_bins)
-        mean = np.bincount(bins, weights=self._lengths, minlength=n_bins)
+        strength, count, mean = np.zeros(n_bins), np.zeros(n_bins, dtype=np.int64), np.zeros(n_bins)
+        first, second, third = self._sharpness()
+        for amplitude, (place, lengths), sharp in zip(amplitudes, self._rows, second, strict=True):
+            x, z = np.divmod(place, len(third))
+            values = np.abs(amplitude / (sharp * first[x] * third[z])) ** 2
+            if ordered_only:
+                values -= sum(weight * form_factor(element, lengths) ** 2 for element, weight in alone.items())
+            # One of each pair ±q is there, but for the plane z = 0, where both are.
+            values *= np.where(z == 0, 1.0, 2.0) / total**2
+            bins = (lengths / bin_per_ang).astype(np.int64)
+            strength += np.bincount(bins, weights=values, minlength=n_bins)
+            count += np.bincount(bins, minlength=n_bins)
+            mean += np.bincount(bins, weights=lengths, minlength=n_bins)
         there = count > 0
         return Reflections(q=mean[there] / count[there], intensity=strength[there].astype(np.float64))
+
+    def _sharpness(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what spreading has taken from the waves of each index, along each axis."""
+        first, second, third = (
+            np.sinc(index / size) ** _ORDER for index, size in zip(self._indices, self._shape, strict=True)
+        )
+        return first, second, third
+
+    def _waves(self, fractions: FloatArray, weights: FloatArray) -> Iterator[NDArray[np.complex64]]:
+        """Transform the density of some atoms; yield the waves of each second index, (first, third), flat.
+
+        The density is made and transformed by slabs across the first axis, and never whole.
+        """
+        nx, ny, nz = self._shape
+        first, second, third = self._indices
+        kept = np.empty((nx, len(second), len(third)), dtype=np.complex64)
+        thickness = min(nx, max(8, _WORDS // (ny * nz)))
+        planes = np.floor(fractions[:, 0] * nx).astype(np.int64)
+        order = np.argsort(planes, kind="stable")
+        planes, fractions, weights = planes[order], fractions[order], weights[order]
+        for begin in range(0, nx, thickness):
+            end = min(begin + thickness, nx)
+            near = _reaching(planes, begin, end, nx)
+            density = _spread(fractions[near], weights[near], self._shape, begin, end)
+            half = rfft(density.astype(np.float32), axis=2)[:, :, third]
+            kept[begin:end] = fft(half, axis=1, overwrite_x=True)[:, second]
+        for place in range(len(second)):
+            yield fft(kept[:, place], axis=0)[first].ravel()
 
 
 def pattern(
@@ -188,10 +232,27 @@ def _even(number: int) -> int:
     return int(found)
 
 
-def _spread(fractions: FloatArray, weights: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Spread atoms on a grid by cubic B-splines, four points along each axis."""
+def _reaching(planes: IntArray, begin: int, end: int, size: int) -> IntArray:
+    """Return which atoms spread on to planes of a slab, from one plane before their own to two after it.
+
+    :param planes: ``(n,)`` own plane of each, ascending; :param size: planes in all, periodic.
+    """
+    if end - begin + 3 >= size:
+        return np.arange(len(planes))
+    spans = [(begin - 2, end + 1), (begin - 2 + size, size), (0, end + 1 - size)]
+    cuts = [(max(low, 0), min(high, size)) for low, high in spans]
+    found = [np.arange(*np.searchsorted(planes, cut)) for cut in cuts if cut[0] < cut[1]]
+    return np.concatenate(found)
+
+
+def _spread(fractions: FloatArray, weights: FloatArray, shape: tuple[int, ...], begin: int, end: int) -> FloatArray:
+    """Spread atoms on a slab of a grid by cubic B-splines, four points along each axis.
+
+    :param begin: first plane of the slab across the first axis, :param end: the one behind its last.
+    :returns: ``(end - begin, ny, nz)``.
+    """
     sizes = np.array(shape)
-    grid = np.zeros(int(sizes.prod()))
+    grid = np.zeros((end - begin) * int(sizes[1:].prod()))
     for start in range(0, len(fractions), _CHUNK):
         places = fractions[start : start + _CHUNK] * sizes
         low = np.floor(places).astype(np.int64)
@@ -199,10 +260,12 @@ def _spread(fractions: FloatArray, weights: FloatArray, shape: tuple[int, ...]) 
         splines = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
         x, y, z = np.moveaxis((low[None] + np.arange(-1, 3)[:, None, None]) % sizes, -1, 0)
         a, b, c = np.moveaxis(splines, -1, 0)
+        inside = (x >= begin) & (x < end)
+        x, a = np.where(inside, x - begin, 0), np.where(inside, a, 0.0)
         index = ((x[:, None, None] * sizes[1] + y[None, :, None]) * sizes[2] + z[None, None]).ravel()
         part = (a[:, None, None] * b[None, :, None] * c[None, None] * weights[start : start + _CHUNK]).ravel()
         if len(index) > len(grid) / 4:
             grid += np.bincount(index, weights=part, minlength=len(grid))
         else:
             np.add.at(grid, index, part)
-    return grid.reshape(shape)
+    return grid.reshape(end - begin, *shape[1:])

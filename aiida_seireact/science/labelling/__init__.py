@@ -13,7 +13,7 @@ from aiida_seireact.science.labelling.assignment import (
 )
 from aiida_seireact.science.labelling.changes import adopt, relabel
 from aiida_seireact.science.labelling.classifier import Classifier, build_classifier
-from aiida_seireact.science.labelling.errors import UNKNOWN, LabellingError
+from aiida_seireact.science.labelling.errors import UNKNOWN, LabellingError, require_name
 from aiida_seireact.science.labelling.expectation import same_neighbours_expectation
 from aiida_seireact.science.labelling.gates import Gates
 from aiida_seireact.science.labelling.naming import Naming, Placement, Stage
@@ -41,5 +41,6 @@ __all__ = [
     "landmark_ratios",
     "reference",
     "relabel",
+    "require_name",
     "same_neighbours_expectation",
 ]

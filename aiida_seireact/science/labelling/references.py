@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_seireact.science.density_peaks import distinct_rows
-from aiida_seireact.science.labelling.errors import UNKNOWN, LabellingError
+from aiida_seireact.science.labelling.errors import LabellingError, require_name
 from aiida_seireact.science.nearest import k_nearest
 
 FEWEST_REFERENCES = 20
@@ -46,11 +46,10 @@ def reference(
         little time passed between them, so the gate is measured to points of other atoms. None: all are others.
 
     :param most: points kept, drawn at random. The gate is that of the points kept, so it fits their spacing.
-    :raises LabellingError: a name in use for "unknown", NaN, or too few distinct points.
+    :raises LabellingError: no name (:func:`require_name`), NaN, or too few distinct points.
     """
     places = np.asarray(points, dtype=np.float32)
-    if name == UNKNOWN or not name.strip():
-        raise LabellingError(f"A reference phase can't be named {name!r}.")
+    require_name(name)
     if not np.isfinite(places).all():
         raise LabellingError(f"The references of {name} hold NaN or infinity: drop the frame they come from.")
     owner = np.arange(len(places)) if atoms is None else np.asarray(atoms)

@@ -129,45 +129,79 @@ def haven(own: Onsager, coefficients: ArrayLike, counts: ArrayLike, charges: Arr
     return Estimate(float(each.sum() / whole.sum()), error, count)
 
 
+@dataclass(frozen=True)
+class PartOnsager:
+    """Transport coefficients of a part of the cell.
+
+    :param coefficients: of a phase times its volume, Å²/(eV ps); of a slab 1/(eV Å ps).
+    :param members: number of members that they are of; both are proportional to it.
+    :param n_windows: windows that had any.
+    """
+
+    coefficients: Onsager
+    members: float
+    n_windows: int
+
+
 def onsager_of_windows(
     windows: Windows,
     group: int,
     interval_ps: float,
     *,
-    volume_ang3: float,
+    volume_ang3: float | None,
     temperature_k: float,
     fit: tuple[float, float] = FIT,
     directions: tuple[int, ...] = (0, 1, 2),
-) -> Onsager | None:
+) -> PartOnsager | None:
     """Return the coefficients of the atoms that were in a phase or slab when a window began; None without members.
 
-    They are a part of the cell that exchanges momentum and atoms with the rest: ``Σ_i M_i L_ij`` need not be 0, and
-    they mean little over windows much longer than members stay (:func:`membership.residence`).
+    What a window gives is proportional to its members, ``L V = Σ ⟨ΔR_i · ΔR_j⟩ / (6 k T t)``. So it is told for each
+    member, windows weigh by their members (as in :meth:`Windows.diffusion`), and the mean is multiplied by a number of
+    members: ``L V = N · Σ_w P_w / Σ_w N_w``. For a phase N is the mean of the windows **that have any**: it is L V of
+    the phase while it is there, not the mean of the run. A slab is there always, so N is the mean of **all** windows.
+    The error is that of the ratio of sums: how unlike members move, not how their number changes.
+
+    The members are a part of the cell that exchanges momentum and atoms with the rest: ``Σ_i M_i L_ij`` need not be 0,
+    and the coefficients mean little over windows much longer than members stay (:func:`membership.residence`).
 
     :param windows: displacements in the frame of the centre of mass **of the cell**, windows that don't overlap.
-    :param volume_ang3: of the phase or slab.
+    :param volume_ang3: of a slab; None for a phase, which has no faces: then L times its volume is told.
     :param fit: first and last lag over twice the length of a window, as a window has one origin.
     """
     counts = windows.counts[:, group].sum(axis=1)
-    if not counts.any():
+    there = counts > 0
+    if not there.any():
         return None
     n_lags = len(windows.lags)
     lags = fitted_lags(n_lags, (fit[0], min(2 * fit[1], (n_lags - 1) / n_lags)))
-    moved = windows.collective[counts > 0, group][:, :, lags][..., list(directions)]
-    products = np.einsum("wild,wjld->wlij", moved, moved)
-    return _of_products(products, lags, n_lags, 2 * len(directions) * interval_ps, volume_ang3, temperature_k)
+    moved = windows.collective[there, group][:, :, lags][..., list(directions)]
+    each = np.einsum("wild,wjld->wlij", moved, moved) / counts[there, None, None, None]
+    members = float(counts[there].mean() if volume_ang3 is None else counts.mean())
+    found = _of_products(
+        members * each, lags, n_lags, 2 * len(directions) * interval_ps, volume_ang3 or 1.0, temperature_k,
+        counts[there].astype(np.float64),
+    )  # fmt: skip
+    return PartOnsager(found, members, int(there.sum()))
 
 
 def _of_products(
-    products: FloatArray, lags: IntArray, n_frames: int, divisor: float, volume_ang3: float, temperature_k: float
+    products: FloatArray,
+    lags: IntArray,
+    n_frames: int,
+    divisor: float,
+    volume_ang3: float,
+    temperature_k: float,
+    counts: FloatArray | None = None,
 ) -> Onsager:
     """Return the slopes of ``(n_replicates, n_lags, n_species, n_species)``, all with the same weights of the lags.
 
     Other weights for each pair would break ``Σ_i M_i L_ij = 0``.
+
+    :param counts: ``(n_replicates,)`` how much each replicate counts; None: equal.
     """
-    own = np.einsum("rlii->rli", products).mean(axis=0)
+    own = np.average(np.einsum("rlii->rli", products), axis=0, weights=counts)
     # Each species by its own scale, or the largest one would choose for all.
     scale = np.maximum(own[-1], 1e-300 + 1e-12 * own[-1].max())
     weights, _ = slope_weights(lags, n_frames, noise_of((own / scale).mean(axis=1), lags))
     slopes = np.einsum("l,rlij->rij", weights, products) / divisor
-    return Onsager(slopes / (volume_ang3 * BOLTZMANN_EV_PER_K * temperature_k))
+    return Onsager(slopes / (volume_ang3 * BOLTZMANN_EV_PER_K * temperature_k), counts)

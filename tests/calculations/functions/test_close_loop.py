@@ -65,3 +65,13 @@ def test_before_and_after_are_told_with_what_was_learned() -> None:
     assert (told["before"]["unknown"], told["after"]["unknown"]) == (0.3, 0.1)
     assert (told["n_cells_cut_out"], told["n_atoms_removed"], told["n_labelled"]) == (2, 3, 3)
     assert told["held_out"] == {"before": errors["all"], "after": None}
+
+
+def test_an_interphase_without_the_unknown_is_a_sentence() -> None:
+    """A classification of before `metal` and `electrolyte` were checked."""
+    told = classification(0.01, 0.3).get_dict()
+    for shares in told["interphase"]["phase_fractions"].values():
+        del shares["unknown"]
+    with pytest.raises(ValueError, match="'unknown' among `metal` or `electrolyte`.* or set `of` to all"):
+        decide_to_learn(orm.Dict({}), orm.Dict(told))
+    assert decide_to_learn(orm.Dict({"of": "all"}), orm.Dict(told))["learn"] is False

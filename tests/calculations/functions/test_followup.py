@@ -127,3 +127,16 @@ def test_cells_that_are_not_relaxed_are_named(followed):
     reports = {"failures": [], "reports": [{"index": 2, "converged": False}, {"index": 0, "converged": True}]}
     found = gathered(followed, orderings=followed["orderings"], orderings_failures=orm.Dict(reports))
     assert any("a little too high: Li2S0.75P0.125Cl0.125 ordering 3;" in remark for remark in found["remarks"])
+
+
+def test_what_failed_is_named_and_the_rest_is_told(followed):
+    settings = FollowUpSettings.model_validate(FOUND)
+    cell = FramesData(md_cell(settings, make_orderings(settings).frames, 0))
+    whole = gathered(followed)
+    found = gathered(followed, md=orm.Dict({"md": {}}), cell=cell, gap_engine=orm.Str("seireact.gap.qe"))
+    assert whole["failed"] == []
+    assert found["failed"] == ["gap", "md"]
+    assert (found["diffusion"], found["gap"]) == (None, None)
+    assert found["sentences"] == whole["sentences"]
+    assert "There is no band gap: its calculation by seireact.gap.qe failed." in found["remarks"]
+    assert "Whether Li moves is not known: the MD of 1,536 atoms, or its analysis, failed." in found["remarks"]

@@ -123,6 +123,43 @@ def test_windows_tell_phases_apart_and_who_stays(folder: Path) -> None:
     assert outputs["windows"]["stayed_at_end"]["slow"] == 1.0
     assert arrays["windows_onsager_volume_ang2_per_ev_ps"].shape == (3, 1, 1)
     assert arrays["windows_onsager_volume_ang2_per_ev_ps"][2, 0, 0] > 0
+    assert arrays["windows_onsager_members"].tolist() == [0.0, 123 / 4, 117 / 4]
+    assert arrays["windows_onsager_n_windows"].tolist() == [0, 4, 4]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_templates_are_matched_once_a_frame(folder: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    """A matcher that knows the answer, in place of OVITO: what is fast is bcc (3), all else other (0)."""
+    seen: list[bytes] = []
+
+    def matched(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, *, rmsd_max: float) -> np.ndarray:
+        seen.append(positions.tobytes())
+        found = np.zeros(len(positions), dtype=np.int8)
+        found[N_EACH : 2 * N_EACH] = 3
+        return found
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("aiida_seireact.programs.analyses.windows.template_matching", matched)
+    settings = {"by": "phase", "phase_from": "ptm", "length_ps": 10.0, "n_lags": 20, "species": ["Li"]}
+    outputs, arrays = told(folder, {"windows": settings, "labels": None, "workers": workers})
+    assert outputs["windows"]["groups"] == ["other", "bcc"]
+    assert arrays["windows_counts"][:, :, 0].tolist() == [[N_EACH, 0, 0, N_EACH]] * 4
+    assert arrays["windows_diffusion_cm2_per_s"][3, 0, 0] == pytest.approx(FAST * 1e-4, rel=0.3)
+    assert arrays["windows_survival"][[0, 3]] == pytest.approx(1.0)
+    if workers == 1:  # else they are counted by the other processes
+        assert len(seen) == len(set(seen)) == 4 * 20 + 1
+    late = {**settings, "at_ps": [38.0]}
+    status, result, _ = call(analyse.main, folder, {**JOB, "labels": None, "windows": late})
+    assert status != 0
+    assert "a window from 38 ps on ends after the run" in str(result)
+
+
+def test_without_ovito_templates_say_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    job = {**JOB, "labels": None, "windows": {"by": "phase", "phase_from": "ptm", "length_ps": 10.0}}
+    status, result, _ = call(analyse.main, folder, job)
+    assert status == 3
+    assert "pip install" in str(result)
 
 
 def test_slabs_and_both_and_all(folder: Path) -> None:
@@ -158,6 +195,36 @@ def test_who_jumped_and_from_where(folder: Path) -> None:
     assert arrays["jumps_moved_ang"][0] == pytest.approx([12.0, 0.0, 0.0], abs=1.5)
     outputs, _ = told(folder, {"jumps": {"within_ps": 20.0, "species": ["S"], "at_ps": [0.0]}})
     assert outputs["jumps"]["n_jumps"] == 0
+
+
+def test_a_cell_that_shrinks_makes_no_jump_and_keeps_who_is_where(tmp_path: Path) -> None:
+    """700 Å that lose 3 %: 49 of 1,000 atoms at rest went farther than 10 Å, as their positions have it."""
+    fractions = np.random.default_rng(1).random((1000, 3))
+    heights = np.linspace(700.0, 679.0, 21)
+    images = [Atoms("Li1000", fractions * [30, 30, z], cell=[30, 30, z], pbc=True) for z in heights]
+    images[-1].positions[5, 0] += 12.0
+    write_dump(tmp_path / "run.dump", images)
+    far = np.abs(images[-1].positions - images[0].positions - (heights[-1] - 700) * fractions.mean(axis=0) * [0, 0, 1])
+    assert (far[:, 2] > 10).sum() > 20
+    job = {"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0, **OFF}
+    moving = {
+        "jumps": {"within_ps": 2.0},
+        "windows": {"by": "slab", "n_slabs": 2, "length_ps": 2.0, "at_ps": [0.0]},
+        "msd": {},
+    }
+    status, result, _ = call(analyse.main, tmp_path, {**job, **moving})
+    assert status == 0, result
+    outputs = result["outputs"]
+    assert outputs["jumps"]["n_jumps"] == 1
+    assert outputs["paths"] == {"cell_of_step": 0, "largest_strain": pytest.approx(0.03)}
+    with np.load(tmp_path / "analysis.npz") as archive:
+        assert archive["jumps_ids"].tolist() == [6]
+        assert archive["jumps_from_ang"][0] == pytest.approx(images[0].positions[5], abs=1e-4)
+        assert archive["jumps_moved_ang"][0] == pytest.approx([12.0, 0.0, 0.0], abs=0.02)
+        # Nobody leaves a slab by the shrinking, and nobody moves along z.
+        assert archive["windows_survival"][:, -1].tolist() == [1.0, 1.0]
+        assert archive["msd_ang2"][0, -1, 2] < 1e-9
+        assert archive["msd_ang2"][0, -1, 0] == pytest.approx(144 / 1000, rel=0.01)
 
 
 def test_onsager_keeps_the_sum_rule_and_conducts_by_charges(folder: Path) -> None:

@@ -51,6 +51,23 @@ def test_a_supercell_and_a_turned_cell_have_the_same_pattern() -> None:
     np.testing.assert_allclose(pattern(atoms.repeat((2, 1, 1))), plain, atol=5e-3 * plain.max())
 
 
+@pytest.mark.parametrize("ordered_only", [True, False])
+def test_slabs_of_the_density_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch, ordered_only: bool) -> None:
+    atoms = make_supercell(cells.rattled(cells.mixed(1, 2), 2, 0.1), OBLIQUE)
+    atoms.positions += [3.0, -4.0, 50.0]
+
+    def found() -> xrd.Reflections:
+        grid = xrd.ReciprocalGrid(atoms.cell.array)
+        return grid.reflections(atoms.positions, atoms.numbers, ordered_only=ordered_only)
+
+    whole = found()
+    monkeypatch.setattr(xrd, "_WORDS", 1)  # eight planes at a time
+    monkeypatch.setattr(xrd, "_CHUNK", 37)
+    parts = found()
+    assert parts.q.tolist() == whole.q.tolist()
+    np.testing.assert_allclose(parts.intensity, whole.intensity, atol=1e-6 * whole.intensity.max())
+
+
 def test_sites_drawn_at_random_keep_the_peaks_of_their_crystal() -> None:
     atoms = cells.rattled(cells.li2s(4), 3, 0.1)
     whole = xrd.pattern(

@@ -135,6 +135,7 @@ def test_an_adopted_phase_given_elsewhere_is_a_reference_like_any(found: Classif
         ("unknown", "Li2S", "name Li2S is in use"),
         ("unknown", "unknown", "can't be named 'unknown'"),
         ("unknown", " ", "can't be named ' '"),
+        ("unknown", "a/b", "can't be named 'a/b': it holds a slash"),
     ],
 )
 def test_what_cannot_be_adopted(found: Classified, clusters: object, name: str, sentence: str) -> None:
@@ -142,6 +143,17 @@ def test_what_cannot_be_adopted(found: Classified, clusters: object, name: str, 
     chosen = {"named": np.flatnonzero(labels), "unknown": np.flatnonzero(labels == 0)}
     with pytest.raises(labelling.LabellingError, match=sentence):
         labelling.adopt(found.classifier, chosen[clusters] if isinstance(clusters, str) else clusters, name)
+
+
+@pytest.mark.parametrize("name", ["Li2S0.72P0.14Cl0.14", "γ-Li3PS4", "Li3P (hex)", "a" * 80])
+def test_names_of_phases(name: str) -> None:
+    assert labelling.require_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", " Li", "Li\n", "unknown", "a/b", "a\\b", "..", "-o", "a\0", "a" * 81])
+def test_names_no_phase_can_have(name: str) -> None:
+    with pytest.raises(labelling.LabellingError, match="A phase can't be named"):
+        labelling.require_name(name)
 
 
 def test_what_cannot_be_relabelled(found: Classified) -> None:

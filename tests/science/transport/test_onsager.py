@@ -8,7 +8,7 @@ from aiida_seireact.science.transport.collective import collective_paths
 from aiida_seireact.science.transport.diffusion import diffusion
 from aiida_seireact.science.transport.onsager import Onsager, haven, onsager, onsager_of_windows
 from aiida_seireact.science.transport.units import BOLTZMANN_EV_PER_K
-from aiida_seireact.science.transport.windows import windowed
+from aiida_seireact.science.transport.windows import Windows, windowed
 
 from .walks import brownian, seeds
 
@@ -107,11 +107,51 @@ def test_a_part_of_the_cell_has_coefficients_too_and_owes_no_sum_rule() -> None:
     seen = windowed(
         InMemory(paths, 6), origins=origins, length=40, groups=groups, n_groups=3, species=KINDS, n_species=2
     )
-    found = onsager_of_windows(seen, 1, 1.0, volume_ang3=VOLUME, temperature_k=KELVIN)
+    found = onsager_of_windows(seen, 1, 1.0, volume_ang3=VOLUME, temperature_k=KELVIN).coefficients
     low, high = found.estimate(0, 0).interval(0.99)
     assert low < 10 * 0.5 / UNIT < high
     assert np.abs(found.sum_rule(MASSES)).max() > 0.1
     assert onsager_of_windows(seen, 2, 1.0, volume_ang3=VOLUME, temperature_k=KELVIN) is None
+
+
+def windows_of(counts, coefficient, n_lags=20):
+    """Windows whose members' summed path squared is exactly 6 N D t, as the mean of independent walkers."""
+    n = np.array(counts, dtype=np.int64)
+    path = np.sqrt(2 * coefficient * n[:, None] * np.arange(n_lags))
+    collective = np.repeat(path[:, None, None, :, None], 3, axis=-1)
+    return Windows(np.arange(n_lags), n[:, None, None], np.zeros_like(collective), collective)
+
+
+def test_a_window_counts_by_its_members_and_an_empty_one_only_for_a_slab() -> None:
+    counts = [2, 200, 0, 50]
+    seen = windows_of(counts, 0.5)
+    phase = onsager_of_windows(seen, 0, 1.0, volume_ang3=None, temperature_k=KELVIN)
+    # L V = N D / kT, of the mean of the windows where the phase is.
+    assert phase.members == pytest.approx(84.0)
+    assert phase.n_windows == 3
+    assert phase.coefficients.matrix[0, 0] * BOLTZMANN_EV_PER_K * KELVIN == pytest.approx(84 * 0.5)
+    # All members move alike: that there are few or many of them is no error.
+    assert phase.coefficients.error[0, 0] == pytest.approx(0.0, abs=1e-9)
+    slab = onsager_of_windows(seen, 0, 1.0, volume_ang3=VOLUME, temperature_k=KELVIN)
+    assert slab.members == pytest.approx(63.0)
+    assert slab.coefficients.matrix[0, 0] * UNIT == pytest.approx(63 * 0.5)
+
+
+def test_the_interval_of_a_phase_that_comes_and_goes_covers() -> None:
+    """Walkers of D = 0.5 in windows of 3 to 40 members, and none: L V = N D / kT."""
+    inside = []
+    sizes = np.tile([3, 10, 40, 20, 0], 8)
+    origins = np.arange(len(sizes)) * 20
+    for seed in seeds(150):
+        walk = brownian(0.5, n_atoms=40, n_frames=20 * len(sizes) + 21, seed=seed)
+        groups = np.where(np.arange(40) < sizes[:, None], 0, -1)
+        seen = windowed(InMemory(walk), origins=origins, length=20, groups=groups, n_groups=1,
+                        species=np.zeros(40, int), n_species=1)  # fmt: skip
+        found = onsager_of_windows(seen, 0, 1.0, volume_ang3=None, temperature_k=KELVIN)
+        low, high = found.coefficients.estimate(0, 0).interval(0.95)
+        truth = sizes[sizes > 0].mean() * 0.5 / (BOLTZMANN_EV_PER_K * KELVIN)
+        inside.append(low < truth < high)
+    assert np.mean(inside) > 0.88
 
 
 def test_short_runs_are_refused() -> None:

@@ -1,0 +1,123 @@
+"""``aiida-seireact verify``: is a bundle what it says? No profile is needed, and none is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+OK, WRONG = "ok   ", "WRONG"
+
+
+@click.command("verify", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("bundle", type=click.Path(exists=True, path_type=Path))
+def verify(bundle: Path) -> None:
+    """Check a BUNDLE that `aiida-seireact publish` wrote: a folder, or the zip of one.
+
+    It looks at checksums, metadata, datasets and models; imports the archive into a profile of its own, in a temporary
+    folder that is removed afterwards; and from there makes figures and report anew and compares them with those of the
+    bundle. Your own profiles are not touched, no program is run, no model is loaded. It ends with 1 if anything is not
+    what it says.
+
+    \b
+    Examples:
+      aiida-seireact verify bundle
+      aiida-seireact verify downloads/study.zip
+    """
+    from aiida_seireact.cli.interrupts import interruptible
+    from aiida_seireact.formats.checksums import compare_checksums, files_in
+    from aiida_seireact.publishing.bundle import BundleError, read_index
+
+    n_wrong = 0
+    try:
+        with interruptible(), tempfile.TemporaryDirectory(prefix="seireact-verify-") as temporary:
+            work = Path(temporary)
+            folder = _unpacked(bundle, work)
+            index = read_index(folder)
+            click.echo(f"{index['title']}, made {index['created']} by aiida-seireact {index['aiida_seireact']}")
+            wrong = compare_checksums(folder).sentences()
+            n_wrong += _tell({"name": "checksums", "wrong": wrong, "said": f"{len(files_in(folder))} files"})
+            if wrong:
+                raise click.ClickException(
+                    f"{bundle} is not what was published; nothing else was looked at. Get it again from where it is "
+                    "deposited."
+                )
+            for check in _checks(folder, work):
+                n_wrong += _tell(check)
+    except (BundleError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        raise click.ClickException("Interrupted: not all was looked at.") from None
+    if n_wrong:
+        raise click.ClickException(f"{n_wrong} of the checks failed: {bundle} is not what it says.")
+    click.echo(f"{bundle} is what it says.")
+
+
+def _tell(check: dict[str, Any]) -> int:
+    """Print a check; return 1 if it failed."""
+    wrong = check["wrong"]
+    click.echo(f"{WRONG if wrong else OK} {check['name']:<13} {'' if wrong else check['said']}".rstrip())
+    for sentence in wrong:
+        click.echo(f"      {sentence}")
+    return int(bool(wrong))
+
+
+@contextmanager
+def _child(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+
+def _checks(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
+    """Yield the checks of a process of its own, which knows no profile but the one it makes.
+
+    :raises ValueError: it ended before it was through.
+    """
+    home = work / "aiida"
+    home.mkdir()
+    environment = {**os.environ, "AIIDA_PATH": str(home), "TMPDIR": str(work), "MPLBACKEND": "agg"}
+    environment["PYTHONWARNINGS"] = "ignore:Creating AiiDA configuration folder"
+    command = [sys.executable, "-m", "aiida_seireact.cli.verifying", str(folder.absolute()), str(work)]
+    with _child(command, environment) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("{"):
+                yield json.loads(line)
+        if status := child.wait():
+            raise ValueError(
+                f"The look into the archive ended with {status} before it was through; its words are above. If there "
+                f"was no room in {work.parent}, name another place by TMPDIR."
+            )
+
+
+def _unpacked(bundle: Path, work: Path) -> Path:
+    """Return the folder of a bundle; of a zip, what it holds.
+
+    :raises ValueError: a file that is no zip, or holds no folder of a bundle.
+    """
+    if bundle.is_dir():
+        return bundle
+    try:
+        with zipfile.ZipFile(bundle) as archive:
+            tops = {name.split("/")[0] for name in archive.namelist()}
+            if len(tops) != 1:
+                raise ValueError(f"{bundle} is not the zip of one folder, so no bundle that `publish --zip` wrote.")
+            (work / "unpacked").mkdir()
+            archive.extractall(work / "unpacked")
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise ValueError(f"{bundle} can't be unpacked ({error}): get it again from where it is deposited.") from None
+    return work / "unpacked" / tops.pop()

@@ -1,0 +1,36 @@
+"""``python -m aiida_seireact.cli.verifying FOLDER WORK``: the part of `verify` that runs in a process of its own.
+
+AIIDA_PATH is to be an empty folder. Each check is a line of JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+
+def main(folder: Path, work: Path) -> None:
+    """Make a profile, and look at a bundle in it."""
+    from aiida_seireact.publishing.verify import make_profile, verify_graph
+
+    make_profile()
+    for check in verify_graph(folder, work, write_reports):
+        print(json.dumps({"name": check.name, "wrong": check.wrong, "said": check.said}), flush=True)
+
+
+def write_reports(tops: Sequence[ProcessNode], folder: Path) -> None:
+    """Write the report of one process into a folder, those of several into a folder each."""
+    from aiida_seireact.cli.report import write_report
+
+    for top in tops:
+        write_report(top, folder if len(tops) == 1 else folder / top.uuid[:8])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,58 @@
+"""What a bundle is: its files and folders, and what is wrong with one, in a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "seireact-bundle/1"
+
+INDEX = "bundle.json"
+README = "README.md"
+ARCHIVE = "archive.aiida"
+CITATIONS = "CITATIONS.bib"
+LICENCES = "LICENSES.md"
+DATACITE = "datacite.json"
+LOCK = "environment/requirements.txt"
+VERSIONS = "environment/versions.json"
+DATASETS = "datasets"
+MODELS = "models"
+TRAJECTORIES = "trajectories"
+FIGURES = "figures"
+REPORT = "report"
+PART = "index.json"
+"""In each folder of data: what its files are, and which nodes they come from."""
+
+Progress = Callable[[str], None]
+
+
+class BundleError(ValueError):
+    """Something can't be published, or is no bundle; the message says what, where and what to do."""
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file of a bundle.
+
+    :raises BundleError: it is not there or not readable.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path.name} of the bundle is not readable ({error}): get the bundle again.") from error
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """Return what a bundle says of itself.
+
+    :raises BundleError: the folder is no bundle of ours.
+    """
+    if not (folder / INDEX).is_file():
+        raise BundleError(
+            f"{folder} is no bundle: it has no {INDEX}. Give the folder (or zip) that `aiida-seireact publish` wrote."
+        )
+    index = read_json(folder / INDEX)
+    if not isinstance(index, dict) or index.get("schema") != SCHEMA:
+        raise BundleError(f"{folder / INDEX} is not of the form {SCHEMA}: another version of aiida-seireact wrote it.")
+    return index

@@ -1,0 +1,128 @@
+"""What may not be passed on: found in the nodes that go into a bundle, by name, before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, Any, cast
+
+from aiida.manage import get_manager
+
+from aiida_seireact.formats.potcar_bytes import is_potcar_name, why_file_is_potcar, why_text_is_potcar
+from aiida_seireact.publishing.bundle import BundleError, Progress
+from aiida_seireact.publishing.subgraph import SubGraph
+
+POTCAR_FILE = "data.vasp.potcar_file."
+"""Node type of aiida-vasp's `PotcarFileData`, which holds a POTCAR; `PotcarData` holds its hash only, and may go."""
+SAY_EVERY = 2 << 30
+
+
+@dataclass(frozen=True)
+class Licensed:
+    """A place in the graph that holds what may not be passed on."""
+
+    pk: int
+    uuid: str
+    what: str
+    file: str
+    why: str
+
+    def sentence(self) -> str:
+        """Name node and file."""
+        place = f", {self.file}" if self.file else ""
+        return f"{self.what} <{self.pk}> ({self.uuid}){place}: {self.why}"
+
+
+def refuse_licensed(graph: SubGraph, progress: Progress) -> int:
+    """Refuse nodes that hold a POTCAR; return the bytes of all their files, each content once.
+
+    :raises BundleError: naming each node and file.
+    """
+    found, n_bytes = find_licensed(graph, progress)
+    if found:
+        named = "\n".join(f"  {place.sentence()}" for place in found)
+        raise BundleError(
+            f"Not published: {len(found)} of its places hold a POTCAR, and VASP's licence lets nobody pass one on.\n"
+            f"{named}\nPublish a process whose history does not lead there (`verdi node graph generate PK` shows it), "
+            "or run what retrieved the file again without retrieving it."
+        )
+    return n_bytes
+
+
+def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], int]:
+    """Return every place that holds a POTCAR: nodes of that type, files by name and by their bytes, lists, attributes.
+
+    A file that several nodes hold is read once, and told of each of them. Returned with them: the bytes of all files.
+    """
+    found: list[Licensed] = []
+    holders: dict[str, list[tuple[int, str, str, str]]] = {}
+    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras")
+    for pk, uuid, node_type, metadata, attributes, extras in graph.rows(*columns):
+        what = str((attributes or {}).get("process_label") or node_type.strip(".").rpartition(".")[2])
+        if node_type.startswith(POTCAR_FILE):
+            found.append(Licensed(pk, uuid, what, "", "it is a POTCAR of aiida-vasp"))
+            continue
+        for why in _named_in_lists(node_type, attributes or {}):
+            found.append(Licensed(pk, uuid, what, "", why))
+        for place, told in (("its attributes", attributes), ("its extras", extras)):
+            text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
+            # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
+            if ("PSCTR" in text or "VRHFIN" in text) and (why := why_text_is_potcar(text)):
+                found.append(Licensed(pk, uuid, what, place, why))
+        for name, key in files_of(metadata or {}):
+            if is_potcar_name(name):
+                found.append(Licensed(pk, uuid, what, name, "it is named as one"))
+            else:
+                holders.setdefault(key, []).append((pk, uuid, what, name))
+    total = 0
+    for key, why, n_bytes in _read(list(holders), progress):
+        total += n_bytes
+        if why:
+            found += [Licensed(pk, uuid, what, name, why) for pk, uuid, what, name in holders[key]]
+    return sorted(found, key=lambda place: (place.pk, place.file)), total
+
+
+def files_of(metadata: Mapping[str, Any], folder: PurePosixPath | None = None) -> Iterator[tuple[str, str]]:
+    """Yield path and key of each file of a node's repository."""
+    for name, item in (metadata.get("o") or {}).items():
+        path = name if folder is None else str(folder / name)
+        if "k" in item:
+            yield path, str(item["k"])
+        yield from files_of(item, PurePosixPath(path))
+
+
+class _Counted:
+    """A stream that counts what is read of it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.n_bytes = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._stream.read(size)
+        self.n_bytes += len(piece)
+        return piece
+
+
+def _read(keys: list[str], progress: Progress) -> Iterator[tuple[str, str, int]]:
+    """Yield each file by its key, why it is a POTCAR by its bytes (empty: it is none), and its size."""
+    repository = get_manager().get_profile_storage().get_repository()
+    total, told = 0, SAY_EVERY
+    for number, (key, stream) in enumerate(repository.iter_object_streams(keys), 1):
+        counted = _Counted(stream)
+        yield key, why_file_is_potcar(cast(IO[bytes], counted)), counted.n_bytes
+        total += counted.n_bytes
+        if total > told:
+            told = total + SAY_EVERY
+            progress(f"licences: {number} of {len(keys)} files looked into, {total / 1e9:.1f} GB")
+
+
+def _named_in_lists(node_type: str, attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what names a POTCAR that lies elsewhere: it would be in what is deposited apart."""
+    if node_type.startswith("data.core.remote."):
+        listed = [*(attributes.get("source_list") or []), attributes.get("remote_path") or ""]
+        for name in listed:
+            path = name if isinstance(name, str) else str(name[0])
+            if is_potcar_name(path):
+                yield f"its list names {path}"

@@ -1,0 +1,45 @@
+"""Whether two reports tell the same numbers; PKs apart, which differ from profile to profile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_PK = re.compile(r"<\d+>|\bPK \d+\b")
+
+
+def differences(shipped: Any, found: Any, path: str = "") -> Iterator[str]:
+    """Yield each place where what was shipped is not what was found: equal to the last digit, or told."""
+    if isinstance(shipped, dict) and isinstance(found, dict):
+        for key in sorted({*shipped, *found}, key=str):
+            if _is_pk(key):
+                continue
+            place = f"{path}.{key}" if path else str(key)
+            if key not in found:
+                yield f"{place} is told, but the archive does not give it"
+            elif key not in shipped:
+                yield f"{place} is not told, but the archive gives it"
+            else:
+                yield from differences(shipped[key], found[key], place)
+    elif isinstance(shipped, list) and isinstance(found, list) and len(shipped) == len(found):
+        for number, (mine, other) in enumerate(zip(shipped, found, strict=True)):
+            yield from differences(mine, other, f"{path}[{number}]")
+    elif isinstance(shipped, str) and isinstance(found, str):
+        if _PK.sub("", shipped) != _PK.sub("", found):
+            yield f"{path} is told as {shipped[:80]!r}, the archive gives {found[:80]!r}"
+    elif type(shipped) is not type(found) or shipped != found:
+        yield f"{path} is told as {shipped!r}, the archive gives {found!r}"
+
+
+def n_numbers(told: Any) -> int:
+    """Return how many numbers there are in a summary, PKs apart."""
+    if isinstance(told, dict):
+        return sum(n_numbers(value) for key, value in told.items() if not _is_pk(key))
+    if isinstance(told, list):
+        return sum(map(n_numbers, told))
+    return int(isinstance(told, int | float) and not isinstance(told, bool))
+
+
+def _is_pk(key: Any) -> bool:
+    return str(key) == "pk" or str(key).endswith("_pk")

@@ -1,0 +1,130 @@
+"""What really ran: programs with the versions they wrote down, labellers, plugins of other codes, processes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+
+from aiida_seireact.formats import files
+from aiida_seireact.publishing.subgraph import SubGraph
+
+OURS = "seireact-"
+ENTRY = "aiida.calculations:"
+# seireact-label tells the versions of all labellers it could have used; which one it did is in its settings.
+UNTOLD = {"seireact-label": ("chgnet", "sevenn", "tblite", "nequip", "nequip-allegro", "torch")}
+# Where parsers of other plugins put the version of their code.
+VERSION_KEYS = ("code_version", "version", "cp2k_version")
+
+
+@dataclass
+class Ran:
+    """What ran and ended well, of a sub-graph."""
+
+    programs: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    """Versions by package, by program."""
+    engine: dict[str, set[str]] = field(default_factory=dict)
+    """Versions of aiida-core and of the plugin packages."""
+    outside: dict[str, set[str]] = field(default_factory=dict)
+    """Versions of codes of other plugins, by entry point."""
+    labellers: set[str] = field(default_factory=set)
+    processes: Counter[str] = field(default_factory=Counter)
+    """How many of each, by label."""
+    settings: set[str] = field(default_factory=set)
+    """``KEY=VALUE`` of short texts, and ``KEY`` of groups, in the parameters of jobs."""
+
+    @classmethod
+    def of(cls, graph: SubGraph) -> Ran:
+        """Read the processes of a sub-graph that are sealed and ended with 0."""
+        ran = cls()
+        for node in graph.nodes(orm.ProcessNode, {"attributes.sealed": True, "attributes.exit_status": 0}):
+            ran.processes[node.process_label or ""] += 1
+            for package, version in (node.base.attributes.get("version", None) or {}).items():
+                name = "aiida-core" if package == "core" else _distribution(node.process_type or "")
+                ran.engine.setdefault(name, set()).add(str(version))
+            if isinstance(node, orm.CalcJobNode):
+                ran._add_job(node)
+        return ran
+
+    def _add_job(self, node: orm.CalcJobNode) -> None:
+        for link in node.base.links.get_incoming(node_class=orm.Dict).all():
+            told = link.node.get_dict()
+            self.settings.update(_told(told))
+            calculator = told.get("calculator")
+            if isinstance(calculator, dict) and calculator.get("name"):
+                self.labellers.add(str(calculator["name"]))
+        plugin = (node.process_type or "").removeprefix(ENTRY)
+        result = result_of(node)
+        if result is None:
+            found = self.outside.setdefault(plugin, set())
+            for link in node.base.links.get_outgoing(node_class=orm.Dict).all():
+                found.update(str(link.node[key]) for key in VERSION_KEYS if link.node.get(key))
+            return
+        program = str(result.get("program", plugin))
+        packages = self.programs.setdefault(program, {})
+        for package, version in result.get("versions", {}).items():
+            packages.setdefault(str(package), set()).add(str(version))
+        outputs = result.get("outputs")
+        self.settings.update(_told(outputs) if isinstance(outputs, dict) else ())
+
+    def tokens(self) -> set[str]:
+        """Return what citations ask for, see `citations.yaml`."""
+        packages = {
+            package
+            for program, versions in self.programs.items()
+            for package, found in versions.items()
+            if found != {"absent"} and package not in UNTOLD.get(program, ())
+        }
+        return {
+            "always",
+            *(f"program:{program.removeprefix(OURS)}" for program in self.programs),
+            *(f"package:{package}" for package in packages),
+            *(f"calculator:{name.lower()}" for name in self.labellers),
+            *(f"plugin:{plugin}" for plugin in self.outside),
+            *(f"process:{label}" for label in self.processes),
+            *(f"setting:{told}" for told in self.settings),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain types for JSON: versions as sorted lists."""
+        return {
+            "programs": {
+                program: {package: sorted(found) for package, found in sorted(packages.items())}
+                for program, packages in sorted(self.programs.items())
+            },
+            "engine": {name: sorted(found) for name, found in sorted(self.engine.items())},
+            "other_codes": {plugin: sorted(found) for plugin, found in sorted(self.outside.items())},
+            "labellers": sorted(self.labellers),
+            "processes": dict(sorted(self.processes.items())),
+        }
+
+
+def result_of(node: orm.CalcJobNode) -> dict[str, Any] | None:
+    """Return the result file of a job of one of our programs, None if it left none."""
+    try:
+        content = json.loads(node.outputs.retrieved.base.repository.get_object_content(files.RESULT))
+    except (NotExistent, AttributeError, FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _distribution(process_type: str) -> str:
+    """Return the package of a process: of an entry point by its first word, of a function by its module."""
+    _, colon, entry_point = process_type.partition(":")
+    if colon:
+        return f"aiida-{entry_point.split('.')[0]}"
+    return process_type.split(".")[0].replace("_", "-") or "unknown"
+
+
+def _told(settings: dict[str, Any]) -> Iterator[str]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield str(key)
+            yield from _told(value)
+        elif isinstance(value, str) and len(value) < 40:
+            yield f"{key}={value}"

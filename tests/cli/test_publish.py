@@ -1,0 +1,199 @@
+"""The commands publish and verify: what they say, what they refuse, and that nothing else is touched."""
+
+# ruff: noqa: F401, F811  (fixtures of another folder)
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiida import orm
+from click.testing import CliRunner, Result
+
+from aiida_seireact.cli.publish import publish
+from aiida_seireact.cli.verify import verify
+from aiida_seireact.formats.checksums import write_checksums
+from tests.publishing.conftest import module_frames, study
+from tests.publishing.graphs import Finished, finished_study
+
+NAMED = ("--title", "Li2S in small", "--license", "CC-BY-4.0", "--creator", "Doe, Jane; 0000-0002-1825-0097")
+
+
+def call(command: Any, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def bundle(study: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bundle that the command wrote. Only read it."""
+    out = tmp_path_factory.mktemp("cli") / "bundle"
+    result = call(publish, study.top.pk, out, *NAMED)
+    assert result.exit_code == 0, result.output
+    assert "aiida-seireact verify bundle" in result.output
+    return out
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+# ---------------------------------------------------------------------------------------------- publish
+def test_a_dry_run_tells_sizes_and_what_is_missing_and_writes_nothing(study: Finished, tmp_path: Path) -> None:
+    result = call(publish, study.top.pk, tmp_path / "out", "--dry-run")
+    assert result.exit_code == 0
+    for words in ("archive.aiida", "1 datasets, 6 frames", "1 packages", "manifests of 1 runs", "--license is missing"):
+        assert words in result.output, words
+    assert list(tmp_path.iterdir()) == []
+    assert "Nothing is missing" in call(publish, study.top.pk, tmp_path / "out", "--dry-run", *NAMED).output
+
+
+def test_what_nobody_else_can_say_is_asked_for_first(study: Finished, tmp_path: Path) -> None:
+    result = call(publish, study.top.pk, tmp_path / "out")
+    assert result.exit_code == 1
+    assert "--title is missing" in result.output
+    assert "--creator is missing" in result.output
+    assert "licences: looking" not in result.output
+
+
+def test_a_node_of_another_kind_is_a_sentence(study: Finished, tmp_path: Path) -> None:
+    result = call(publish, study.dataset.pk, tmp_path / "out", *NAMED)
+    assert result.exit_code == 1
+    assert f"Node {study.dataset.pk} is a DatasetData, not a process" in result.output
+
+
+def test_a_potcar_is_refused_by_name_also_in_a_dry_run(
+    aiida_profile: Any,
+    module_frames: Any,
+    tmp_path: Path,
+) -> None:
+    planted = finished_study(module_frames, tmp_path, retrieved={"POTCAR": b"cut out"})
+    retrieved = planted.label_job.outputs.retrieved
+    for arguments in (NAMED, ("--dry-run",)):
+        result = call(publish, planted.top.pk, tmp_path / "out", *arguments)
+        assert result.exit_code == 1
+        assert f"<{retrieved.pk}> ({retrieved.uuid}), POTCAR: it is named as one" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_killed_command_leaves_nothing_half(
+    study: Finished,
+    tmp_path: Path,
+    aiida_profile: Any,
+) -> None:
+    """SIGTERM while the archive is being written."""
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from aiida_seireact.cli.interrupts import interruptible\n"
+        "from aiida_seireact.formats.whole_folder import partial_folder\n"
+        "try:\n"
+        "    with interruptible(), partial_folder(Path(sys.argv[1])) as work:\n"
+        "        (work / 'half').write_text('half')\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        signal.pause()\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(7)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False)
+    assert done.returncode == 7
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------------------------------------- verify
+def test_a_bundle_is_what_it_says_in_an_empty_profile_elsewhere(bundle: Path, tmp_path: Path) -> None:
+    n_nodes, path = orm.QueryBuilder().append(orm.Node).count(), os.environ.get("AIIDA_PATH")
+    result = call(verify, bundle)
+    assert result.exit_code == 0, result.output
+    assert "WRONG" not in result.output
+    lines = [line.split()[:2] for line in result.output.splitlines() if line.startswith("ok")]
+    names = ["checksums", "metadata", "archive", "datasets", "models", "trajectories", "figures", "report"]
+    assert [name for _, name in lines] == names
+    assert "pictures too" in result.output
+    assert (orm.QueryBuilder().append(orm.Node).count(), os.environ.get("AIIDA_PATH")) == (n_nodes, path)
+
+
+def spoil_file(name: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        (path,) = folder.glob(name)
+        path.write_bytes(path.read_bytes() + b" ")
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (spoil_file("archive.aiida"), "archive.aiida is not the file that was published"),
+        (spoil_file("datasets/*.extxyz"), "is not the file that was published"),
+        (lambda folder: (folder / "README.md").unlink(), "README.md is missing"),
+        (lambda folder: (folder / "more.txt").write_text(""), "more.txt was not published"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "nothing tells what was published"),
+        (lambda folder: (folder / "bundle.json").unlink(), "is no bundle: it has no bundle.json"),
+        (lambda folder: (folder / "bundle.json").write_text("{}"), "is not of the form seireact-bundle/1"),
+    ],
+)
+def test_what_was_altered_is_named(copy: Path, spoil: Callable[[Path], None], words: str) -> None:
+    spoil(copy)
+    result = call(verify, copy)
+    assert result.exit_code == 1
+    assert words in result.output
+
+
+def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> None:
+    table = next(iter((copy / "figures").glob("*.csv")))
+    table.write_text(table.read_text().replace("0", "1", 1))
+    (summary,) = copy.glob("report/summary.json")
+    told = json.loads(summary.read_text())
+    told["n_label_calls"] += 1
+    summary.write_text(json.dumps(told))
+    (card,) = copy.glob("models/*.card.json")
+    card.write_text(card.read_text().replace("4.5", "5.5"))
+    (file,) = copy.glob("datasets/*.extxyz")
+    file.write_text(file.read_text().replace("split=val", "split=test"))
+    metadata = json.loads((copy / "datacite.json").read_text())
+    (copy / "datacite.json").write_text(json.dumps({**metadata, "publicationYear": "soon"}))
+    (manifest,) = [path for path in copy.glob("trajectories/*.json") if path.name != "index.json"]
+    manifest.write_text(manifest.read_text().replace('"last_step": 100', '"last_step": 1000', 1))
+    write_checksums(copy)
+    result = call(verify, copy)
+    assert result.exit_code == 1
+    for words in (
+        f"figures/{table.name} is not what the archive gives",
+        "report/summary.json: n_label_calls is told as 7, the archive gives 6",
+        "tells otherwise than the model",
+        "is not the dataset",
+        "publicationYear: 'soon' does not match",
+        "is not the manifest of the run",
+        "6 of the checks failed",
+    ):
+        assert words in result.output, words
+
+
+def test_an_archive_that_is_none_is_a_sentence(copy: Path) -> None:
+    (copy / "archive.aiida").write_bytes(b"no archive")
+    write_checksums(copy)
+    result = call(verify, copy)
+    assert result.exit_code == 1
+    assert "archive.aiida can't be imported" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_zip_is_looked_at_as_its_folder_and_another_is_refused(bundle: Path, tmp_path: Path) -> None:
+    path = Path(shutil.make_archive(str(tmp_path / "b"), "zip", bundle.parent, "bundle"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("bundle/extra.txt", "")
+    assert "extra.txt was not published" in call(verify, path).output
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other/extra.txt", "")
+    assert "is not the zip of one folder" in call(verify, path).output
+    path.write_bytes(b"PK")
+    assert "can't be unpacked" in call(verify, path).output

@@ -1,0 +1,181 @@
+"""The report in a real browser: drawn whole, without a word to the network, sorted, dark, narrow, on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from aiida_seireact.cli.report import write_report
+from tests.browser import browser
+
+from . import loop_graph
+from .report_graph import finished_study
+
+DRAWN = "document.documentElement.dataset.drawn === 'all'"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def report(study, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    write_report(finished_study(study), folder)
+    return folder / "report.html"
+
+
+class Opened:
+    """A page with all it said and asked for."""
+
+    def __init__(self, chromium: Browser, path: Path, **options: object) -> None:
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.context = chromium.new_context(**options)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_function(DRAWN, timeout=60_000)
+
+    @property
+    def errors(self) -> list[str]:
+        return [line for line in self.said if line.startswith("error") and "WebGL" not in line]
+
+    @property
+    def fetched(self) -> list[str]:
+        return [url for url in self.asked if url.split(":")[0] not in ("file", "data", "blob")]
+
+
+@pytest.fixture(scope="module")
+def opened(chromium, report) -> Iterator[Opened]:
+    opened = Opened(chromium, report, viewport={"width": 1200, "height": 900}, color_scheme="light")
+    yield opened
+    opened.context.close()
+
+
+def test_the_page_has_no_error_and_asks_nobody(opened, report):
+    assert opened.errors == []
+    assert opened.fetched == []
+    assert opened.asked[0] == report.as_uri()
+
+
+def test_every_figure_is_drawn(opened):
+    page = opened.page
+    n_figures = page.evaluate("Object.keys(JSON.parse(document.getElementById('figures').textContent)).length")
+    assert n_figures >= 5
+    assert page.locator("[data-plot]").count() == n_figures
+    assert page.locator("[data-plot] > .plot-container svg.main-svg:first-child").count() == n_figures
+    # A figure without a trace is an empty frame.
+    empty = "[...document.querySelectorAll('[data-plot]')].filter((at) => !at.querySelector('.trace, .hm, .points'))"
+    assert page.evaluate(f"{empty}.map((at) => at.dataset.plot)") == []
+
+
+def test_the_cell_is_there_in_3d_at_both_moments(opened):
+    page = opened.page
+    count = "document.getElementById('viewer')._viewer.getModel().selectedAtoms({}).length"
+    assert page.evaluate(count) == 3
+    # Pixels that are not of the paper are of atoms.
+    drawn = """() => {
+      const viewer = document.getElementById('viewer')._viewer;
+      viewer.render();
+      const canvas = document.querySelector('.stage canvas'), copy = document.createElement('canvas');
+      [copy.width, copy.height] = [canvas.width, canvas.height];
+      const paint = copy.getContext('2d');
+      paint.drawImage(canvas, 0, 0);
+      const { data } = paint.getImageData(0, 0, copy.width, copy.height);
+      const paper = data.slice(0, 3);
+      let unlike = 0;
+      for (let at = 0; at < data.length; at += 4)
+        if ([0, 1, 2].some((of) => Math.abs(data[at + of] - paper[of]) > 40)) unlike += 1;
+      return unlike / (data.length / 4);
+    }"""
+    assert page.evaluate(drawn) > 0.01
+    where = "document.getElementById('viewer')._viewer.getModel().selectedAtoms({})[0].x"
+    end = page.evaluate(where)
+    page.get_by_label("start, 0.1 ps").check()
+    assert page.evaluate(where) != end
+    page.get_by_role("button", name="Nearer").click()
+    assert opened.errors == []
+
+
+def test_tables_sort_by_mouse_and_by_keyboard(opened):
+    page = opened.page
+    table = page.locator("table", has=page.get_by_text("fractions of Li environments"))
+    column = lambda: table.locator("tbody td:nth-child(2)").all_inner_texts()  # noqa: E731
+    before = column()
+    head = table.get_by_role("button", name="start")
+    head.click()
+    assert [float(text.split()[0]) for text in column()] == sorted(float(text.split()[0]) for text in before)
+    assert table.locator("th:nth-child(2)").get_attribute("aria-sort") == "ascending"
+    head.focus()
+    page.keyboard.press("Enter")
+    assert table.locator("th:nth-child(2)").get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Enter")
+    assert column() == before
+
+
+def test_dark_follows_the_system_and_the_switch_and_figures_follow(chromium, report):
+    opened = Opened(chromium, report, color_scheme="dark")
+    page = opened.page
+    paper = lambda: page.evaluate("getComputedStyle(document.body).backgroundColor")  # noqa: E731
+    ink = lambda: page.evaluate(  # noqa: E731
+        "getComputedStyle(document.querySelector('[data-plot] .xtick text')).fill"
+    )
+    dark_paper, dark_ink = paper(), ink()
+    page.get_by_role("button", name="Show the page light").click()
+    page.wait_for_timeout(300)
+    assert paper() != dark_paper
+    assert ink() != dark_ink
+    assert sum(map(int, paper()[4:-1].split(","))) > 700
+    assert opened.errors == []
+    opened.context.close()
+
+
+def test_nothing_overflows_a_telephone(chromium, report):
+    opened = Opened(chromium, report, viewport={"width": 400, "height": 800})
+    assert opened.page.evaluate("document.scrollingElement.scrollWidth") <= 400
+    opened.context.close()
+
+
+def test_paper_gets_pictures_and_no_buttons(opened):
+    page = opened.page
+    page.emulate_media(media="print")
+    assert page.locator("[data-plot]:visible, .stage:visible, .bar button:visible").count() == 0
+    assert page.locator(".still:visible").count() == page.locator(".still").count()
+    assert page.pdf()[:4] == b"%PDF"
+    page.emulate_media(media="screen")
+
+
+def test_a_number_tells_the_node_it_is_from(opened):
+    page = opened.page
+    page.get_by_role("button", name="Where is it from?").click()
+    number = page.locator(".card b[data-key=md_atoms]")
+    number.click()
+    told = page.locator("#source")
+    assert number.get_attribute("data-uuid") in told.inner_text()
+    assert "md_atoms" in told.inner_text()
+    page.keyboard.press("Escape")
+    assert not told.is_visible()
+
+
+def test_without_scripts_every_figure_is_a_picture(chromium, report):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator(".still svg:visible").count() == page.locator(".still").count()
+    context.close()
+
+
+def test_the_report_of_a_whole_loop_is_drawn_too(chromium, aiida_profile, tmp_path):
+    write_report(loop_graph.whole_loop(), tmp_path)
+    opened = Opened(chromium, tmp_path / "report.html", viewport={"width": 1000, "height": 800})
+    assert opened.errors == []
+    assert opened.page.locator("figure:not(.live) [data-plot]").count() == 0
+    opened.context.close()

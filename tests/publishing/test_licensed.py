@@ -1,0 +1,116 @@
+"""A POTCAR planted in every way it could come along is refused by name, before anything is written."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.plugins import DataFactory
+
+from aiida_seireact.publishing.bundle import BundleError
+from aiida_seireact.publishing.licensed import find_licensed, refuse_licensed
+from aiida_seireact.publishing.subgraph import SubGraph
+from tests.cli.conftest import add_job, finish, workchain
+from tools.mock_vasp import POTCAR
+
+from .graphs import folder, quiet
+
+FULL = POTCAR.format(element="Li", symbol="Li_sv").encode()
+OUTCAR = (
+    b" vasp.6.4.2 20Jul23 complex\n POTCAR:    PAW_PBE Li_sv 10Sep2004\n   VRHFIN =Li: 1s\n   TITEL  = PAW_PBE Li_sv\n"
+)
+
+
+def study_with(tmp_path: Path, *, inputs: dict[str, orm.Data] | None = None, **outputs: orm.Data) -> SubGraph:
+    """A study whose labelling job had these inputs and left these outputs."""
+    top = workchain("ReactWorkChain")
+    label = workchain("LabelWorkChain", top, "label")
+    job = add_job("vasp", "vasp.vasp", label, "frame_000", **(inputs or {}))
+    for name, node in outputs.items():
+        node.base.links.add_incoming(job, LinkType.CREATE, name)
+        node.store()
+    for process in (job, label, top):
+        finish(process)
+        process.seal()
+    return SubGraph.of([top])
+
+
+def potcar_file(tmp_path: Path) -> orm.Data:
+    path = tmp_path / "POTCAR"
+    path.write_bytes(FULL)
+    node, _ = DataFactory("vasp.potcar_file").get_or_create(path)
+    return node
+
+
+def potcar_data(tmp_path: Path) -> orm.Data:
+    path = tmp_path / "POTCAR"
+    path.write_bytes(FULL)
+    node, _ = DataFactory("vasp.potcar").get_or_create_from_file(path)
+    return node
+
+
+def deep() -> orm.FolderData:
+    node = orm.FolderData()
+    node.base.repository.put_object_from_filelike(io.BytesIO(b"cut"), "calc/raw/POTCAR_Li")
+    return node
+
+
+def stash() -> orm.Data:
+    return orm.RemoteStashFolderData(
+        stash_mode=__import__("aiida.common.datastructures", fromlist=["StashMode"]).StashMode.COPY,
+        target_basepath="/store",
+        source_list=["CHGCAR", "POTCAR"],
+    )
+
+
+WAYS: dict[str, tuple[Callable[[], orm.Data], str, str]] = {
+    "by its name, deep in a retrieved folder": (deep, "calc/raw/POTCAR_Li", "named as one"),
+    "under another name": (lambda: folder(notes__txt=FULL), "notes.txt", "begins as one"),
+    "packed": (lambda: folder(out__gz=gzip.compress(FULL)), "out.gz", "inside gzip"),
+    "in the midst of a log": (lambda: folder(log=b"line\n" * 9 + FULL), "log", "what follows the head"),
+    "as a single file": (lambda: orm.SinglefileData(io.BytesIO(FULL), filename="x"), "x", "begins as one"),
+    "as a text": (lambda: orm.Str(FULL.decode()), "its attributes", "head"),
+    "in a dictionary": (lambda: orm.Dict({"a": {"b": [FULL.decode()]}}), "its attributes", "head"),
+    "on the list of a stash": (stash, "", "its list names POTCAR"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_potcar_is_refused_with_node_and_file(way: str, tmp_path: Path, aiida_profile: Any) -> None:
+    make, file, why = WAYS[way]
+    node = make()
+    node.computer = getattr(node, "computer", None)
+    graph = study_with(tmp_path, retrieved=node)
+    (found,), _ = find_licensed(graph, quiet)
+    assert (found.pk, found.file) == (node.pk, file)
+    assert why in found.why
+    with pytest.raises(BundleError, match=rf"(?s)1 of its places hold a POTCAR.*<{node.pk}> \({node.uuid}\)"):
+        refuse_licensed(graph, quiet)
+
+
+def test_the_node_of_aiida_vasp_that_holds_a_potcar_is_refused(tmp_path: Path, aiida_profile: Any) -> None:
+    node = potcar_file(tmp_path)
+    graph = study_with(tmp_path, inputs={"settings": node})
+    (found,), _ = find_licensed(graph, quiet)
+    assert found.pk == node.pk
+    assert "POTCAR of aiida-vasp" in found.sentence()
+
+
+def test_the_node_that_holds_its_hash_only_may_go_and_outcar_too(tmp_path: Path, aiida_profile: Any) -> None:
+    node = potcar_data(tmp_path)
+    outputs = folder(OUTCAR=OUTCAR, vasprun__xml=b"<?xml?><modeling><c>PAW_PBE Li_sv 10Sep2004</c></modeling>")
+    found, n_bytes = find_licensed(study_with(tmp_path, inputs={"potential": node}, retrieved=outputs), quiet)
+    assert found == []
+    assert n_bytes >= len(OUTCAR)
+
+
+def test_a_file_that_two_nodes_hold_is_told_of_both(tmp_path: Path, aiida_profile: Any) -> None:
+    graph = study_with(tmp_path, retrieved=folder(a=FULL), copy=folder(b=FULL))
+    found, _ = find_licensed(graph, quiet)
+    assert [place.file for place in found] == ["a", "b"]
