@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 SUFFIX = ".npy"
+VERSION_1 = b"\x01\x00"
+"""Of the format that numpy writes unless a header is very long."""
 
 
 def arrays_of(pks: Iterable[int], names: Iterable[str] | None = None) -> dict[int, dict[str, Array]]:
@@ -60,6 +63,21 @@ def read_all(keys: set[str], read: Callable[[BinaryIO], Any]) -> dict[str, Any]:
 
 
 def _array(stream: BinaryIO) -> Array:
-    # Streams out of packs don't seek as numpy wants it.
-    found: Array = np.load(io.BytesIO(stream.read()), allow_pickle=False)
+    """Return the array of an ``.npy`` file, not to be written into."""
+    content = stream.read()
+    begin = 10 + int.from_bytes(content[8:10], "little")
+    if content[6:8] != VERSION_1:
+        found: Array = np.load(io.BytesIO(content), allow_pickle=False)
+        return found
+    shape, is_fortran, dtype = _header(content[8:begin])
+    if dtype.hasobject:
+        raise ValueError("an array of objects is not read: it could run code")
+    return np.frombuffer(content, dtype=dtype, offset=begin).reshape(shape, order="F" if is_fortran else "C")
+
+
+# A thousand shards have few headers, and to read one takes longer than to read the numbers.
+@lru_cache(maxsize=4096)
+def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    read: Any = np.lib.format.read_array_header_1_0
+    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(io.BytesIO(text))
     return found
