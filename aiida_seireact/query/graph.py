@@ -128,7 +128,9 @@ class Graph:
 def walked(what: What) -> Graph:
     """Return the processes under some tops, to ask several tables of them: the graph is walked once then.
 
-    What happens in the graph later is not seen. :raises QueryError: not processes.
+    What happens in the graph later is not seen.
+
+    :raises QueryError: not processes.
     """
     graph = Graph(what)
     _ = graph.trees
