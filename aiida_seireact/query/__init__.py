@@ -15,6 +15,7 @@ from aiida_seireact.query.ledger import costs, processes
 from aiida_seireact.query.md import runs, speeds, traces
 from aiida_seireact.query.sources import QueryError, What
 from aiida_seireact.query.stability import entropy, gaps, hull, products
+from aiida_seireact.query.stages import stages
 from aiida_seireact.query.structure import clusters, groups, rdf, templates, xrd
 from aiida_seireact.query.training import curves, models, parity
 from aiida_seireact.query.transport import conductivity, diffusion, msd, onsager, survival
@@ -56,6 +57,7 @@ __all__ = [
     "runs",
     "scores",
     "speeds",
+    "stages",
     "survival",
     "templates",
     "thickness",

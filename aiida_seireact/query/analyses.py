@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aiida_seireact.formats.environments import Labels, course_of
 from aiida_seireact.query.arrays import arrays_of
 from aiida_seireact.query.graph import Given, Graph, Made, without_parts
-from aiida_seireact.query.md import name_of_run
+from aiida_seireact.query.trajectories import name_of_run
 
 Array = NDArray[Any]
 

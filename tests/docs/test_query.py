@@ -67,3 +67,7 @@ def test_the_page_names_every_table() -> None:
     tables = {name for name in query.__all__ if name[0].islower()} - {"walked"}
     named = set(re.findall(r"`(\w+)`", page.split("| of what | tables |")[1].split("## What it cost")[0]))
     assert named == tables
+
+
+def test_the_cells_of_the_studies_are_known_to_be_coated(found: dict[str, Any]) -> None:
+    assert query.runs("sizes")[["system", "coating"]].to_numpy().tolist() == [["interface", "LiF"]] * 2
