@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -12,57 +11,13 @@ from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import UUID_COLUMNS, Figure, Panel, Trace
 from aiida_seireact.figures.geometry import FEW, categories, in_lines, interval, line_of, stacked_x
+from aiida_seireact.figures.page_grid import BOTTOM_PX, TOP_PX, Domains, Grid
 from aiida_seireact.figures.style import DIVERGENT, INK, MUTED, SEQUENTIAL
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 INK_ON_DARK = "#e6e8eb"
 _MOST_TOLD = 2000  # points that each tell their node
-_ROW_PX, _SQUARE_PX = 280, 360
-_GAP_PX, _NAMES_PX = 100, 70  # between rows: labels and a title; names along x are turned
-_TOP_PX, _BOTTOM_PX = 45, 110
-_GAP, _COLOUR_BAR = 0.13, 0.1  # between columns, as a part of the width
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the panels lie, in pixels down and parts of the width across."""
-
-    rows: int
-    columns: int
-    row_px: int
-    gap_px: int
-    gap: float
-
-    @classmethod
-    def of(cls, figure: Figure) -> Grid:
-        """Return the grid that gives labels and colour bars of a figure their place."""
-        columns = max(1, min(figure.columns, len(figure.panels)))
-        is_named = any(len(categories(figure, panel)) > 1 for panel in figure.panels)
-        is_heat = any(trace.kind == "heat" for panel in figure.panels for trace in panel.traces)
-        return cls(
-            rows=-(-len(figure.panels) // columns),
-            columns=columns,
-            row_px=_SQUARE_PX if any(panel.is_square for panel in figure.panels) else _ROW_PX,
-            gap_px=_GAP_PX + (_NAMES_PX if is_named else 0),
-            gap=_GAP + (_COLOUR_BAR if is_heat else 0.0),
-        )
-
-    @property
-    def height_px(self) -> int:
-        """Height of all rows."""
-        return self.row_px * self.rows + self.gap_px * (self.rows - 1)
-
-    def domains(self, number: int) -> Domains:
-        """Return the parts of the width and of the height that a panel fills, counted from the lower left."""
-        row, column = divmod(number, self.columns)
-        width = (1 - self.gap * (self.columns - 1)) / self.columns
-        left = column * (width + self.gap)
-        top = 1 - row * (self.row_px + self.gap_px) / self.height_px
-        return [left, min(left + width, 1.0)], [max(top - self.row_px / self.height_px, 0.0), top]
-
-
-Domains = tuple[list[float], list[float]]
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -76,8 +31,8 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     grid = Grid.of(figure)
     layout: dict[str, Any] = {
         "template": template(),
-        "height": grid.height_px + _TOP_PX + _BOTTOM_PX,
-        "margin": {"l": 70, "r": 30 if grid.gap == _GAP else 100, "t": _TOP_PX, "b": _BOTTOM_PX},
+        "height": grid.height_px + TOP_PX + BOTTOM_PX,
+        "margin": {"l": 70, "r": grid.right_px, "t": TOP_PX, "b": BOTTOM_PX},
         "barmode": "group",
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
@@ -246,6 +201,7 @@ def _axes(figure: Figure, panel: Panel, key: str, domains: Domains, layout: dict
     if panel.from_zero and panel.y_scale == "linear":
         y_axis["rangemode"] = "tozero"
     if panel.is_square:
+        x_axis["constrain"] = y_axis["constrain"] = "domain"  # a square, not a longer axis
         y_axis |= {"scaleanchor": f"x{key}", "scaleratio": 1}
     layout[f"xaxis{key}"], layout[f"yaxis{key}"] = x_axis, y_axis
     if panel.title:
