@@ -39,6 +39,11 @@ def rest(aiida_profile: Any) -> orm.WorkChainNode:
     )  # fmt: skip
     ends(job("seireact.analyse", top, "analyse", trajectory=run), analysis=orm.Dict({"n_p": 8, "ps4_pace": pace}),
          analysis_arrays=found)  # fmt: skip
+    region = {"like": "Li2S", "name": "Li2S0.72P0.14Cl0.14", "sulfur": {
+        "counted": 0.27, "expected": 0.72**4, "p_value": 0.4}}  # fmt: skip
+    regions = [region, {"like": "Li", "name": "Li", "sulfur": None}]
+    ends(job("seireact.classify", top, "classify", trajectory=run), discovery_arrays=arrays(steps=[0]),
+         discovery=orm.Dict({"groups": [], "regions": regions, "centre": "Li"}))  # fmt: skip
     verdict = verdict_on("m" * 64, 7.0)
     line = verdict["lines"][0]
     more = [
@@ -75,6 +80,14 @@ def test_health_leaves_out_frames_without_a_number(rest: orm.WorkChainNode) -> N
     by_quantity = {name: rows["value"].tolist() for name, rows in found.groupby("quantity", sort=False)}
     assert by_quantity == {"smallest distance": [2.0, 1.9, 1.8], "largest hole": [3.0, 4.0], "voids": [0.0, 12.5]}
     assert found.query("quantity == 'voids'")["time_ps"].tolist() == [0.0, 2.0]
+
+
+def test_li2s_lies_beside_what_chance_gives(rest: orm.WorkChainNode) -> None:
+    figure = make("sulfur", rest)
+    # 0.72⁴ of the Li of a random mixture of the paper's composition have four S.
+    assert {trace.name: figure.column(trace, "value").tolist() for trace in figure.panels[0].traces} == {
+        "counted": [0.27], "x_S⁴, by chance": [pytest.approx(0.72**4)],
+    }  # fmt: skip
 
 
 def test_maps_leave_out_what_is_nowhere(rest: orm.WorkChainNode) -> None:
