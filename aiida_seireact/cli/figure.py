@@ -126,12 +126,30 @@ def _make(
         except FigureError as error:
             if not everything:
                 raise click.ClickException(str(error)) from None
-            left_out += 1
-            continue
+            # What has no such colour or mean is drawn as it is.
+            plain = _plain(name, graph) if colour or mean_over else None
+            if plain is None:
+                left_out += 1
+                continue
+            found = plain
         save(found, folder, kinds)
         _tell(found, folder, kinds)
     if left_out:
         click.echo(f"{left_out} figures have nothing to draw here: --dry-run tells what each lacks.")
+
+
+def _plain(name: str, graph: Any) -> Figure | None:
+    """Return a figure by its own colour, without a mean; None if it has nothing to draw."""
+    from dataclasses import replace
+
+    from aiida_seireact.figures.figure import FigureError
+    from aiida_seireact.figures.gallery import make
+
+    try:
+        found = make(name, graph)
+    except FigureError:
+        return None
+    return replace(found, notes=(*found.notes, "Drawn without the colour or mean asked for, which it does not have."))
 
 
 def _tell(found: Figure, folder: Path, kinds: Sequence[str]) -> None:

@@ -124,8 +124,8 @@ VALIDATION = {
         paper=LPS,
         shows="pairwise curves of the elements",
         why_not=(
-            "a scorecard with a line `dimers` judges the curves, and `scorecard` shows what it found of each pair; the "
-            "curves are kept as predictions of cells, which no query orders by distance yet."
+            "a scorecard with a line `dimers` judges the curves, and `query.scores` has what it found of each "
+            "pair; the curves themselves are no output of the program."
         ),
     ),
     "stability": Entry(

@@ -29,7 +29,7 @@ class FigureError(ValueError):
     """A figure cannot be made of these nodes; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trace:
     """Some rows of the table, drawn in one way.
 
@@ -73,7 +73,7 @@ class Reference:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """One pair of axes.
 
@@ -97,7 +97,7 @@ class Panel:
     from_zero: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure:
     """A picture with its numbers and their sources.
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from aiida_seireact.figures.figure import UUID_COLUMNS, Figure, Panel, Trace
 from aiida_seireact.figures.geometry import FEW, categories, in_lines, interval, line_of, stacked_x
+from aiida_seireact.figures.page_grid import BOTTOM_PX, TOP_PX, Domains, Grid
 from aiida_seireact.figures.style import DIVERGENT, INK, MUTED, SEQUENTIAL
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 INK_ON_DARK = "#e6e8eb"
 _MOST_TOLD = 2000  # points that each tell their node
-_ROW_PX, _SQUARE_PX, _GAP_PX = 300, 320, 100
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -28,29 +28,23 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
 
     :raises FigureError: its table does not fit its panels.
     """
-    columns = max(1, min(figure.columns, len(figure.panels)))
-    rows = -(-len(figure.panels) // columns)
-    row_px = _SQUARE_PX if any(panel.is_square for panel in figure.panels) else _ROW_PX
+    grid = Grid.of(figure)
     layout: dict[str, Any] = {
         "template": template(),
-        "height": row_px * rows + _GAP_PX * (rows - 1) + 130,
-        "margin": {"l": 70, "r": 20, "t": 40, "b": 90},
+        "height": grid.height_px + TOP_PX + BOTTOM_PX,
+        "margin": {"l": 70, "r": grid.right_px, "t": TOP_PX, "b": BOTTOM_PX},
         "barmode": "group",
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
         "shapes": [],
         "annotations": [],
     }
-    # Between heat maps stand their scales.
-    has_scales = any(trace.kind == "heat" for panel in figure.panels for trace in panel.traces)
-    gap_x = 0.0 if columns == 1 else 0.22 if has_scales else 0.1
     data: list[dict[str, Any]] = []
     shown: set[str] = set()
     for number, panel in enumerate(figure.panels):
-        x_domain, y_domain = _domains(number, rows, columns, row_px, gap_x)
         key = "" if number == 0 else str(number + 1)
-        data += _items(figure, panel, number, key, (x_domain, y_domain), shown)
-        _axes(figure, panel, key, (x_domain, y_domain), layout)
+        data += _items(figure, panel, number, key, grid.domains(number), shown)
+        _axes(figure, panel, key, grid.domains(number), layout)
         _references(figure, panel, key, layout)
     layout["showlegend"] = len(shown) > 1
     return {"data": data, "layout": layout}
@@ -72,18 +66,8 @@ def template(*, is_dark: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _domains(number: int, rows: int, columns: int, row_px: int, gap_x: float) -> tuple[list[float], list[float]]:
-    """Return the parts of the width and of the height that a panel fills, counted from the lower left."""
-    row, column = divmod(number, columns)
-    width = (1 - gap_x * (columns - 1)) / columns
-    height_px = row_px * rows + _GAP_PX * (rows - 1)
-    top = 1 - row * (row_px + _GAP_PX) / height_px
-    left = column * (width + gap_x)
-    return [left, min(left + width, 1.0)], [max(top - row_px / height_px, 0.0), top]
-
-
 def _items(
-    figure: Figure, panel: Panel, number: int, key: str, domains: tuple[list[float], list[float]], shown: set[str]
+    figure: Figure, panel: Panel, number: int, key: str, domains: Domains, shown: set[str]
 ) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     areas = [trace for trace in panel.traces if trace.kind == "area"]
@@ -111,9 +95,7 @@ def _items(
     return items
 
 
-def _values(
-    figure: Figure, panel: Panel, trace: Trace, number: int, domains: tuple[list[float], list[float]]
-) -> dict[str, Any]:
+def _values(figure: Figure, panel: Panel, trace: Trace, number: int, domains: Domains) -> dict[str, Any]:
     """Return what one trace draws."""
     if trace.kind == "heat":
         return _heat(figure, panel, trace, domains)
@@ -188,7 +170,7 @@ def _band(figure: Figure, trace: Trace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _heat(figure: Figure, panel: Panel, trace: Trace, domains: tuple[list[float], list[float]]) -> dict[str, Any]:
+def _heat(figure: Figure, panel: Panel, trace: Trace, domains: Domains) -> dict[str, Any]:
     x, y, grid = figure.grid(trace)
     (_, right), (bottom, top) = domains
     item: dict[str, Any] = {
@@ -208,9 +190,7 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, domains: tuple[list[float]
     return item
 
 
-def _axes(
-    figure: Figure, panel: Panel, key: str, domains: tuple[list[float], list[float]], layout: dict[str, Any]
-) -> None:
+def _axes(figure: Figure, panel: Panel, key: str, domains: Domains, layout: dict[str, Any]) -> None:
     x_axis: dict[str, Any] = {"domain": domains[0], "anchor": f"y{key}", "title": {"text": panel.x_label}}
     y_axis: dict[str, Any] = {"domain": domains[1], "anchor": f"x{key}", "title": {"text": panel.y_label}}
     if names := categories(figure, panel):
@@ -229,7 +209,7 @@ def _axes(
         layout["annotations"].append(
             {
                 "text": f"<b>{lines}</b>", "xref": f"x{key} domain", "yref": f"y{key} domain", "x": 0, "y": 1,
-                "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 13},
+                "xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False, "font": {"size": 13},
             }
         )  # fmt: skip
 

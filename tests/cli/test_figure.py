@@ -42,6 +42,17 @@ def test_all_makes_what_there_is_and_counts_the_rest(studies: list[orm.WorkChain
     assert "figures have nothing to draw here" in result.output
 
 
+def test_all_by_size_draws_what_has_no_size_as_it_is(studies: list[orm.WorkChainNode], tmp_path: Path) -> None:
+    result = run(
+        "figure", "--all", studies[1].pk, studies[0].pk, "--colour", "size", "-o", tmp_path, "--format", "json"
+    )
+    assert result.exit_code == 0, result.output
+    names = {item["name"] for item in json.loads((tmp_path / "ps4.json").read_text())["data"]}
+    assert names == {"10 atoms", "400 atoms"}
+    assert {item["name"] for item in json.loads((tmp_path / "costs.json").read_text())["data"]} == {"large", "small"}
+    assert "Drawn without the colour or mean asked for" in result.output
+
+
 def test_a_dry_run_tells_what_could_be_made_and_what_is_missing(studies: list[orm.WorkChainNode]) -> None:
     result = run("figure", "--dry-run", studies[0].pk)
     assert result.exit_code == 0, result.output

@@ -26,6 +26,7 @@ NOT_IN_THE_GRAPHS = {
     "scorecard",
     "stability",
     "far_movers",
+    "sulfur",
     "phase_map",
     "template_map",
     "regimes",
