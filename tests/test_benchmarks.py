@@ -57,6 +57,13 @@ def test_the_benchmark_of_analyses_gives_the_same_functions_as_its_peers() -> No
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
 
 
+def test_the_benchmark_of_queries_gets_the_same_numbers_as_node_by_node() -> None:
+    told = run("query", "--labels", "30", "--models", "2", "--runs", "1")
+    assert told.count("same: True") == 3
+    assert re.search(r"^phases +\d+\.\d\d +\d+\.\d\d +3000$", told, re.MULTILINE)
+    assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
 @pytest.mark.slow
 def test_the_benchmark_of_md_engines_gives_the_same_forces_by_all() -> None:
     sizes = ["--cells", "1", "1", "1", "--steps", "6", "--paper-steps", "0"]
