@@ -44,11 +44,13 @@ class _Today:
     changes: list[str] = field(default_factory=list)
 
 
-def answer_of(node: CalculationNode) -> Answer:
+def answer_of(node: CalculationNode, hashes: dict[int, str | None]) -> Answer:
     """Return what the cache would say if a calculation were submitted again with the same inputs.
 
     Its hash is that of the node, with the versions and the source of today. The inputs that only save time are left
     out as when it was stored (`ProgramCalculation.UNHASHED`).
+
+    :param hashes: of inputs that were looked at before, by PK; more are added.
     """
     try:
         process_class = node.process_class
@@ -60,20 +62,24 @@ def answer_of(node: CalculationNode) -> Answer:
         return Answer(reason="its inputs switch the cache off (`metadata.disable_cache`)", refusal=refusal)
     if not get_use_cache(identifier=node.process_type):
         return Answer(reason=f"caching of {node.process_type} is off in this profile: {SWITCH_ON}", refusal=refusal)
-    today = _today(node, process_class)
+    today = _today(node, process_class, hashes)
     wanted = make_hash(today.now)
     source = _valid_node(node, wanted)
     reason = "" if source else _why(node, process_class, today)
     return Answer(source, reason, wanted, refusal)
 
 
-def _today(node: CalculationNode, process_class: Any) -> _Today:
+def _today(node: CalculationNode, process_class: Any, hashes: dict[int, str | None]) -> _Today:
     caching = node.base.caching
-    caching._hash_ignored_inputs = [
-        *type(caching)._hash_ignored_inputs,
-        *getattr(process_class, "UNHASHED", ()),
-    ]
+    ignored = {*caching._hash_ignored_inputs, *getattr(process_class, "UNHASHED", ())}
+    links = node.base.links.get_incoming(link_type=(LinkType.INPUT_CALC, LinkType.INPUT_WORK)).all()
+    # An input that many share is hashed once: that is most of the time.
+    for link in links:
+        if link.link_label not in ignored and link.node.pk not in hashes:
+            hashes[link.node.pk] = link.node.base.caching.compute_hash()
+    caching._hash_ignored_inputs = [link.link_label for link in links]
     then: dict[str, Any] = caching.get_objects_to_hash()
+    then["inputs"] = {link.link_label: hashes[link.node.pk] for link in links if link.link_label not in ignored}
     today = _Today(then, {**then, "attributes": dict(then["attributes"])})
     if isinstance(node, CalcJobNode):
         _jobs_versions(node, process_class, today)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,7 +74,7 @@ def replay(profile: str | None, process: str, dry_run: bool, yes: bool, wait: bo
     if not wait:
         tell_trouble()
         return
-    follow(node, _so_far)
+    follow(node, _pace(sum(plan.counts.values())))
     told = told_of(top, node)
     if as_json:
         click.echo(json.dumps(told.as_plain(), indent=2))
@@ -121,12 +122,23 @@ def _submitted(builder: ProcessBuilder, *, quietly: bool) -> ProcessNode:
     return engine.submit(builder)
 
 
-def _so_far(node: Any) -> str:
-    from aiida_seireact.query.family import family_of
+def _pace(total: int) -> Callable[[Any], str]:
+    """Return a function that tells how far a replay is, anew at each tenth.
 
-    members = family_of(node)
-    done = sum(member.is_terminated for member in members)
-    return f"{done} of {len(members)} processes done, {sum(member.from_cache for member in members)} from the cache"
+    :param total: calculations of the first run.
+    """
+    from aiida_seireact.cli.replay_told import calculations_of
+
+    texts: dict[int, str] = {}
+
+    def so_far(node: Any) -> str:
+        done = [member for member in calculations_of(node) if member.is_terminated]
+        cached = sum(member.from_cache for member in done)
+        tenth = 10 * len(done) // max(total, 1)
+        text = f"{len(done)} of about {total} calculations done, {cached} of them from the cache"
+        return texts.setdefault(tenth, text)
+
+    return so_far
 
 
 # ------------------------------------------------------------------------------------ words

@@ -96,11 +96,12 @@ def plan_of(top: ProcessNode) -> Plan:
     makers = _makers([member.pk for member in calculations])
     spared = _Spared()
     fates: dict[int, Item] = {}
+    hashes: dict[int, str | None] = {}
     refusals: dict[str, None] = {}
     # Who makes an input was stored before who takes it, so in this order it is known already.
     for member in calculations:
         node: CalculationNode = load_node(member.pk)
-        answer = answer_of(node)
+        answer = answer_of(node, hashes)
         if answer.refusal:
             refusals[answer.refusal] = None
         fates[member.pk] = _item(member, answer, [fates[pk] for pk in makers.get(member.pk, ()) if pk in fates], spared)

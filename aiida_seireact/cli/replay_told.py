@@ -133,7 +133,7 @@ class Told:
 
 def told_of(first: ProcessNode, again: ProcessNode) -> Told:
     """Return what a replay did, against the process it repeats."""
-    calculations = _calculations(again)
+    calculations = calculations_of(again)
     before, after = _outputs(first), _outputs(again)
     names = sorted({*before, *after})
     same = [
@@ -146,14 +146,15 @@ def told_of(first: ProcessNode, again: ProcessNode) -> Told:
         exit_status=again.exit_status,
         n_calculations=len(calculations),
         n_from_cache=sum(member.from_cache for member in calculations),
-        n_before=len(_calculations(first)),
+        n_before=len(calculations_of(first)),
         ran=tuple(member for member in calculations if not member.from_cache),
         same_outputs=tuple(same),
         other_outputs=tuple(name for name in names if name not in same),
     )
 
 
-def _calculations(top: ProcessNode) -> list[Member]:
+def calculations_of(top: ProcessNode) -> list[Member]:
+    """Return the jobs and functions under a process."""
     return [member for member in family_of(top) if member.node_type.startswith("process.calculation")]
 
 

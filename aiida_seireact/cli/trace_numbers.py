@@ -19,7 +19,8 @@ from aiida_seireact.cli.tracing import TraceError
 from aiida_seireact.query.tree import processes_under
 
 SUMMARY_FILE = "summary.json"
-SCHEMA = "seireact-summary/1"
+SCHEMAS = ("seireact-summary/1", "seireact-summaries/1")
+"""Of a report of one run, and of several; keys of the latter begin with ``runs.<pk>.``."""
 UUIDS = "node_uuid"
 """Column of the CSV of a figure: the nodes that hold the numbers of a row, with a space between."""
 BOOKKEEPING = (UUIDS, "process_uuid", "run_uuid", "run", "stage", "part", "path", "group")
@@ -122,12 +123,12 @@ def read_report(path: Path) -> Report:
         raise TraceError(f"There is no {file}: `aiida-seireact report PK -o {path}` writes it.") from None
     except (OSError, ValueError) as error:
         raise TraceError(f"{file} can't be read: {error}") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise TraceError(f"{file} is no {SUMMARY_FILE} of a report ({SCHEMA}).")
+    if not isinstance(content, dict) or content.get("schema") not in SCHEMAS:
+        raise TraceError(f"{file} is no {SUMMARY_FILE} of a report ({SCHEMAS[0]}).")
     if "sources" not in content:
         raise TraceError(
             f"{file} does not tell its sources, as reports of older versions: `aiida-seireact report "
-            f"{content['react_uuid']}` writes it anew."
+            f"{content.get('react_uuid', 'PK')}` writes it anew."
         )
     return Report(str(path), {key: Source(**told) for key, told in content["sources"].items()}, content)
 
