@@ -14,6 +14,7 @@ from aiida import orm
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
 from aiida_seireact.cli.render.judged import Judged
+from aiida_seireact.cli.render.pictures import pictures_of
 from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.report import key_numbers
 
@@ -32,7 +33,9 @@ def loop(aiida_profile) -> orm.WorkChainNode:
 
 @pytest.fixture(scope="module")
 def page(loop) -> str:
-    text = render_html(gather(loop))
+    pictures, refused = pictures_of([loop], None, ())
+    assert not refused
+    text = render_html(gather(loop), pictures)
     if keep := os.environ.get("SEIREACT_KEEP_REPORT"):
         Path(keep).write_text(text, encoding="utf-8")
     return text
@@ -102,18 +105,10 @@ def test_page_tells_the_loop_in_its_order(page):
 
 
 def test_every_figure_of_the_loop_is_there_with_words_and_ids_of_its_own(page):
-    for words in (
-        'Calls for a label against MD time: [^"]*interface_300, 3 calls in 0.292 ps',
-        "Largest uncertainty of an atom along the MD",
-        "Force error of the Gaussian process on each new label before learning it",
-        "Uncertainty against force error of 1",
-        "Frames along the first model",
-        "Force error by kind of frame before and after augmentation",
-        "Predicted against labelled forces of the held-out frames",
-        "first model: Li",
-    ):
-        assert re.search(rf'aria-label="[^"]*{words}', page), words
-    assert page.count('aria-label="Training curve over 4 epochs') == 2
+    # Of this loop only the runs and what became of them hang on processes; the rest of the gallery is tested beside it.
+    names = re.findall(r'data-plot="(\w+)" role="img" aria-label="[^"]{20,}"', page)
+    assert "ps4" in names
+    assert len(names) == page.count("data-plot=")
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert "url(" not in page.replace("url(#", "")
