@@ -76,7 +76,11 @@ class Study:
             attributes["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": 4}
         elif name.islower():
             kind = orm.CalcFunctionNode
-        process_type = f"aiida.calculations:{plugin}" if plugin else f"aiida.workflows:{name}"
+        process_type = (
+            f"aiida.calculations:{plugin}"
+            if plugin
+            else f"aiida.workflows:seireact.{name.removesuffix('WorkChain').lower()}"
+        )
         computer = self.computer if plugin else None
         number = self.bulk.add(kind, attributes, process_type=process_type, label=named, computer=computer)
         if caller is not None:
@@ -206,6 +210,7 @@ class Study:
 
         chain = self.process("ProduceWorkChain", self.top, "produce")
         parameters = self.bulk.add(orm.Dict, {"md": MD})
+        cell = self.cell()
         join = self.process("join_segments", chain, "join")
         self.given(join, "parameters", parameters)
         facts = {"n_atoms": 10_000 + self.number, "species": list(COMPOSITION), "timestep_fs": 2.0, "done": True}
@@ -223,6 +228,7 @@ class Study:
         for number in range(5):
             job = self.process("LammpsCalculation", chain, f"segment_{number:03d}", "seireact.lammps")
             self.given(job, "parameters", parameters)
+            self.given(job, "structure", cell)
             steps = {
                 "first_step": number * 10_000,
                 "last_step": (number + 1) * 10_000,
@@ -235,6 +241,19 @@ class Study:
         steps = {"first_step": 0, "last_step": 50_000, "steps": 50_000, "steps_asked": 50_000}
         whole = array_node(self.thermo(self.sizes.thermo_rows), **facts, **steps)
         return self.made(join, "trajectory", TrajectoryData, *whole)
+
+    def cell(self) -> int:
+        """Add the cell that the run begins with, and the recipe it was built by."""
+        from aiida import orm
+
+        from aiida_seireact.data.frames import FramesData
+
+        recipe = self.bulk.add(orm.Dict, {"slabs": [{"phase": phase} for phase in ("Li", "LiF", "Li6PS5Cl", "LiF")]})
+        build = self.process("build_cell", None, "")
+        self.given(build, "recipe", recipe)
+        return self.made(
+            build, "frames", FramesData, {"n_frames": 1, "n_atoms": 10_000, "config_types": {"interface": 1}}
+        )
 
     def thermo(self, n_rows: int) -> dict[str, Any]:
         """Return a table of random numbers."""

@@ -20,6 +20,7 @@ from aiida_seireact.science.labelling import UNKNOWN
 
 MOST_POINTS = 4000
 """Of one trace; more are thinned evenly in the picture, never in the table."""
+THINNED = f"Curves of more than {MOST_POINTS} points are thinned evenly in the picture; the table has all."
 MOST_PANELS, MOST_COLUMNS = 24, 4
 _DASHES = get_args(Literal["solid", "dashed", "dotted"])
 MeanOver = Literal["seed"]
@@ -94,11 +95,17 @@ class _Builder:
 
     def __init__(self, name: str, table: pd.DataFrame, chart: Chart, low: str | None, high: str | None) -> None:
         self.name, self.table, self.chart, self.low, self.high = name, table, chart, low, high
-        self.groups = self._values(GROUP)
-        self.series = self._values(chart.series) if chart.series else [""]
+        named = [name for name in (GROUP, MEMBER, chart.series, chart.panel) if name]
+        # Places among the values of a column, in the order they come: a million rows are compared by number.
+        self.codes, self.values = {}, {}
+        for name in named:
+            codes, values = pd.factorize(table[name].astype(str))
+            self.codes[name], self.values[name] = np.asarray(codes), [str(value) for value in values]
+        self.groups = self.values[GROUP]
+        self.series = list(self.values[chart.series]) if chart.series else [""]
         if chart.palette == "phase":
             self.series.sort(key=lambda name: name == UNKNOWN)
-        self.panel_values = self._values(chart.panel) if chart.panel else [""]
+        self.panel_values = self.values[chart.panel] if chart.panel else [""]
         # One group: colours are free to tell the series apart.
         self.by_series = len(self.groups) == 1 or chart.side_by_side
         self.split_series = not self.by_series and len(self.series) > len(_DASHES)
@@ -111,9 +118,6 @@ class _Builder:
         self.colours: dict[str, str] = dict(zip(named, cycle(PALETTE), strict=False))
         if self.by_series and chart.palette:
             self.colours = {"phase": phase_colours, "element": element_colours}[chart.palette](named)
-
-    def _values(self, column: str) -> list[str]:
-        return list(dict.fromkeys(self.table[column].astype(str)))
 
     def panels(self) -> Iterator[Panel]:
         """Yield the panels in the order they are read."""
@@ -131,40 +135,37 @@ class _Builder:
         chart = self.chart
         if chart.side_by_side:
             for member, group in self._members():
-                for value, series in product(self.panel_values, self.series if chart.value else [""]):
-                    title = _title(value, series, group if len(self.groups) > 1 else "")
+                for value, series in product(self.panel_values, self.series if chart.value else [None]):
+                    title = _title(value, series or "", group if len(self.groups) > 1 else "")
                     yield value, title, self._rows(value, series, member)
             return
-        for series, value in product(self.series if self.split_series else [""], self.panel_values):
-            yield value, _title(value, series), self._rows(value, series)
+        for series, value in product(self.series if self.split_series else [None], self.panel_values):
+            yield value, _title(value, series or ""), self._rows(value, series)
 
     def _members(self) -> list[tuple[str, str]]:
         """Return what is drawn by itself, with its group."""
-        pairs = self.table[[MEMBER, GROUP]].drop_duplicates(MEMBER)
-        return [(str(member), str(group)) for member, group in pairs.itertuples(index=False)]
+        _, first = np.unique(self.codes[MEMBER], return_index=True)
+        groups = self.codes[GROUP][first]
+        return list(zip(self.values[MEMBER], [self.groups[group] for group in groups], strict=True))
 
-    def _rows(self, value: str, series: str, member: str = "") -> NDArray[np.bool_]:
+    def _rows(self, value: str, series: str | None, member: str | None = None) -> NDArray[np.bool_]:
+        """Return which rows have these values; None is any, as is each of a column that the chart doesn't name."""
         mask = np.ones(len(self.table), dtype=bool)
         for column, wanted in ((self.chart.panel, value), (self.chart.series, series), (MEMBER, member)):
-            if column and wanted:
-                mask &= (self.table[column].astype(str) == wanted).to_numpy()
+            if column and wanted is not None:
+                mask &= self.codes[column] == self.values[column].index(wanted)
         return mask
 
     def _traces(self, mask: NDArray[np.bool_]) -> Iterator[Trace]:
-        chart, table = self.chart, self.table
-        columns = [GROUP, MEMBER, *([chart.series] if chart.series else [])]
+        chart = self.chart
         rows = np.flatnonzero(mask & self._drawable())
-        keys = [tuple(map(str, row)) for row in table[columns].iloc[rows].itertuples(index=False)]
-        found: dict[tuple[str, ...], list[int]] = {}
-        for key, row in zip(keys, rows.tolist(), strict=True):
-            found.setdefault(key, []).append(row)
-        order = {name: place for place, name in enumerate(self.series)}
-        members = {member: place for place, member in enumerate(dict.fromkeys(table[MEMBER].astype(str)))}
-        by_place = sorted(found, key=lambda key: (self.groups.index(key[0]), members[key[1]], order.get(key[-1], 0)))
-        for key in by_place:
-            places = found[key]
-            group, series = key[0], key[2] if chart.series else ""
-            at = self.series.index(series) if chart.series else 0
+        none = np.zeros(len(rows), dtype=np.int64)
+        order = np.array([self.series.index(name) for name in self.values[chart.series]]) if chart.series else none
+        series_of = order[self.codes[chart.series][rows]] if chart.series else none
+        keys = np.stack([self.codes[GROUP][rows], self.codes[MEMBER][rows], series_of], axis=1)
+        found, which = np.unique(keys, axis=0, return_inverse=True)
+        for number, (group_code, _, at) in enumerate(found.tolist()):
+            group, series = self.groups[group_code], self.series[at]
             style: dict[str, Any] = {}
             colour = self.colours[series if self.by_series else group]
             if not self.by_series and not self.split_series:
@@ -175,7 +176,7 @@ class _Builder:
             yield Trace(
                 kind="line" if chart.kind == "area" and not chart.side_by_side and len(self.groups) > 1 else chart.kind,
                 name=self._name(group, series),
-                rows=self._thinned(np.array(places, dtype=np.int64)),
+                rows=self._thinned(rows[which.ravel() == number]),
                 x=chart.x, y=chart.y, low=self.low, high=self.high, value=chart.value, is_step=chart.is_step,
                 colour=colour, hover=chart.hover, **style,
             )  # fmt: skip
@@ -196,7 +197,8 @@ class _Builder:
         if self.chart.kind in ("heat", "bar", "area") or len(rows) <= MOST_POINTS:
             return rows
         every = -(-len(rows) // MOST_POINTS)
-        self.notes.append(f"Of {len(rows)} points of a curve every {every}th is drawn; the table has all.")
+        if THINNED not in self.notes:
+            self.notes.append(THINNED)
         return rows[::every]
 
     def _panel(self, value: str, title: str, traces: Sequence[Trace]) -> Panel:

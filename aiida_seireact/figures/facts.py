@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from aiida import orm
 from numpy.typing import NDArray
 
 from aiida_seireact.figures.chart import Colour
 from aiida_seireact.figures.figure import RUN_UUID, FigureError
+from aiida_seireact.query.trajectories import BARE
 
 GROUP, MEMBER = "colour", "member"
 """Columns of a prepared table: what gives a point its colour, and the run it belongs to."""
 RUN_OF = "trajectory_uuid"
-BARE, NOT_KNOWN, ALL_RUNS = "bare", "not known", "all runs"
+NOT_KNOWN, ALL_RUNS = "not known", "all runs"
 PART = {"first": "first model", "closed": "loop closed"}
 PARTS = ("first", "", "closed")
 """Parts of a study in their order."""
@@ -34,34 +33,8 @@ def facts_of(runs: pd.DataFrame) -> pd.DataFrame:
         ``content_hash``.
     """
     facts = runs.drop_duplicates("node_uuid").set_index("node_uuid")
-    coatings = coatings_of(list(facts.index))
-    facts = facts.assign(coating=[coatings.get(uuid, NOT_KNOWN) for uuid in facts.index])
+    facts = facts.assign(coating=facts["coating"].replace("", NOT_KNOWN))
     return facts[["n_atoms", "temperature_k", "pressure_gpa", "coating", "model_hash", "velocity_seed", "content_hash"]]
-
-
-def coatings_of(trajectories: Sequence[str]) -> dict[str, str]:
-    """Return the coating of the cell each trajectory began with, by UUID; those of no recipe of ours are not there.
-
-    A coating is a phase that lies between two others more than once, as the recipe of the cell says.
-    """
-    if not trajectories:
-        return {}
-    query = orm.QueryBuilder()
-    query.append(orm.Data, filters={"uuid": {"in": list(trajectories)}}, project="uuid", tag="run")
-    query.append(
-        orm.ProcessNode, with_descendants="run",
-        filters={"or": [{"attributes.process_label": "build_cell"},
-                        {"process_type": "aiida.calculations:seireact.build"}]},
-        tag="build",
-    )  # fmt: skip
-    query.append(orm.Dict, with_outgoing="build", edge_filters={"label": "recipe"}, project="attributes.slabs")
-    return {uuid: coating_in(slabs) for uuid, slabs in query.distinct().all() if slabs}
-
-
-def coating_in(slabs: Sequence[Mapping[str, Any]]) -> str:
-    """Return what coats the boundaries of a stack, ``bare`` if nothing does."""
-    counts = Counter(str(slab["phase"]) for slab in slabs)
-    return " + ".join(sorted(phase for phase, count in counts.items() if count > 1)) or BARE
 
 
 def with_groups(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -17,7 +18,51 @@ SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v"
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 INK_ON_DARK = "#e6e8eb"
 _MOST_TOLD = 2000  # points that each tell their node
-_ROW_PX, _SQUARE_PX, _GAP_PX = 300, 320, 100
+_ROW_PX, _SQUARE_PX = 280, 360
+_GAP_PX, _NAMES_PX = 100, 70  # between rows: labels and a title; names along x are turned
+_TOP_PX, _BOTTOM_PX = 45, 110
+_GAP, _COLOUR_BAR = 0.13, 0.1  # between columns, as a part of the width
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the panels lie, in pixels down and parts of the width across."""
+
+    rows: int
+    columns: int
+    row_px: int
+    gap_px: int
+    gap: float
+
+    @classmethod
+    def of(cls, figure: Figure) -> Grid:
+        """Return the grid that gives labels and colour bars of a figure their place."""
+        columns = max(1, min(figure.columns, len(figure.panels)))
+        is_named = any(len(categories(figure, panel)) > 1 for panel in figure.panels)
+        is_heat = any(trace.kind == "heat" for panel in figure.panels for trace in panel.traces)
+        return cls(
+            rows=-(-len(figure.panels) // columns),
+            columns=columns,
+            row_px=_SQUARE_PX if any(panel.is_square for panel in figure.panels) else _ROW_PX,
+            gap_px=_GAP_PX + (_NAMES_PX if is_named else 0),
+            gap=_GAP + (_COLOUR_BAR if is_heat else 0.0),
+        )
+
+    @property
+    def height_px(self) -> int:
+        """Height of all rows."""
+        return self.row_px * self.rows + self.gap_px * (self.rows - 1)
+
+    def domains(self, number: int) -> Domains:
+        """Return the parts of the width and of the height that a panel fills, counted from the lower left."""
+        row, column = divmod(number, self.columns)
+        width = (1 - self.gap * (self.columns - 1)) / self.columns
+        left = column * (width + self.gap)
+        top = 1 - row * (self.row_px + self.gap_px) / self.height_px
+        return [left, min(left + width, 1.0)], [max(top - self.row_px / self.height_px, 0.0), top]
+
+
+Domains = tuple[list[float], list[float]]
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -28,29 +73,23 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
 
     :raises FigureError: its table does not fit its panels.
     """
-    columns = max(1, min(figure.columns, len(figure.panels)))
-    rows = -(-len(figure.panels) // columns)
-    row_px = _SQUARE_PX if any(panel.is_square for panel in figure.panels) else _ROW_PX
+    grid = Grid.of(figure)
     layout: dict[str, Any] = {
         "template": template(),
-        "height": row_px * rows + _GAP_PX * (rows - 1) + 130,
-        "margin": {"l": 70, "r": 20, "t": 40, "b": 90},
+        "height": grid.height_px + _TOP_PX + _BOTTOM_PX,
+        "margin": {"l": 70, "r": 30 if grid.gap == _GAP else 100, "t": _TOP_PX, "b": _BOTTOM_PX},
         "barmode": "group",
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
         "shapes": [],
         "annotations": [],
     }
-    # Between heat maps stand their scales.
-    has_scales = any(trace.kind == "heat" for panel in figure.panels for trace in panel.traces)
-    gap_x = 0.0 if columns == 1 else 0.22 if has_scales else 0.1
     data: list[dict[str, Any]] = []
     shown: set[str] = set()
     for number, panel in enumerate(figure.panels):
-        x_domain, y_domain = _domains(number, rows, columns, row_px, gap_x)
         key = "" if number == 0 else str(number + 1)
-        data += _items(figure, panel, number, key, (x_domain, y_domain), shown)
-        _axes(figure, panel, key, (x_domain, y_domain), layout)
+        data += _items(figure, panel, number, key, grid.domains(number), shown)
+        _axes(figure, panel, key, grid.domains(number), layout)
         _references(figure, panel, key, layout)
     layout["showlegend"] = len(shown) > 1
     return {"data": data, "layout": layout}
@@ -72,18 +111,8 @@ def template(*, is_dark: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _domains(number: int, rows: int, columns: int, row_px: int, gap_x: float) -> tuple[list[float], list[float]]:
-    """Return the parts of the width and of the height that a panel fills, counted from the lower left."""
-    row, column = divmod(number, columns)
-    width = (1 - gap_x * (columns - 1)) / columns
-    height_px = row_px * rows + _GAP_PX * (rows - 1)
-    top = 1 - row * (row_px + _GAP_PX) / height_px
-    left = column * (width + gap_x)
-    return [left, min(left + width, 1.0)], [max(top - row_px / height_px, 0.0), top]
-
-
 def _items(
-    figure: Figure, panel: Panel, number: int, key: str, domains: tuple[list[float], list[float]], shown: set[str]
+    figure: Figure, panel: Panel, number: int, key: str, domains: Domains, shown: set[str]
 ) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     areas = [trace for trace in panel.traces if trace.kind == "area"]
@@ -111,9 +140,7 @@ def _items(
     return items
 
 
-def _values(
-    figure: Figure, panel: Panel, trace: Trace, number: int, domains: tuple[list[float], list[float]]
-) -> dict[str, Any]:
+def _values(figure: Figure, panel: Panel, trace: Trace, number: int, domains: Domains) -> dict[str, Any]:
     """Return what one trace draws."""
     if trace.kind == "heat":
         return _heat(figure, panel, trace, domains)
@@ -188,7 +215,7 @@ def _band(figure: Figure, trace: Trace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _heat(figure: Figure, panel: Panel, trace: Trace, domains: tuple[list[float], list[float]]) -> dict[str, Any]:
+def _heat(figure: Figure, panel: Panel, trace: Trace, domains: Domains) -> dict[str, Any]:
     x, y, grid = figure.grid(trace)
     (_, right), (bottom, top) = domains
     item: dict[str, Any] = {
@@ -208,9 +235,7 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, domains: tuple[list[float]
     return item
 
 
-def _axes(
-    figure: Figure, panel: Panel, key: str, domains: tuple[list[float], list[float]], layout: dict[str, Any]
-) -> None:
+def _axes(figure: Figure, panel: Panel, key: str, domains: Domains, layout: dict[str, Any]) -> None:
     x_axis: dict[str, Any] = {"domain": domains[0], "anchor": f"y{key}", "title": {"text": panel.x_label}}
     y_axis: dict[str, Any] = {"domain": domains[1], "anchor": f"x{key}", "title": {"text": panel.y_label}}
     if names := categories(figure, panel):
@@ -221,7 +246,6 @@ def _axes(
     if panel.from_zero and panel.y_scale == "linear":
         y_axis["rangemode"] = "tozero"
     if panel.is_square:
-        x_axis["constrain"] = y_axis["constrain"] = "domain"  # a square, not a longer axis
         y_axis |= {"scaleanchor": f"x{key}", "scaleratio": 1}
     layout[f"xaxis{key}"], layout[f"yaxis{key}"] = x_axis, y_axis
     if panel.title:
@@ -229,7 +253,7 @@ def _axes(
         layout["annotations"].append(
             {
                 "text": f"<b>{lines}</b>", "xref": f"x{key} domain", "yref": f"y{key} domain", "x": 0, "y": 1,
-                "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 13},
+                "xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False, "font": {"size": 13},
             }
         )  # fmt: skip
 

@@ -16,9 +16,9 @@ from aiida_seireact.formats.manifest_rows import joined, text_of
 from aiida_seireact.query.arrays import Array, arrays_of
 from aiida_seireact.query.frame import table
 from aiida_seireact.query.graph import Graph, Made
-from aiida_seireact.query.md import computers_of
 from aiida_seireact.query.sources import What
 from aiida_seireact.query.training import EV_PER_ANG3_IN_GPA, TRAIN
+from aiida_seireact.query.trajectories import computers_of
 
 ASE = "aiida.calculations:seireact.ase"
 COLLECT = ("collect_vasp", "collect_pw", "collect_cp2k", "collect_vasp_md", "collect_pw_md", "collect_cp2k_md")

@@ -13,8 +13,8 @@ from aiida import orm
 
 from aiida_seireact.query.frame import table
 from aiida_seireact.query.graph import Graph
-from aiida_seireact.query.md import computers_of
 from aiida_seireact.query.sources import QueryError, What
+from aiida_seireact.query.trajectories import computers_of
 from aiida_seireact.query.tree import Process
 from aiida_seireact.query.versions import results_of
 

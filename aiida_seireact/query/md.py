@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from aiida import orm
 
-from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.query.arrays import arrays_of
 from aiida_seireact.query.frame import table
-from aiida_seireact.query.graph import Graph, Made, without_parts
+from aiida_seireact.query.graph import Graph
 from aiida_seireact.query.sources import What
-from aiida_seireact.query.tree import Process
+from aiida_seireact.query.trajectories import (
+    MD_JOB,
+    coatings_of,
+    computers_of,
+    name_of_run,
+    runs_in,
+    settings_of_runs,
+    stop_message,
+)
 from aiida_seireact.science.segments import SECONDS_PER_DAY
 
-MD_JOB = "aiida.calculations:seireact.lammps"
-JOIN = "join_segments"
 BAR_IN_GPA = 1e-4
 
-FACTS = (
-    "n_atoms", "species", "timestep_fs", "dump_every", "first_step", "last_step", "steps", "steps_asked", "done",
-    "stopped_by", "content_hash",
-)  # fmt: skip
 RUN_COLUMNS = {
     "name": "str",
     "system": "str",
@@ -49,6 +49,7 @@ RUN_COLUMNS = {
     "n_segments": "int",
     "dump_every_steps": "float",
     "model_hash": "str",
+    "coating": "str",
     "content_hash": "str",
 }
 THERMO = {
@@ -88,12 +89,14 @@ def runs(what: What) -> pd.DataFrame:
     validation, say, apart.
     ``time_ps`` is what was run; ``stopped_by`` names the rule that ended it early, ``stop_message`` says why.
     ``system`` is the config type of the cell it began with, empty where it began with a large cell or a restart.
+    ``coating`` is the phase at the boundaries of the cell, ``bare`` if there is none, empty where no recipe tells it.
+    A run that was made elsewhere and given to a classification or an analysis has the ``stage`` ``given``.
 
     :raises QueryError: not a process.
     """
     graph = Graph(what)
     found = runs_in(graph)
-    given = settings_of_runs(graph, found)
+    given, coatings = settings_of_runs(graph, found), coatings_of([run.uuid for run in found])
     blocks = []
     for run in found:
         facts, md = run.told, given[run.pk]["md"]
@@ -123,6 +126,7 @@ def runs(what: What) -> pd.DataFrame:
                 "n_segments": given[run.pk]["n_segments"],
                 "dump_every_steps": facts["dump_every"],
                 "model_hash": given[run.pk]["model_hash"],
+                "coating": coatings.get(run.uuid),
                 "content_hash": facts["content_hash"],
             }
         )
@@ -193,95 +197,3 @@ def speeds(what: What) -> pd.DataFrame:
             }
         )
     return table(SPEED_COLUMNS, blocks)
-
-
-# ------------------------------------------------------------------------------------ what others ask of runs
-def runs_in(graph: Graph) -> list[Made]:
-    """Return the trajectories of whole runs: segments that were joined are not told of by themselves."""
-    return without_parts(graph.made(TrajectoryData, by=(MD_JOB, JOIN), told=FACTS), (JOIN,), graph)
-
-
-def name_of_run(made: Made) -> str:
-    """Return what a run, or what was found of it, is called among those of its top process: its path, in short."""
-    labels = [
-        label for label in made.process.path.split("/") if not label.startswith(("iteration_", "segment_", "join"))
-    ]
-    return "/".join(labels) or made.process.member.name
-
-
-def stop_message(stopped_by: Any) -> str:
-    """Return the sentence of the rule that ended a run, empty if none did."""
-    if not stopped_by:
-        return ""
-    return str(stopped_by.get("message", stopped_by)) if isinstance(stopped_by, Mapping) else str(stopped_by)
-
-
-def computers_of(processes: Sequence[Process]) -> dict[int, str]:
-    """Return by PK of a job the label of its computer."""
-    pks = sorted({process.pk for process in processes})
-    if not pks:
-        return {}
-    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": pks}}, project="id", tag="job")
-    query.append(orm.Computer, with_node="job", project="label")
-    return dict(query.all())
-
-
-def settings_of_runs(graph: Graph, found: Sequence[Made]) -> dict[int, dict[str, Any]]:
-    """Return by PK of a trajectory what its jobs were given: ``md``, ``model_hash``, ``system``, ``n_segments``."""
-    makers = [run.process for run in found]
-    parameters = graph.given(makers, orm.Dict, "parameters", ("md",))
-    joined = {run.process.pk for run in found if run.process.member.name == JOIN}
-    segments = _segments(joined)
-    jobs = [run.process.pk for run in found if run.process.pk not in joined]
-    jobs += [job for rows in segments.values() for job in rows]
-    models, systems = _inputs(jobs, PotentialData, "model_hash"), _inputs(jobs, FramesData, "config_types")
-    told: dict[int, dict[str, Any]] = {}
-    for run in found:
-        mine = segments.get(run.process.pk, [run.process.pk])
-        hashes = {models[job] for job in mine if job in models}
-        types: dict[str, Any] = next((systems[job] or {} for job in mine if job in systems), {})
-        given = parameters.get(run.process.pk, [])
-        told[run.pk] = {
-            "md": (given[0].told["md"] if given else None) or {},
-            # A run that changed its model on the way is of none.
-            "model_hash": hashes.pop() if len(hashes) == 1 else "",
-            "system": ", ".join(types),
-            "n_segments": len(mine),
-        }
-    return told
-
-
-def _segments(joiners: set[int]) -> dict[int, list[int]]:
-    """Return by PK of a joining process the jobs of its segments, in the order they were made.
-
-    Many segments are joined as a tree, and a run that is extended is joined again.
-    """
-    found: dict[int, list[int]] = {}
-    if not joiners:
-        return found
-    query = orm.QueryBuilder()
-    query.append(orm.ProcessNode, filters={"id": {"in": sorted(joiners)}}, project="id", tag="join")
-    query.append(TrajectoryData, with_outgoing="join", tag="segment")
-    query.append(
-        orm.ProcessNode,
-        with_outgoing="segment",
-        edge_filters={"type": "create"},
-        project=["id", "attributes.process_label"],
-        tag="maker",
-    )
-    rows = query.order_by({"maker": ["ctime", "uuid"]}).all()
-    below = _segments({maker for _, maker, name in rows if name == JOIN})
-    for join, maker, name in rows:
-        found.setdefault(join, []).extend(below.get(maker, []) if name == JOIN else [maker])
-    return found
-
-
-def _inputs(jobs: Sequence[int], kind: type[orm.Data], attribute: str) -> dict[int, Any]:
-    if not jobs:
-        return {}
-    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": sorted(jobs)}}, project="id", tag="job")
-    query.append(
-        kind, with_outgoing="job", edge_filters={"label": {"in": ["potential", "structure"]}},
-        project=f"attributes.{attribute}",
-    )  # fmt: skip
-    return dict(query.all())

@@ -10,11 +10,11 @@ import pytest
 
 from aiida_seireact.figures.assemble import Words, assemble
 from aiida_seireact.figures.chart import Chart
-from aiida_seireact.figures.facts import coating_in
 from aiida_seireact.figures.figure import Figure, FigureError
 from aiida_seireact.figures.on_page import to_plotly
 from aiida_seireact.figures.on_paper import to_matplotlib
 from aiida_seireact.figures.style import PALETTE, PHASE_COLOURS
+from aiida_seireact.query.trajectories import coating_in
 from tests.figures.tables import facts, phases, ps4, uuid
 
 WORDS = Words("ps4", "Intact PS4", "")
