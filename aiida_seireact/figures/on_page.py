@@ -246,6 +246,7 @@ def _axes(figure: Figure, panel: Panel, key: str, domains: Domains, layout: dict
     if panel.from_zero and panel.y_scale == "linear":
         y_axis["rangemode"] = "tozero"
     if panel.is_square:
+        x_axis["constrain"] = y_axis["constrain"] = "domain"  # a square, not a longer axis
         y_axis |= {"scaleanchor": f"x{key}", "scaleratio": 1}
     layout[f"xaxis{key}"], layout[f"yaxis{key}"] = x_axis, y_axis
     if panel.title:
