@@ -20,7 +20,7 @@ DRAWN = "document.documentElement.dataset.drawn === 'all'"
 @pytest.fixture(scope="module")
 def report(study, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(finished_study(study), folder)
+    write_report(finished_study(study), folder, formats=())
     return folder / "report.html"
 
 

@@ -14,7 +14,6 @@ from aiida import orm
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
 from aiida_seireact.cli.render.judged import Judged
-from aiida_seireact.cli.render.pictures import pictures_of
 from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.report import key_numbers
 
@@ -33,9 +32,7 @@ def loop(aiida_profile) -> orm.WorkChainNode:
 
 @pytest.fixture(scope="module")
 def page(loop) -> str:
-    pictures, refused = pictures_of([loop], None, ())
-    assert not refused
-    text = render_html(gather(loop), pictures)
+    text = render_html(gather(loop))
     if keep := os.environ.get("SEIREACT_KEEP_REPORT"):
         Path(keep).write_text(text, encoding="utf-8")
     return text
@@ -104,11 +101,7 @@ def test_page_tells_the_loop_in_its_order(page):
     assert titles == [(str(number), name) for number, name in enumerate(names, 1)]
 
 
-def test_every_figure_of_the_loop_is_there_with_words_and_ids_of_its_own(page):
-    # Of this loop only the runs and what became of them hang on processes; the rest of the gallery is tested beside it.
-    names = re.findall(r'data-plot="(\w+)" role="img" aria-label="[^"]{20,}"', page)
-    assert "ps4" in names
-    assert len(names) == page.count("data-plot=")
+def test_ids_of_the_page_are_its_own(page):
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert "url(" not in page.replace("url(#", "")
