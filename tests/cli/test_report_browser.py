@@ -20,7 +20,7 @@ DRAWN = "document.documentElement.dataset.drawn === 'all'"
 @pytest.fixture(scope="module")
 def report(study, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(finished_study(study), folder)
+    write_report(finished_study(study), folder, formats=())
     return folder / "report.html"
 
 
@@ -196,3 +196,9 @@ def test_the_report_of_a_whole_loop_is_drawn_too(chromium, loop_report):
     unfold(opened.page)
     assert opened.errors == []
     opened.context.close()
+
+
+def test_every_number_of_a_table_or_a_card_has_a_node_behind_it(opened):
+    orphans = """[...document.querySelectorAll("main td.n, .card b")]
+      .filter((at) => /\\d/.test(at.textContent) && !at.closest("[data-uuid]")).map((at) => at.textContent)"""
+    assert opened.page.evaluate(orphans) == []

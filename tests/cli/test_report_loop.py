@@ -101,19 +101,7 @@ def test_page_tells_the_loop_in_its_order(page):
     assert titles == [(str(number), name) for number, name in enumerate(names, 1)]
 
 
-def test_every_figure_of_the_loop_is_there_with_words_and_ids_of_its_own(page):
-    for words in (
-        'Calls for a label against MD time: [^"]*interface_300, 3 calls in 0.292 ps',
-        "Largest uncertainty of an atom along the MD",
-        "Force error of the Gaussian process on each new label before learning it",
-        "Uncertainty against force error of 1",
-        "Frames along the first model",
-        "Force error by kind of frame before and after augmentation",
-        "Predicted against labelled forces of the held-out frames",
-        "first model: Li",
-    ):
-        assert re.search(rf'aria-label="[^"]*{words}', page), words
-    assert page.count('aria-label="Training curve over 4 epochs') == 2
+def test_ids_of_the_page_are_its_own(page):
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert "url(" not in page.replace("url(#", "")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from aiida_seireact.cli.render.models import Parity, parity_of
 from aiida_seireact.cli.render.outputs import Outputs
 
 PREFIX = "augment-"
@@ -32,19 +30,9 @@ class Candidates:
     """``md_step``, ``max_std``, ``mean_std``, ``block``, ``part``, ``chosen``, ``(n_frames,)`` each."""
 
     @property
-    def time_ps(self) -> Array:
-        """Times of the frames."""
-        return np.asarray(self.columns["md_step"], dtype=float) * self.timestep_fs / 1000
-
-    @property
     def n_chosen(self) -> int:
         """Frames that were taken."""
         return int(self.columns["chosen"].sum())
-
-    @property
-    def has_uncertainty(self) -> bool:
-        """Whether a Gaussian process judged them."""
-        return bool(np.isfinite(self.columns["max_std"]).any())
 
 
 @dataclass(frozen=True)
@@ -53,9 +41,6 @@ class Augmentation:
 
     numbers: dict[str, Any] = field(default_factory=dict)
     candidates: dict[str, Candidates] = field(default_factory=dict)
-    before: dict[str, Parity] = field(default_factory=dict)
-    """Of the held-out frames: prediction by the first model against label."""
-    after: dict[str, Parity] = field(default_factory=dict)
     rounds: dict[str, Any] = field(default_factory=dict)
     """What each round cost and gained, and why there was no further."""
 
@@ -106,22 +91,11 @@ def read_augmentation(outputs: Outputs) -> Augmentation | None:
                 {key: values[mine] for key, values in columns.items()},
             )
     rounds = outputs.find("rounds", quietly=True)
-    before, after = outputs.find("parent_predictions", quietly=True), outputs.find("predictions", quietly=True)
     return Augmentation(
         {} if node is None else node.get_dict(),
         candidates,
-        {} if before is None else held_out_of(parity_of(before)),
-        {} if before is None or after is None else held_out_of(parity_of(after)),
         {} if rounds is None else rounds.get_dict(),
     )
-
-
-def held_out_of(parity: dict[str, Parity]) -> dict[str, Parity]:
-    """Return the points of the frames chosen by augmentation; all of them in the test set were held out."""
-    return {
-        name: points.of({kind for kind in points.kinds.tolist() if kind.startswith(PREFIX)})
-        for name, points in parity.items()
-    }
 
 
 def error_changes(augmentation: Augmentation) -> dict[str, list[dict[str, Any]]]:

@@ -80,15 +80,16 @@ def render_runs(runs: Sequence[ReportData], pictures: Mapping[str, Picture]) -> 
         bases=list(dict.fromkeys(words for data in runs for words in data.bases)),
         stand_ins=sorted({line for data in runs if (line := stand_in(data.labeller))}),
         step_of={},
-        data=None,
     )
     return page
 
 
 def summary_of_runs(runs: Sequence[ReportData]) -> dict[str, Any]:
-    """Return ``summary.json`` of several runs: that of each under its PK, sources by keys that begin with ``runs.<pk>.``."""
+    """Return ``summary.json`` of several runs: that of each under its PK; keys of sources begin with ``runs.<pk>.``."""
     summaries = {str(data.pk): summary_of(data) for data in runs}
-    sources = {f"runs.{pk}.{key}": source for pk, one in summaries.items() for key, source in one.pop("sources").items()}
+    sources = {
+        f"runs.{pk}.{key}": source for pk, one in summaries.items() for key, source in one.pop("sources").items()
+    }
     return {"schema": "seireact-summaries/1", "runs": summaries, "sources": sources}
 
 

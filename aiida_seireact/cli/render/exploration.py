@@ -36,17 +36,6 @@ class Condition:
         return [int(step) for step in self.numbers["label_steps"]]
 
     @property
-    def timestep_fs(self) -> float:
-        """Length of an MD step."""
-        return self.settings.timestep_fs if self.settings else 1.0
-
-    @property
-    def canary(self) -> list[dict[str, Any]]:
-        """A row for each new label: its errors before it was learned, and whether the threshold asked for it."""
-        asked = set(self.label_steps)
-        return [{**row, "asked": row["md_step"] in asked} for row in self.numbers["canary"]]
-
-    @property
     def shortfall(self) -> str:
         """Why it shows less of the loop than it should; empty if it shows enough."""
         lacking = []
@@ -60,10 +49,6 @@ class Condition:
     def verdict(self) -> dict[str, Any]:
         """What was said of its learning: ``verdict``, ``sentences``, …; empty of one without a leg."""
         return self.numbers.get("convergence") or {}
-
-    def times_ps(self, steps: Any) -> Array:
-        """Return MD steps as times."""
-        return np.asarray(steps, dtype=float) * self.timestep_fs / 1000
 
 
 @dataclass(frozen=True)

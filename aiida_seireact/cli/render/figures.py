@@ -2,148 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
+from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from aiida_seireact.figures.style import INK, MUTED, PALETTE, limits, looks, phase_colours, plain_log, span, styled
-
-
-@styled
-def parity(
-    reference: ArrayLike,
-    predicted: ArrayLike,
-    kinds: Sequence[str],
-    *,
-    title: str,
-    unit: str,
-    centred: bool = False,
-) -> Figure:
-    """Predicted against reference, coloured by kind of frame.
-
-    :param reference: ``(n,)``; :param predicted: ``(n,)``.
-    :param kinds: ``(n,)`` config type of each point.
-    :param centred: subtract the mean reference value from both, for energies with a large common part.
-    """
-    x, y = np.asarray(reference, dtype=float), np.asarray(predicted, dtype=float)
-    labels = np.asarray(kinds)
-    if centred:
-        x, y = x - x.mean(), y - np.asarray(reference, dtype=float).mean()
-    figure = Figure(figsize=(4.6, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    low, high = span(np.concatenate([x, y]))
-    axes.plot([low, high], [low, high], color=INK, linewidth=0.8, alpha=0.6, zorder=1)
-    names = sorted(set(labels.tolist()))
-    marks = list(islice(looks(), len(names)))
-    # The largest kind is drawn first, else it hides the others.
-    for name in sorted(names, key=lambda name: -int((labels == name).sum())):
-        colour, marker = marks[names.index(name)]
-        mine = labels == name
-        size = 22 if mine.sum() < 200 else 9
-        axes.scatter(
-            x[mine], y[mine], s=size, color=colour, marker=marker, alpha=0.75, linewidths=0, rasterized=len(x) > 400,
-            label=name, zorder=2,
-        )  # fmt: skip
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=title)
-    axes.set_xlabel(f"labeller ({unit})")
-    axes.set_ylabel(f"model ({unit})")
-    axes.grid(True)
-    order = {name: handle for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(
-        [order[name] for name in names], names, loc="outside lower center", ncols=3, markerscale=1.4,
-        columnspacing=1.0, handletextpad=0.2,
-    )  # fmt: skip
-    return figure
-
-
-@styled
-def training_curve(epoch: ArrayLike, panels: Mapping[str, ArrayLike], *, best: float | None = None) -> Figure:
-    """Errors on the validation frames, and the training loss, against the epoch.
-
-    :param panels: for each panel's title (quantity with unit) ``(n_epochs,)``; NaN where not known.
-    :param best: epoch whose weights were kept.
-    """
-    figure = Figure(figsize=(6.8, 2.7 if len(panels) < 4 else 4.6), layout="constrained")
-    columns = min(3, len(panels)) if len(panels) < 4 else 2
-    rows = -(-len(panels) // columns)
-    x = np.asarray(epoch, dtype=float)
-    for number, (name, values) in enumerate(panels.items()):
-        axes = figure.add_subplot(rows, columns, number + 1)
-        y = np.asarray(values, dtype=float)
-        axes.plot(x, y, color=PALETTE[number % len(PALETTE)])
-        if (y[np.isfinite(y)] > 0).all() and np.isfinite(y).any():
-            axes.set_yscale("log")
-            plain_log(axes.yaxis)
-        if best is not None:
-            axes.axvline(best, color=MUTED, linestyle=":", linewidth=1.0)
-            if number == 0:
-                axes.annotate(
-                    "kept", (best, 1), xycoords=("data", "axes fraction"), ha="right", va="top", color=MUTED,
-                    xytext=(-3, 0), textcoords="offset points",
-                )  # fmt: skip
-        axes.set_title(name, fontsize=9, fontweight="normal")
-        axes.set_xlabel("epoch")
-        axes.grid(True)
-    return figure
-
-
-@styled
-def time_series(
-    time_ps: ArrayLike, series: Mapping[str, ArrayLike], *, marks: Mapping[str, float] | None = None
-) -> Figure:
-    """Quantities of one run below each other, against time.
-
-    :param series: for each axis label (quantity with unit) ``(n,)``.
-    :param marks: for an axis label a value drawn as a dashed line (the thermostat's temperature).
-    """
-    figure = Figure(figsize=(6.8, 1.65 * len(series) + 0.4), layout="constrained")
-    x = np.asarray(time_ps, dtype=float)
-    first: Axes | None = None
-    for number, (name, values) in enumerate(series.items()):
-        axes = figure.add_subplot(len(series), 1, number + 1, sharex=first)
-        first = first or axes
-        axes.plot(x, np.asarray(values, dtype=float), color=PALETTE[number % len(PALETTE)])
-        if marks and name in marks:
-            axes.axhline(marks[name], color=MUTED, linestyle="--", linewidth=1.0)
-        axes.set_title(name, fontsize=9, fontweight="normal")
-        axes.ticklabel_format(axis="y", useOffset=False)
-        axes.grid(True)
-        axes.tick_params(labelbottom=number == len(series) - 1)
-        axes.set_xlim(limits(x))
-    if first is not None:
-        figure.axes[-1].set_xlabel("time (ps)")
-    return figure
-
-
-@styled
-def counts_in_time(runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, total: int, label: str) -> Figure:
-    """Step curves of a count (intact PS4) against time; the last run stands out.
-
-    :param runs: for each run's name the times in ps and the counts, ``(n,)`` each.
-    :param total: number there could be at most; the upper end of the axis.
-    """
-    figure = Figure(figsize=(6.8, 2.8), layout="constrained")
-    axes = figure.add_subplot()
-    for number, (name, (time_ps, counts)) in enumerate(runs.items()):
-        x, y = np.asarray(time_ps, dtype=float), np.asarray(counts, dtype=float)
-        is_last = number == len(runs) - 1
-        colour = PALETTE[0] if is_last else PALETTE[1]
-        if is_last:
-            axes.fill_between(x, y, step="post", color=colour, alpha=0.18, linewidth=0)
-        axes.step(x, y, where="post", color=colour, linestyle="-" if is_last else "--", label=name)
-    ends = limits(np.concatenate([np.asarray(time_ps, dtype=float) for time_ps, _ in runs.values()]))
-    axes.set(xlim=ends, ylim=(0, max(total, 1) * 1.05), xlabel="time (ps)", ylabel=label)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(True)
-    if len(runs) > 1:
-        figure.legend(loc="outside lower center", ncols=len(runs))
-    return figure
+from aiida_seireact.figures.style import INK, MUTED, PALETTE, limits, phase_colours, styled
 
 
 @styled

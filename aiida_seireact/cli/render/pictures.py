@@ -19,6 +19,7 @@ from aiida_seireact.figures.files import Format, save
 from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.figures.on_page import to_plotly
 from aiida_seireact.figures.on_paper import to_matplotlib
+from aiida_seireact.query import walked
 
 FOLDER = "figures"
 """Beside the page."""
@@ -58,10 +59,11 @@ def pictures_of(
     """
     found: dict[str, Picture] = {}
     refused: dict[str, str] = {}
+    graph = walked(list(tops))
     for name in FIGURES:
         try:
             try:
-                figure = make(name, list(tops))
+                figure = make(name, graph)
             except FigureError:  # these processes have nothing to draw in it, which is no news
                 continue
             paths = {} if folder is None else save(figure, folder / FOLDER, formats)

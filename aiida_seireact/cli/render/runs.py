@@ -22,7 +22,10 @@ from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dum
 from aiida_seireact.formats.environments import Course, Labels
 from aiida_seireact.science.labelling import UNKNOWN
 
-MOST_ATOMS_DRAWN = 20_000
+MOST_ATOMS_READ = 500_000
+"""Reading a frame of more takes longer than a report may."""
+MOST_ATOMS_DRAWN = 12_000
+"""More are slow to turn on a laptop; of a larger cell its front is shown."""
 
 Array = NDArray[Any]
 
@@ -35,6 +38,8 @@ class Moment:
     symbols: Array
     cell: Array
     phases: Array
+    n_atoms: int
+    """Of the whole cell; of a large one only those in front along y are here."""
 
 
 @dataclass
@@ -43,15 +48,11 @@ class Run:
 
     facts: dict[str, Any] = field(default_factory=dict)
     """Attributes of its trajectory: atoms, steps, what ended it."""
-    thermo: dict[str, Array] = field(default_factory=dict)
     classification: dict[str, Any] = field(default_factory=dict)
     analysis: dict[str, Any] = field(default_factory=dict)
-    ps4: tuple[Array, Array, int] | None = None
+    has_ps4: bool = False
+    """Whether intact PS4 were counted."""
     fractions: tuple[Array, dict[str, Array], str] | None = None
-    profile: tuple[Array, dict[str, dict[str, Array]], str] | None = None
-    thickness: tuple[Array, dict[str, Array]] | None = None
-    distributions: tuple[Array, dict[str, dict[str, Array]]] | None = None
-    displacements: tuple[Array, dict[str, Array]] | None = None
     picture: dict[str, Moment] = field(default_factory=dict)
     discovery: dict[str, Any] = field(default_factory=dict)
     """What each unknown cluster is; empty where nobody looked, or nothing is unknown."""
@@ -83,8 +84,6 @@ def read_run(outputs: Outputs, part: str = "", *, draw_cell: bool = True) -> Run
     trajectory = outputs.find("trajectory", part)
     if trajectory is not None:
         run.facts = {key: value for key, value in trajectory.base.attributes.items() if key != "manifest"}
-        thermo = trajectory.thermo
-        run.thermo = {**thermo, "time_ps": run.times_ps(thermo["step"])} if "step" in thermo else {}
     _read_phases(run, outputs, part)
     if draw_cell and trajectory is not None and run.fractions is not None:
         _read_picture(run, outputs, trajectory, _arrays(outputs.find("labels", part)))
@@ -114,16 +113,6 @@ def _read_phases(run: Run, outputs: Outputs, part: str) -> None:
     of = str(run.classification.get("of") or "environments")
     run.fractions = (run.times_ps(course.steps), {names[index]: shares[index] for index in seen}, of)
 
-    tenth = max(1, round(len(course.steps) / 10))
-    height = float(course.heights_ang.mean())
-    n_bins = course.slabs.shape[2]
-    panels = {}
-    for title, moments in (("start", slice(None, tenth)), ("end", slice(-tenth, None))):
-        slabs = course.slabs[moments].sum(axis=0) / tenth
-        panels[title] = {names[index]: slabs[index] for index in seen}
-    z_ang = (np.arange(n_bins) + 0.5) * height / n_bins
-    run.profile = (z_ang, panels, f"Li in {height / n_bins:.1f} Å")
-
 
 def named_fractions(fractions: Mapping[str, Any], of: str) -> dict[str, Any]:
     """Return phase fractions as `of`, `first`, `last` and `all`, whichever of its two names each part has."""
@@ -134,7 +123,8 @@ def named_fractions(fractions: Mapping[str, Any], of: str) -> dict[str, Any]:
 
 def _read_picture(run: Run, outputs: Outputs, trajectory: TrajectoryData, arrays: dict[str, Array]) -> None:
     """The cell at the first and at the last classified frame, from wherever a copy of the dump lies."""
-    if int(run.facts.get("n_atoms", 0)) > MOST_ATOMS_DRAWN:
+    if (n_atoms := int(run.facts.get("n_atoms", 0))) > MOST_ATOMS_READ:
+        outputs.missing["picture"] = f"a cell of {n_atoms:,} atoms is too large to be drawn here"
         return
     try:
         labels = Labels.of_arrays(arrays)
@@ -143,15 +133,32 @@ def _read_picture(run: Run, outputs: Outputs, trajectory: TrajectoryData, arrays
             frame = snapshot_at(trajectory, int(labels.steps[row]))
             phase_of = dict(zip(labels.atom_ids.tolist(), labels.labels[row].tolist(), strict=True))
             time_ps = float(run.times_ps(labels.steps[row : row + 1])[0])
+            positions = wrapped(frame.positions - frame.origin, frame.cell)
+            shown = front(positions, MOST_ATOMS_DRAWN)
+            phases = np.array([names[phase_of[key]] if key in phase_of else "" for key in frame.ids.tolist()])
             run.picture[f"{title}, {time_ps:.3g} ps"] = Moment(
-                positions=frame.positions - frame.origin,
-                symbols=np.array([chemical_symbols[number] for number in frame.numbers]),
+                positions=positions[shown],
+                symbols=np.array([chemical_symbols[number] for number in frame.numbers[shown]]),
                 cell=frame.cell,
-                phases=np.array([names[phase_of[key]] if key in phase_of else "" for key in frame.ids.tolist()]),
+                phases=phases[shown],
+                n_atoms=len(positions),
             )
     except (NotExistent, DumpError, OSError, PhasesError) as error:
         run.picture = {}
         outputs.missing["picture"] = str(error)
+
+
+def wrapped(positions: Array, cell: Array) -> Array:
+    """Return positions ``(n, 3)`` inside the cell."""
+    lattice = np.asarray(cell, dtype=float)
+    return np.asarray(((np.asarray(positions, dtype=float) @ np.linalg.inv(lattice)) % 1.0) @ lattice)
+
+
+def front(positions: Array, most: int) -> NDArray[np.bool_]:
+    """Return which of ``(n, 3)`` atoms lie in front along y, ``most`` of them; all where they are few."""
+    if len(positions) <= most:
+        return np.ones(len(positions), dtype=bool)
+    return np.asarray(positions[:, 1] <= np.partition(positions[:, 1], most - 1)[most - 1])
 
 
 def snapshot_at(trajectory: TrajectoryData, step: int) -> Snapshot:
@@ -188,35 +195,5 @@ def _read_analysis(run: Run, outputs: Outputs, part: str) -> None:
         run.analysis = analysis.get_dict()
     if node is None:
         return
-    arrays = {name: node.get_array(name) for name in node.get_arraynames()}
-    times = run.times_ps(arrays["steps"])
-    curves: dict[str, Array] = {}
     # A study may leave any of the analyses out.
-    if "n_intact_ps4" in arrays:
-        run.ps4 = (times, arrays["n_intact_ps4"], int(run.analysis.get("n_p") or arrays["n_intact_ps4"].max()))
-        curves = {
-            "from the last intact PS₄ to the outermost S, P or Cl, lower side": arrays["thickness_lower_ang"],
-            "the same, upper side": arrays["thickness_upper_ang"],
-        }
-    if "thickness_profile_ang" in arrays:
-        known = dict(zip(arrays["thickness_profile_steps"].tolist(), arrays["thickness_profile_ang"], strict=True))
-        profile = np.array([known.get(step, np.nan) for step in arrays["steps"].tolist()])
-        curves["where neither metal nor electrolyte fills half"] = profile
-    defined = {name: values for name, values in curves.items() if np.isfinite(values).any()}
-    if defined:
-        run.thickness = (times, defined)
-    if "rdf_g" in arrays:
-        averaged = f"the last {run.analysis.get('rdf_frames', '')} frames"
-        pairs = {
-            str(pair).replace("-", "–"): {averaged: g}
-            for pair, g in zip(arrays["rdf_pairs"], arrays["rdf_g"], strict=True)
-        }
-        run.distributions = (arrays["rdf_r_ang"], pairs)
-    if "msd_ang2" in arrays and len(arrays["msd_lag_steps"]) > 3:
-        # Beyond half of the run too few origins are left to mean anything.
-        half = len(arrays["msd_lag_steps"]) // 2 + 1
-        sums = arrays["msd_ang2"].sum(axis=-1)[:, :half]
-        run.displacements = (
-            run.times_ps(arrays["msd_lag_steps"][:half]),
-            {str(symbol): values for symbol, values in zip(arrays["msd_species"], sums, strict=True)},
-        )
+    run.has_ps4 = "n_intact_ps4" in node.get_arraynames()

@@ -46,6 +46,8 @@ OF_ALL = {
     "augmented_force_rmse_before": ("augmentation", "held_out.before.all.force_rmse_ev_per_ang"),
     "augmented_force_rmse_after": ("augmentation", "held_out.after.all.force_rmse_ev_per_ang"),
     "reference_plan": ("reference_plan", "phases"),
+    "discovery": ("discovery", ""),
+    "rounds": ("rounds", "rounds"),
 }
 OF_CONDITION = ("n_legs", "n_labels", "steps", "n_sparse", "canary_force_rmse_ev_per_ang", "ended_by")
 COUNTED = {

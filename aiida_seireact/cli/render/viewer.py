@@ -14,8 +14,6 @@ from aiida_seireact.figures.style import phase_colours
 if TYPE_CHECKING:
     from aiida_seireact.cli.render.runs import Moment
 
-MOST_ATOMS = 12_000
-"""More are slow to turn on a laptop; of a larger cell its front is shown."""
 LI_RADIUS_ANG = 0.95
 
 
@@ -37,13 +35,6 @@ def scene_of(moments: Mapping[str, Moment]) -> dict[str, Any]:
     return {"kinds": kinds, "moments": [_moment(title, moment, labels) for title, moment in moments.items()]}
 
 
-def front(positions: NDArray[Any], most: int) -> NDArray[np.bool_]:
-    """Return which of ``(n, 3)`` atoms lie in front along y, at most ``most`` of them; all where they are few."""
-    if len(positions) <= most:
-        return np.ones(len(positions), dtype=bool)
-    return np.asarray(positions[:, 1] <= np.partition(positions[:, 1], most - 1)[most - 1])
-
-
 def _labels(moment: Moment) -> NDArray[Any]:
     """Return for each atom its phase behind an equals sign, or its element where it has none."""
     return np.array(
@@ -63,14 +54,12 @@ def _name(label: str) -> str:
 
 def _moment(title: str, moment: Moment, labels: list[str]) -> dict[str, Any]:
     cell = np.asarray(moment.cell, dtype=float)
-    positions = ((np.asarray(moment.positions, dtype=float) @ np.linalg.inv(cell)) % 1.0) @ cell
-    shown = front(positions, MOST_ATOMS)
-    turned = positions[shown][:, [2, 0, 1]]
+    turned = np.asarray(moment.positions)[:, [2, 0, 1]]
     return {
         "title": title,
-        "atoms": len(positions),
-        "shown": int(shown.sum()),
+        "atoms": moment.n_atoms,
+        "shown": len(turned),
         "xyz": np.round(turned, 2).ravel().tolist(),
-        "kind": [labels.index(label) for label in _labels(moment)[shown]],
+        "kind": [labels.index(label) for label in _labels(moment)],
         "cell": np.round(cell[[2, 0, 1]][:, [2, 0, 1]], 3).tolist(),
     }

@@ -123,5 +123,4 @@ def test_a_run_without_its_thickness_is_read(aiida_profile: Any) -> None:
     run = Run()
     run.facts = {"timestep_fs": 2.0}
     _read_analysis(run, Found(), "")  # type: ignore[arg-type]
-    assert run.ps4 is None
-    assert run.thickness is None
+    assert not run.has_ps4

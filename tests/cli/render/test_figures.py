@@ -16,7 +16,6 @@ TIME = np.linspace(0.0, 4.0, 9)
 
 
 def every_figure() -> dict[str, Figure]:
-    x = np.linspace(-1, 1, 30)
     moment = {
         "positions": np.array([[1.0, 1, 1], [2, 2, 2], [3, 3, 9]]),
         "symbols": np.array(["Li", "S", "Li"]),
@@ -24,10 +23,6 @@ def every_figure() -> dict[str, Figure]:
         "phases": np.array(["Li", "", "unknown"]),
     }
     return {
-        "parity": figures.parity(x, x, ["Li2S", "LiCl", "Li"] * 10, title="Forces", unit="eV/Å"),
-        "curve": figures.training_curve(range(3), {"force error": [5, 4, 3], "loss": [9, 8, np.nan]}, best=2),
-        "thermo": figures.time_series(TIME, {"temperature (K)": 300 + TIME}),
-        "ps4": figures.counts_in_time({"run": (TIME, 16 - 2 * TIME)}, total=16, label="intact PS4"),
         "fractions": figures.fractions_in_time(
             {"first": (TIME, {"unknown": 1 - TIME / 4, "Li": TIME / 4}), "last": (TIME, {"Li": TIME / 4})}, of="Li"
         ),
@@ -57,26 +52,6 @@ def test_every_figure_is_drawn_in_the_ink_that_the_page_replaces(drawn: dict[str
         for axes in figure.axes:
             assert to_rgb(axes.xaxis.label.get_color()) == to_rgb(style.INK), name
         assert figure.get_facecolor()[3] == 0, f"{name} hides the page's colour"
-
-
-def test_parity_has_equal_axes_and_one_look_a_kind(drawn: dict[str, Figure]) -> None:
-    (axes,) = drawn["parity"].axes
-    assert axes.get_xlim() == axes.get_ylim()
-    assert len({tuple(points.get_facecolor()[0]) for points in axes.collections}) == 3
-
-
-def test_centred_parity_keeps_the_error() -> None:
-    reference = np.array([-100.0, -101.0, -102.0])
-    (axes,) = figures.parity(reference, reference + 0.5, ["Li"] * 3, title="E", unit="eV", centred=True).axes
-    points = np.asarray(axes.collections[0].get_offsets())
-    assert points[:, 0].mean() == pytest.approx(0.0)
-    assert points[:, 1] - points[:, 0] == pytest.approx(np.full(3, 0.5))
-
-
-def test_many_points_are_a_picture_inside_the_drawing() -> None:
-    x = np.linspace(0, 1, 5000)
-    (axes,) = figures.parity(x, x, ["Li"] * 5000, title="Forces", unit="eV/Å").axes
-    assert all(points.get_rasterized() for points in axes.collections)
 
 
 def test_fractions_stack_to_one(drawn: dict[str, Figure]) -> None:
