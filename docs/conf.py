@@ -30,6 +30,8 @@ myst_heading_anchors = 3
 # The tutorial is executed by tests/workflow/test_tutorial.py, beside a daemon.
 nb_execution_mode = "off"
 
+# `this` in a docstring is a name, not an emphasis.
+default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 

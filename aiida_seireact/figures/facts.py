@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aiida_seireact.figures.chart import Colour
 from aiida_seireact.figures.figure import RUN_UUID, FigureError
 
-GROUP, MEMBER = "group", "member"
+GROUP, MEMBER = "colour", "member"
 """Columns of a prepared table: what gives a point its colour, and the run it belongs to."""
 RUN_OF = "trajectory_uuid"
 BARE, NOT_KNOWN, ALL_RUNS = "bare", "not known", "all runs"

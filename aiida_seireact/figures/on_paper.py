@@ -72,7 +72,8 @@ def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
             _points(figure, trace, axes, x, y, label, few=n_points < FEW)
         elif trace.kind == "bar":
             width = _BAR_WIDTH / len(bars)
-            middle = x - _BAR_WIDTH / 2 + (bars.index(trace) + 0.5) * width
+            place = next(place for place, bar in enumerate(bars) if bar is trace)
+            middle = x - _BAR_WIDTH / 2 + (place + 0.5) * width
             axes.bar(middle, y, width=0.94 * width, color=trace.colour, label=label)
             _error_bars(figure, trace, axes, middle, y)
         elif trace.kind == "heat":

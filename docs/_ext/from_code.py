@@ -1,4 +1,4 @@
-"""Directives that write reference pages from the code: ports of processes, help of commands, keys of job files."""
+"""Directives that write pages from the code: ports of processes, help of commands, keys of job files, figures."""
 
 from __future__ import annotations
 
@@ -117,6 +117,28 @@ class JobKeys(FromCode):
         return lines
 
 
+class FigureMap(FromCode):
+    """The figure map: a table for each paper, and what cannot be made with the reason."""
+
+    def markdown(self, thing: Any) -> list[str]:
+        papers = find("aiida_seireact.figures.entry:PAPERS")
+        lines: list[str] = []
+        for paper, where in papers.items():
+            mine = {name: entry for name, entry in thing.items() if entry.paper == paper}
+            made = {name: entry for name, entry in mine.items() if not entry.why_not}
+            lines += ["", f"**{cell(paper)}** ({where})", ""]
+            lines += ["| it shows | `aiida-seireact figure` | queries | nodes | made by |", "|---|---|---|---|---|"]
+            for name, entry in made.items():
+                queries = ", ".join(f"`{of}`" for of in entry.queries) or "–"
+                row = [entry.shows, f"`{name}`", queries, entry.nodes, entry.needs]
+                lines.append("| " + " | ".join(cell(text) for text in row) + " |")
+            missing = {name: entry for name, entry in mine.items() if entry.why_not}
+            if missing:
+                lines += ["", "Cannot be made yet:", ""]
+                lines += [f"- {cell(one.shows)} (`{name}`): {cell(one.why_not)}" for name, one in missing.items()]
+        return lines
+
+
 def shown(default: Any) -> str:
     """Return a default as JSON writes it, settings of their own as `{...}`."""
     if isinstance(default, BaseModel):
@@ -134,4 +156,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("process-ports", ProcessPorts)
     app.add_directive("command-help", CommandHelp)
     app.add_directive("job-keys", JobKeys)
+    app.add_directive("figure-map", FigureMap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,4 +29,4 @@ def test_what_is_told_once_exists() -> None:
     for name in told():
         import_module(name)
     floors = {name.split(".")[1] for name in told()}
-    assert {"science", "data", "query", "figures", "workchains"} <= floors
+    assert {"science", "data", "query", "figures", "publishing", "workchains"} <= floors

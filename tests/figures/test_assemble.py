@@ -115,7 +115,7 @@ def test_means_are_taken_within_a_size_only() -> None:
     told = facts(a={}, b={}, big={"n_atoms": 400})
     figure = assemble(WORDS, table, PS4, facts=told, colour="size", mean_over="seed")
     assert curves(figure) == {"100 atoms": [4.0, 3.0], "400 atoms": [9.0, 7.0]}
-    one = figure.table[figure.table["group"] == "400 atoms"]
+    one = figure.table[figure.table["colour"] == "400 atoms"]
     assert one["sd"].isna().all(), "one run has no spread"
     assert figure.notes[-1] == "Mean and standard deviation over runs of unlike seed (100 atoms: 2, 400 atoms: 1)."
 
