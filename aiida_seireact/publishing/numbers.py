@@ -44,9 +44,10 @@ def by_uuid(told: Any) -> Any:
 
 
 def _renamed(key: str, names: dict[str, str]) -> str:
-    """Replace the PK that a key is, or begins with."""
-    pk, dot, rest = key.partition(".")
-    return f"{names.get(pk, pk)}{dot}{rest}"
+    """Replace the PK that a key is or begins with, with ``runs.`` before it or not."""
+    head, dot, rest = key.partition("runs.") if key.startswith("runs.") else ("", "", key)
+    pk, point, name = rest.partition(".")
+    return f"{head}{dot}{names.get(pk, pk)}{point}{name}"
 
 
 def n_numbers(told: Any) -> int:

@@ -72,7 +72,7 @@ def test_numbers_are_compared_to_the_last_digit_and_pks_are_not() -> None:
 
 
 def test_several_runs_are_compared_by_uuid() -> None:
-    told = {"runs": {"7": {"react_uuid": "u", "x": 1}}, "sources": {"7.x": {"node": "n"}}, "schema": "s"}
-    found = {"runs": {"9": {"react_uuid": "u", "x": 2}}, "sources": {"9.x": {"node": "n"}}, "schema": "s"}
+    told = {"runs": {"7": {"react_uuid": "u", "x": 1}}, "sources": {"runs.7.x": {"node": "n"}}, "schema": "s"}
+    found = {"runs": {"9": {"react_uuid": "u", "x": 2}}, "sources": {"runs.9.x": {"node": "n"}}, "schema": "s"}
     assert list(differences(by_uuid(told), by_uuid(found))) == ["runs.u.x is told as 1, the archive gives 2"]
     assert by_uuid({"x": 1}) == {"x": 1}

@@ -88,7 +88,9 @@ def render_runs(runs: Sequence[ReportData], pictures: Mapping[str, Picture]) -> 
 def summary_of_runs(runs: Sequence[ReportData]) -> dict[str, Any]:
     """Return ``summary.json`` of several runs: that of each under its PK, sources by keys that begin with ``runs.<pk>.``."""
     summaries = {str(data.pk): summary_of(data) for data in runs}
-    sources = {f"runs.{pk}.{key}": source for pk, one in summaries.items() for key, source in one.pop("sources").items()}
+    sources = {
+        f"runs.{pk}.{key}": source for pk, one in summaries.items() for key, source in one.pop("sources").items()
+    }
     return {"schema": "seireact-summaries/1", "runs": summaries, "sources": sources}
 
 
