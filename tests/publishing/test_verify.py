@@ -11,6 +11,7 @@ import pytest
 from aiida_seireact.publishing import datasets, models
 from aiida_seireact.publishing.bundle import BundleError, read_index, read_json
 from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
+from aiida_seireact.publishing.pictures import _where
 
 from .fixtures import Published
 
@@ -76,3 +77,9 @@ def test_several_runs_are_compared_by_uuid() -> None:
     found = {"runs": {"9": {"react_uuid": "u", "x": 2}}, "sources": {"runs.9.x": {"node": "n"}}, "schema": "s"}
     assert list(differences(by_uuid(told), by_uuid(found))) == ["runs.u.x is told as 1, the archive gives 2"]
     assert by_uuid({"x": 1}) == {"x": 1}
+
+
+def test_the_first_difference_of_two_tables_is_told() -> None:
+    assert _where(b"a\n1,2", b"a\n1,3") == "line 2 has '1,2' for '1,3'"
+    assert _where(b"a\n1,2", b"a\n1,25") == "line 2 has '1,2' for '1,25'"
+    assert _where(b"a\nb", b"a") == "2 lines for 1"
