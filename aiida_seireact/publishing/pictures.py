@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ def _where(shipped: bytes, found: bytes) -> str:
     ours, theirs = shipped.splitlines(), found.splitlines()
     for number, (line, other) in enumerate(zip(ours, theirs, strict=False), 1):
         if line != other:
-            start = max(len(os.path.commonprefix([line, other])) - 20, 0)
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(line, other, strict=False))
+            start = max(sum(1 for _ in same) - 20, 0)
             told = [text[start : start + 60].decode("utf-8", "replace") for text in (line, other)]
             return f"line {number} has {told[0]!r} for {told[1]!r}"
     return f"{len(ours)} lines for {len(theirs)}"
