@@ -114,6 +114,10 @@ def _remarks(plan: Plan) -> list[str]:
 
 def _tell(plan: Plan, out: Path, missing: Sequence[str]) -> None:
     """Print what would be written."""
+    from aiida_seireact.publishing.citations import without_entry, works_of
+    from aiida_seireact.publishing.what_ran import Ran
+
+    tokens = Ran.of(plan.graph).tokens()
     n_frames = sum(len(node) for node in plan.datasets)
     rows = [
         ("archive.aiida", f"{len(plan.graph.pks)} nodes", plan.archive_bytes),
@@ -121,11 +125,13 @@ def _tell(plan: Plan, out: Path, missing: Sequence[str]) -> None:
         ("models/", f"{len(plan.models)} packages", plan.model_bytes),
         ("trajectories/", f"manifests of {len(plan.runs)} runs", None),
         ("figures/, report/", "pictures, tables, sources", None),
+        ("CITATIONS.bib", f"{len(works_of(tokens))} works", None),
     ]
     click.echo(f"{out} would hold")
     for name, what, size in rows:
         click.echo(f"  {name:<18} {what:<32} {'' if size is None else f'up to {size / 1e6:.1f} MB'}")
-    for sentence in (*_remarks(plan), *missing):
+    uncited = [f"note: there is no citation of {what}, which ran: name it yourself." for what in without_entry(tokens)]
+    for sentence in (*_remarks(plan), *uncited, *missing):
         click.echo(sentence)
     if not missing:
         click.echo("Nothing is missing. Nothing was written.")

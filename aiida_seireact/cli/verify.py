@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+from aiida_seireact import __version__
+
 OK, WRONG = "ok   ", "WRONG"
 
 
@@ -44,6 +46,11 @@ def verify(bundle: Path) -> None:
             folder = _unpacked(bundle, work)
             index = read_index(folder)
             click.echo(f"{index['title']}, made {index['created']} by aiida-seireact {index['aiida_seireact']}")
+            if index["aiida_seireact"] != __version__:
+                click.echo(
+                    f"note: here is aiida-seireact {__version__}, which may draw and count otherwise: install that of "
+                    "the bundle if figures or report differ."
+                )
             wrong = compare_checksums(folder).sentences()
             n_wrong += _tell({"name": "checksums", "wrong": wrong, "said": f"{len(files_in(folder))} files"})
             if wrong:
@@ -90,6 +97,8 @@ def _checks(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
     home = work / "aiida"
     home.mkdir()
     environment = {**os.environ, "AIIDA_PATH": str(home), "TMPDIR": str(work), "MPLBACKEND": "agg"}
+    # No settings of this user's matplotlib, and no caches left in his home.
+    environment |= dict.fromkeys(("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), str(work / "caches"))
     environment["PYTHONWARNINGS"] = "ignore:Creating AiiDA configuration folder"
     command = [sys.executable, "-m", "aiida_seireact.cli.verifying", str(folder.absolute()), str(work)]
     with _child(command, environment) as child:

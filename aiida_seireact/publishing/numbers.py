@@ -32,6 +32,24 @@ def differences(shipped: Any, found: Any, path: str = "") -> Iterator[str]:
         yield f"{path} is told as {shipped!r}, the archive gives {found!r}"
 
 
+def by_uuid(told: Any) -> Any:
+    """Return the summary of several runs with their UUIDs as keys, which it has under their PKs; any other as it is."""
+    runs = told.get("runs") if isinstance(told, dict) else None
+    if not isinstance(runs, dict):
+        return told
+    names = {key: str(run["react_uuid"]) for key, run in runs.items() if isinstance(run, dict) and "react_uuid" in run}
+    parts = {part: told[part] for part in ("runs", "sources") if isinstance(told.get(part), dict)}
+    renamed = {part: {_renamed(key, names): value for key, value in keyed.items()} for part, keyed in parts.items()}
+    return {**told, **renamed}
+
+
+def _renamed(key: str, names: dict[str, str]) -> str:
+    """Replace the PK that a key is or begins with, with ``runs.`` before it or not."""
+    head, dot, rest = key.partition("runs.") if key.startswith("runs.") else ("", "", key)
+    pk, point, name = rest.partition(".")
+    return f"{head}{dot}{names.get(pk, pk)}{point}{name}"
+
+
 def n_numbers(told: Any) -> int:
     """Return how many numbers there are in a summary, PKs apart."""
     if isinstance(told, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def _where(shipped: bytes, found: bytes) -> str:
     ours, theirs = shipped.splitlines(), found.splitlines()
     for number, (line, other) in enumerate(zip(ours, theirs, strict=False), 1):
         if line != other:
-            start = max(next(place for place in range(len(line) + 1) if line[:place] != other[:place]) - 20, 0)
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(line, other, strict=False))
+            start = max(sum(1 for _ in same) - 20, 0)
             told = [text[start : start + 60].decode("utf-8", "replace") for text in (line, other)]
             return f"line {number} has {told[0]!r} for {told[1]!r}"
     return f"{len(ours)} lines for {len(theirs)}"

@@ -16,7 +16,7 @@ from aiida_seireact.publishing import bundle, datasets, models, pictures, trajec
 from aiida_seireact.publishing.bundle import Progress, read_index, read_json
 from aiida_seireact.publishing.importing import import_whole
 from aiida_seireact.publishing.metadata import complaints
-from aiida_seireact.publishing.numbers import differences, n_numbers
+from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
 from aiida_seireact.publishing.write import ReportWriter, without_reports
 
 PROFILE = "bundle"
@@ -118,8 +118,8 @@ def _report(folder: Path, work: Path, write_report: ReportWriter) -> Check:
         if not ((shipped / name).is_file() and (work / name).is_file()):
             wrong.append(f"{bundle.REPORT}/{name} is there on one side only")
             continue
-        told = read_json(shipped / name)
+        told = by_uuid(read_json(shipped / name))
         total += n_numbers(told)
-        found = json.loads((work / name).read_text(encoding="utf-8"))
+        found = by_uuid(json.loads((work / name).read_text(encoding="utf-8")))
         wrong += [f"{bundle.REPORT}/{name}: {what}" for what in differences(told, found)]
     return Check("report", tuple(wrong), f"{total} numbers equal to what the archive gives")

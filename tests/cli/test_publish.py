@@ -46,7 +46,14 @@ def copy(bundle: Path, tmp_path: Path) -> Path:
 def test_a_dry_run_tells_sizes_and_what_is_missing_and_writes_nothing(study: Finished, tmp_path: Path) -> None:
     result = call(publish, study.top.pk, tmp_path / "out", "--dry-run")
     assert result.exit_code == 0
-    for words in ("archive.aiida", "1 datasets, 6 frames", "1 packages", "manifests of 1 runs", "--license is missing"):
+    for words in (
+        "archive.aiida",
+        "1 datasets, 6 frames",
+        "1 packages",
+        "manifests of 1 runs",
+        "CITATIONS.bib",
+        "--license is missing",
+    ):
         assert words in result.output, words
     assert list(tmp_path.iterdir()) == []
     assert "Nothing is missing" in call(publish, study.top.pk, tmp_path / "out", "--dry-run", *NAMED).output

@@ -15,7 +15,9 @@ from aiida_seireact.formats.potcar_bytes import is_potcar_name, why_file_is_potc
 from tools.mock_vasp import POTCAR
 
 FULL = POTCAR.format(element="Li", symbol="Li_sv").encode()
-HEAD = b"   VRHFIN =Li: 1s1 2s1 2p1\n   LEXCH  = PE\n   EATOM  =   202.8 eV,   14.9 Ry\n   TITEL  = PAW_PBE Li_sv 10Sep2004\n"
+HEAD = (
+    b"   VRHFIN =Li: a dummy\n   LEXCH  = PE\n   EATOM  =     1.0 eV,    0.1 Ry\n   TITEL  = PAW_PBE Li_sv 10Sep2004\n"
+)
 OUTCAR = b" vasp.6.4.2 20Jul23 (build Aug 01 2023) complex\n POTCAR:    PAW_PBE Li_sv 10Sep2004\n" + HEAD
 VASPRUN = b'<?xml version="1.0"?>\n<modeling>\n <rc><c>Li</c><c>PAW_PBE Li_sv 10Sep2004</c></rc>\n</modeling>\n'
 

@@ -38,9 +38,13 @@ def test_a_folder_is_there_when_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_failed_writer_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="full"), partial_folder(tmp_path / "out") as work:
-        (work / "half").write_text("half")
-        raise OSError(errno.ENOSPC, "full")
+    def fail() -> None:
+        with partial_folder(tmp_path / "out") as work:
+            (work / "half").write_text("half")
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,9 +70,9 @@ def test_what_comes_back_if_the_new_one_cannot_take_its_place(tmp_path: Path, mo
     rename = Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        if self.name == "out" and ".partial-" in str(self.parent) and Path(target) == tmp_path / "out":
-            if (self / "file").read_text() == "new":
-                raise OSError(errno.ENOSPC, "full")
+        is_made = ".partial-" in str(self.parent) and Path(target) == tmp_path / "out"
+        if is_made and (self / "file").read_text() == "new":
+            raise OSError(errno.ENOSPC, "full")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)

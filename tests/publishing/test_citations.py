@@ -7,6 +7,7 @@ import re
 import pytest
 from ase.calculators.names import names as ase_names
 
+from aiida_seireact import __version__
 from aiida_seireact.cli.programs import PROGRAMS as CARDS
 from aiida_seireact.formats.labellers import KINDS, TOY
 from aiida_seireact.publishing.citations import all_works, bibtex_of, identifiers_of, without_entry, works_of
@@ -96,3 +97,8 @@ def test_what_ran_is_told_by_results_and_settings(study: Finished) -> None:
 def test_what_has_no_entry_is_told() -> None:
     tokens = {"program:flare", "calculator:mine:factory", "plugin:wannier.wannier", "plugin:seireact.ase"}
     assert without_entry(tokens) == ["calculator:mine:factory", "plugin:wannier.wannier"]
+
+
+def test_our_own_entry_is_of_this_version() -> None:
+    (own,) = [work for work in all_works() if work.key == "seireact"]
+    assert f"version = {{{__version__}}}" in own.bibtex

@@ -10,7 +10,8 @@ import pytest
 
 from aiida_seireact.publishing import datasets, models
 from aiida_seireact.publishing.bundle import BundleError, read_index, read_json
-from aiida_seireact.publishing.numbers import differences, n_numbers
+from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
+from aiida_seireact.publishing.pictures import _where
 
 from .fixtures import Published
 
@@ -69,3 +70,16 @@ def test_numbers_are_compared_to_the_last_digit_and_pks_are_not() -> None:
     other = {"react_pk": 2, "a": {"pk": 8, "x": 0.3}, "list": [1, 2, 3], "why": "stage <99> won", "more": 1}
     assert [line.split(" is ")[0] for line in differences(told, other)] == ["a.x", "list", "more", "none", "why"]
     assert list(differences({"x": 1}, {"x": True})) == ["x is told as 1, the archive gives True"]
+
+
+def test_several_runs_are_compared_by_uuid() -> None:
+    told = {"runs": {"7": {"react_uuid": "u", "x": 1}}, "sources": {"runs.7.x": {"node": "n"}}, "schema": "s"}
+    found = {"runs": {"9": {"react_uuid": "u", "x": 2}}, "sources": {"runs.9.x": {"node": "n"}}, "schema": "s"}
+    assert list(differences(by_uuid(told), by_uuid(found))) == ["runs.u.x is told as 1, the archive gives 2"]
+    assert by_uuid({"x": 1}) == {"x": 1}
+
+
+def test_the_first_difference_of_two_tables_is_told() -> None:
+    assert _where(b"a\n1,2", b"a\n1,3") == "line 2 has '1,2' for '1,3'"
+    assert _where(b"a\n1,2", b"a\n1,25") == "line 2 has '1,2' for '1,25'"
+    assert _where(b"a\nb", b"a") == "2 lines for 1"
