@@ -76,7 +76,11 @@ class Study:
             attributes["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": 4}
         elif name.islower():
             kind = orm.CalcFunctionNode
-        process_type = f"aiida.calculations:{plugin}" if plugin else f"aiida.workflows:{name}"
+        process_type = (
+            f"aiida.calculations:{plugin}"
+            if plugin
+            else f"aiida.workflows:seireact.{name.removesuffix('WorkChain').lower()}"
+        )
         computer = self.computer if plugin else None
         number = self.bulk.add(kind, attributes, process_type=process_type, label=named, computer=computer)
         if caller is not None:

@@ -15,7 +15,7 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.science.descriptors import DescriptorSpec, describe
 from aiida_seireact.science.sparse_gp import SparseGP
 
-pytest_plugins = "aiida.tools.pytest_fixtures"
+pytest_plugins = ["aiida.tools.pytest_fixtures", "tests.publishing.fixtures"]
 
 
 @pytest.fixture

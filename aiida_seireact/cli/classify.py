@@ -49,7 +49,8 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--timestep-fs", type=float, metavar="FS", help="MD time step, to draw against time.")
 @click.option("--settings", type=FILE, metavar="FILE.yaml", help="Any other key of the job of seireact-classify: "
               "`{engine: dadapy, gates: {point: null}, spec: {n_max: 9}}`.")  # fmt: skip
-@click.option("--parallel", type=click.IntRange(1), metavar="N", help="With a PK: jobs side by side.")
+@click.option("--parallel", type=click.IntRange(1), metavar="N", help="With a PK: jobs side by side, at most as "
+              "many as frames.")  # fmt: skip
 @click.option("--protocol", metavar="NAME", help="With a PK: protocol of ClassifyWorkChain.")
 @click.option("--force", is_flag=True, help="Replace results that are in the folder.")
 @click.option("--dry-run", is_flag=True, help="Read, check and tell; write and submit nothing.")

@@ -115,12 +115,14 @@ def _make(
     from aiida_seireact.figures.figure import FigureError
     from aiida_seireact.figures.files import save
     from aiida_seireact.figures.gallery import FIGURES, make
+    from aiida_seireact.query import walked
 
+    graph = walked(what)
     kinds: Sequence[Any] = formats or ("pdf", "svg", "png")
     left_out = 0
     for name in FIGURES if everything else names:
         try:
-            found = make(name, what, colour=colour, mean_over=mean_over)
+            found = make(name, graph, colour=colour, mean_over=mean_over)
         except FigureError as error:
             if not everything:
                 raise click.ClickException(str(error)) from None

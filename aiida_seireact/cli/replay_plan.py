@@ -117,10 +117,11 @@ class _Spared:
     def asks(self, member: Member, answer: Answer) -> bool:
         """Whether a calculation is the repetition of a failed one with the same hash under the same caller."""
         key = (member.caller, answer.hash)
-        if member.is_failed and answer.source:
+        if not answer.source or key in self.seen:
+            return bool(answer.source)
+        if member.is_failed:
             self.seen.add(key)
-            return False
-        return bool(answer.source) and key in self.seen
+        return False
 
 
 def _item(member: Member, answer: Answer, makers: Sequence[Item], spared: _Spared) -> Item:

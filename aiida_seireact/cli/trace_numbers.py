@@ -22,6 +22,8 @@ SUMMARY_FILE = "summary.json"
 SCHEMA = "seireact-summary/1"
 UUIDS = "node_uuid"
 """Column of the CSV of a figure: the nodes that hold the numbers of a row, with a space between."""
+BOOKKEEPING = (UUIDS, "process_uuid", "run_uuid", "run", "stage", "part", "path", "group")
+"""Columns that tell whose a row is, not what was found."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,8 @@ def row_of(path: Path, row: int | None) -> Number:
     nodes = {uuid: _load(uuid) for uuid in cells[UUIDS].split()}
     if not nodes:
         raise TraceError(f"Row {row} of {path} names no node.")
-    told = {name: value for name, value in cells.items() if value and "uuid" not in name}
-    return Number(f"row {row} of {path.name}", told, "", tuple(nodes.values()))
+    told = ", ".join(f"{name} {value}" for name, value in cells.items() if value and name not in BOOKKEEPING)
+    return Number(f"row {row} of {path.name}", told, cells.get("path") or "", tuple(nodes.values()))
 
 
 def short(value: Any) -> str:

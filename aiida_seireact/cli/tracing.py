@@ -78,17 +78,16 @@ class Trace:
 
 def trace(node: Node) -> Trace:
     """Return the tree of our nodes above ``node`` and the labelling calculations it ends in."""
-    seen: set[int] = set()
-    labellings: dict[int, Labelling] = {}
+    walk = _Walk()
     if isinstance(node, WorkflowNode):
         root = _step(node)
         outputs = {entry.node.pk: entry for entry in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()}
         for entry in outputs.values():
             if is_ours(entry.node):
-                root.under.append(_climb(entry.node, entry.link_label, seen, labellings))
+                root.under.append(_climb(entry.node, entry.link_label, walk))
     else:
-        root = _climb(node, "", seen, labellings)
-    return Trace(root, tuple(labellings[pk] for pk in sorted(labellings)))
+        root = _climb(node, "", walk)
+    return walk.trace(root)
 
 
 def trace_number(name: str, text: str, nodes: Iterable[Node]) -> Trace:
@@ -96,49 +95,63 @@ def trace_number(name: str, text: str, nodes: Iterable[Node]) -> Trace:
 
     :param nodes: those that hold it.
     """
-    seen: set[int] = set()
-    labellings: dict[int, Labelling] = {}
+    walk = _Walk()
     root = Step(0, "", "", name, text, is_process=False)
-    root.under = [_climb(node, "", seen, labellings) for node in nodes]
-    return Trace(root, tuple(labellings[pk] for pk in sorted(labellings)))
+    root.under = [_climb(node, "", walk) for node in nodes]
+    return walk.trace(root)
+
+
+@dataclass
+class _Walk:
+    """What was met on the way: nodes spread out, whether a node leads to frames, labelling calculations."""
+
+    seen: set[int] = field(default_factory=set)
+    leads: dict[int, bool] = field(default_factory=dict)
+    labellings: dict[int, Labelling] = field(default_factory=dict)
+
+    def trace(self, root: Step) -> Trace:
+        return Trace(root, tuple(self.labellings[pk] for pk in sorted(self.labellings)))
 
 
 def _step(node: Node, link: str = "") -> Step:
     return Step(pk_of(node), node.uuid, link, name_of(node), describe(node), isinstance(node, ProcessNode))
 
 
-def _climb(node: Node, link: str, seen: set[int], labellings: dict[int, Labelling]) -> Step:
+def _climb(node: Node, link: str, walk: _Walk) -> Step:
     step = _step(node, link)
-    if step.pk in seen:
+    if step.pk in walk.seen:
         step.again = True
         return step
-    seen.add(step.pk)
+    walk.seen.add(step.pk)
     if makes_labels(node):
-        labellings[step.pk] = labelling_of(node)
+        walk.labellings[step.pk] = labelling_of(node)
         step.is_label = True
         return step
     if jobs := labelling_jobs(node):
         counts = Counter(pk_of(job) for job in jobs.values())
-        labellings |= {pk_of(job): labelling_of(job, counts[pk_of(job)]) for job in jobs.values()}
+        walk.labellings |= {pk_of(job): labelling_of(job, counts[pk_of(job)]) for job in jobs.values()}
         step.is_label = True
         step.text += f", labels of {len(counts)} jobs"
         return step
     for entry in node.base.links.get_incoming(link_type=UP).all():
-        if isinstance(node, Data) or leads_to_frames(entry.node):
-            step.under.append(_climb(entry.node, entry.link_label, seen, labellings))
+        if isinstance(node, Data) or leads_to_frames(entry.node, walk.leads):
+            step.under.append(_climb(entry.node, entry.link_label, walk))
     return step
 
 
-def leads_to_frames(node: Node) -> bool:
-    """Whether a node is ours, or was computed by something that took one of ours (metrics, plans, labels)."""
-    if is_ours(node):
-        return True
-    if not isinstance(node, Data) or isinstance(node, AbstractCode):
-        return False
-    creator = node.creator
-    return creator is not None and any(
-        is_ours(entry.node) for entry in creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC)
-    )
+def leads_to_frames(node: Node, known: dict[int, bool]) -> bool:
+    """Whether a node is ours, or was computed of one of ours (metrics, plans, what a campaign noted), however far.
+
+    :param known: what is known of nodes already, by PK; more is added.
+    """
+    pk = pk_of(node)
+    if pk not in known:
+        known[pk] = is_ours(node)
+        creator = node.creator if isinstance(node, Data) and not isinstance(node, AbstractCode) else None
+        if not known[pk] and creator is not None:
+            above = creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all_nodes()
+            known[pk] = any(leads_to_frames(one, known) for one in above)
+    return known[pk]
 
 
 def makes_labels(node: Node) -> TypeGuard[CalcJobNode]:

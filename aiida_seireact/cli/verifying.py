@@ -20,16 +20,20 @@ def main(folder: Path, work: Path) -> None:
     from aiida_seireact.publishing.verify import make_profile, verify_graph
 
     make_profile()
-    for check in verify_graph(folder, work, write_reports):
+    for check in verify_graph(folder, work, write_reports, say):
         print(json.dumps({"name": check.name, "wrong": check.wrong, "said": check.said}), flush=True)
 
 
 def write_reports(tops: Sequence[ProcessNode], folder: Path) -> None:
-    """Write the report of one process into a folder, those of several into a folder each."""
-    from aiida_seireact.cli.report import write_report
+    """Write the report of processes into a folder, without pictures: those of a bundle are beside it."""
+    from aiida_seireact.cli.report import write_reports
 
-    for top in tops:
-        write_report(top, folder if len(tops) == 1 else folder / top.uuid[:8])
+    write_reports(tops, folder, ())
+
+
+def say(line: str) -> None:
+    """Write a line of progress."""
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

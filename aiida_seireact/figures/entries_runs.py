@@ -36,6 +36,18 @@ def traces(what: What) -> pd.DataFrame:
     return below_each_other(found.assign(**{RUN_OF: found["node_uuid"]}), TRACES)
 
 
+def speeds(what: What) -> pd.DataFrame:
+    """Return the speed of each MD job, with what it ran on.
+
+    Without the name of the computer, which an import of an archive may change.
+    """
+    found = query.speeds(what)
+    cores = found["ranks"] * found["threads"]
+    on_gpus = found["gpus"].astype(str) + " GPU"
+    hardware = on_gpus.where(found["gpus"] > 0, cores.astype(str) + " threads")
+    return found.drop(columns="computer").assign(hardware=hardware)
+
+
 def costs(what: What) -> pd.DataFrame:
     """Return core and GPU hours of each run by what its jobs were for."""
     jobs = query.costs(what)
@@ -103,9 +115,9 @@ RUNS = {
         queries=("speeds",),
         nodes="`performance` ← `seireact.lammps`",
         needs="run MD of a model",
-        read=lambda what: query.speeds(what),
+        read=speeds,
         chart=Chart(
-            "scatter", "n_atoms", "ns_per_day", x_label="atoms", y_label="ns/day", series="computer", x_scale="log",
+            "scatter", "n_atoms", "ns_per_day", x_label="atoms", y_label="ns/day", series="hardware", x_scale="log",
             y_scale="log", has_mean=False, hover=("steps", "ranks", "threads", "gpus"),
         ),
     ),

@@ -27,7 +27,7 @@ def make(name: str, what: What, *, colour: Colour | None = None, mean_over: Mean
     """Return a figure of one or many processes.
 
     :param name: in `FIGURES`.
-    :param what: a process node, PK or UUID, a list of these, or a group.
+    :param what: a process node, PK or UUID, a list of these, or a group; for many figures `query.walked` of these.
     :param colour: what colours tell apart; None: what the figure is about, in most of them the run.
     :param mean_over: ``seed``: the mean over runs that differ by their seed only, with their standard deviation.
     :raises FigureError: no such figure, one that cannot be made, or nothing to draw under these processes.
@@ -63,8 +63,9 @@ def can_be_made(what: What, names: Iterable[str] | None = None) -> Iterator[tupl
     :param names: of the figures to look at; all if None.
     :raises aiida_seireact.query.QueryError: not processes.
     """
+    graph = query.walked(what)
     for name in FIGURES if names is None else names:
         try:
-            yield name, len(make(name, what).table), ""
+            yield name, len(make(name, graph).table), ""
         except FigureError as error:
             yield name, 0, str(error)

@@ -17,7 +17,7 @@ SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v"
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 INK_ON_DARK = "#e6e8eb"
 _MOST_TOLD = 2000  # points that each tell their node
-_ROW_PX, _SQUARE_PX, _GAP_PX = 300, 380, 70
+_ROW_PX, _SQUARE_PX, _GAP_PX = 300, 320, 100
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -41,10 +41,13 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
         "shapes": [],
         "annotations": [],
     }
+    # Between heat maps stand their scales.
+    has_scales = any(trace.kind == "heat" for panel in figure.panels for trace in panel.traces)
+    gap_x = 0.0 if columns == 1 else 0.22 if has_scales else 0.1
     data: list[dict[str, Any]] = []
     shown: set[str] = set()
     for number, panel in enumerate(figure.panels):
-        x_domain, y_domain = _domains(number, rows, columns, row_px)
+        x_domain, y_domain = _domains(number, rows, columns, row_px, gap_x)
         key = "" if number == 0 else str(number + 1)
         data += _items(figure, panel, number, key, (x_domain, y_domain), shown)
         _axes(figure, panel, key, (x_domain, y_domain), layout)
@@ -69,10 +72,9 @@ def template(*, is_dark: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _domains(number: int, rows: int, columns: int, row_px: int) -> tuple[list[float], list[float]]:
+def _domains(number: int, rows: int, columns: int, row_px: int, gap_x: float) -> tuple[list[float], list[float]]:
     """Return the parts of the width and of the height that a panel fills, counted from the lower left."""
     row, column = divmod(number, columns)
-    gap_x = 0.1 if columns > 1 else 0.0
     width = (1 - gap_x * (columns - 1)) / columns
     height_px = row_px * rows + _GAP_PX * (rows - 1)
     top = 1 - row * (row_px + _GAP_PX) / height_px
@@ -219,6 +221,7 @@ def _axes(
     if panel.from_zero and panel.y_scale == "linear":
         y_axis["rangemode"] = "tozero"
     if panel.is_square:
+        x_axis["constrain"] = y_axis["constrain"] = "domain"  # a square, not a longer axis
         y_axis |= {"scaleanchor": f"x{key}", "scaleratio": 1}
     layout[f"xaxis{key}"], layout[f"yaxis{key}"] = x_axis, y_axis
     if panel.title:

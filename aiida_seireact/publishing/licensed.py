@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -55,18 +56,21 @@ def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], 
     """Return every place that holds a POTCAR: nodes of that type, files by name and by their bytes, lists, attributes.
 
     A file that several nodes hold is read once, and told of each of them. Returned with them: the bytes of all files.
+
+    :raises BundleError: a file of the repository is not what was stored.
     """
     found: list[Licensed] = []
     holders: dict[str, list[tuple[int, str, str, str]]] = {}
-    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras")
-    for pk, uuid, node_type, metadata, attributes, extras in graph.rows(*columns):
+    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras", "description")
+    for pk, uuid, node_type, metadata, attributes, extras, description in graph.rows(*columns):
         what = str((attributes or {}).get("process_label") or node_type.strip(".").rpartition(".")[2])
         if node_type.startswith(POTCAR_FILE):
             found.append(Licensed(pk, uuid, what, "", "it is a POTCAR of aiida-vasp"))
             continue
         for why in _named_in_lists(node_type, attributes or {}):
             found.append(Licensed(pk, uuid, what, "", why))
-        for place, told in (("its attributes", attributes), ("its extras", extras)):
+        texts = {"its attributes": attributes, "its extras": extras, "its description": description}
+        for place, told in texts.items():
             text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
             # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
             if ("PSCTR" in text or "VRHFIN" in text) and (why := why_text_is_potcar(text)):
@@ -77,10 +81,17 @@ def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], 
             else:
                 holders.setdefault(key, []).append((pk, uuid, what, name))
     total = 0
-    for key, why, n_bytes in _read(list(holders), progress):
-        total += n_bytes
-        if why:
-            found += [Licensed(pk, uuid, what, name, why) for pk, uuid, what, name in holders[key]]
+    for read in _read(list(holders), progress):
+        total += read.n_bytes
+        if read.why:
+            found += [Licensed(pk, uuid, what, name, read.why) for pk, uuid, what, name in holders[read.key]]
+        if not read.is_whole:
+            pk, uuid, what, name = holders[read.key][0]
+            raise BundleError(
+                f"The file {name} of {what} <{pk}> ({uuid}) is not what was stored: its bytes changed in the "
+                "repository of this profile, and nobody could import it. Bring it back from a backup, or run what made "
+                "it again."
+            )
     return sorted(found, key=lambda place: (place.pk, place.file)), total
 
 
@@ -94,24 +105,39 @@ def files_of(metadata: Mapping[str, Any], folder: PurePosixPath | None = None) -
 
 
 class _Counted:
-    """A stream that counts what is read of it."""
+    """A stream that counts and hashes what is read of it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self.n_bytes = stream, 0
+        self._stream, self.n_bytes, self.digest = stream, 0, hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
         piece = self._stream.read(size)
         self.n_bytes += len(piece)
+        self.digest.update(piece)
         return piece
 
 
-def _read(keys: list[str], progress: Progress) -> Iterator[tuple[str, str, int]]:
-    """Yield each file by its key, why it is a POTCAR by its bytes (empty: it is none), and its size."""
+@dataclass(frozen=True)
+class _Read:
+    """A file that was read: why it is a POTCAR by its bytes (empty: it is none), and whether it is as it was stored."""
+
+    key: str
+    why: str
+    n_bytes: int
+    is_whole: bool
+
+
+def _read(keys: list[str], progress: Progress) -> Iterator[_Read]:
+    """Read each file once, to its end."""
     repository = get_manager().get_profile_storage().get_repository()
     total, told = 0, SAY_EVERY
     for number, (key, stream) in enumerate(repository.iter_object_streams(keys), 1):
         counted = _Counted(stream)
-        yield key, why_file_is_potcar(cast(IO[bytes], counted)), counted.n_bytes
+        why = why_file_is_potcar(cast(IO[bytes], counted))
+        while counted.read(1 << 20):
+            pass
+        is_whole = repository.key_format != "sha256" or counted.digest.hexdigest() == key
+        yield _Read(key, why, counted.n_bytes, is_whole)
         total += counted.n_bytes
         if total > told:
             told = total + SAY_EVERY

@@ -9,11 +9,15 @@ from typing import Any
 import matplotlib
 from aiida import orm
 
+from aiida_seireact.figures.figure import FigureError
+from aiida_seireact.figures.files import Format, save
+from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.publishing.bundle import FIGURES as FOLDER
 from aiida_seireact.publishing.bundle import PART, Progress, read_json
+from aiida_seireact.query import QueryError
 
-FORMATS = ("pdf", "svg", "png")
+FORMATS: tuple[Format, ...] = ("pdf", "svg", "png")
 
 
 def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progress) -> dict[str, Any]:
@@ -21,11 +25,6 @@ def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progr
 
     Figures that cannot be made are told with the reason.
     """
-    from aiida_seireact.figures.figure import FigureError
-    from aiida_seireact.figures.files import save
-    from aiida_seireact.figures.gallery import FIGURES, make
-    from aiida_seireact.query import QueryError
-
     (folder / FOLDER).mkdir()
     made, why_not = [], {}
     for name in FIGURES:
@@ -54,16 +53,13 @@ def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progr
     return index
 
 
-def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
+def check_figures(folder: Path, work: Path, progress: Progress) -> tuple[list[str], str]:
     """Make the figures anew from the loaded profile; return what differs from those shipped, and what was compared.
 
     Tables and sources are compared byte for byte, pictures (SVG) too where matplotlib is the same version.
 
     :param work: an empty folder.
     """
-    from aiida_seireact.figures.files import save
-    from aiida_seireact.figures.gallery import make
-
     index = read_json(folder / FOLDER / PART)
     same_matplotlib = index["matplotlib"] == matplotlib.__version__
     kinds = ("csv", "sources", *(("svg",) if same_matplotlib else ()))
@@ -71,6 +67,7 @@ def check_figures(folder: Path, work: Path) -> tuple[list[str], str]:
     tops = [orm.load_node(uuid) for uuid in index["of"]]
     for entry in index["made"]:
         name = entry["name"]
+        progress(f"figures: making {name} anew, {entry['n_points']} points")
         try:
             # The same formats as there: laid out anew for one, a picture of matplotlib may shift in its last digits.
             paths = save(make(name, tops), work, FORMATS if same_matplotlib else ())

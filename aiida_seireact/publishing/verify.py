@@ -11,10 +11,10 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.manage import get_manager
 from aiida.manage.configuration import create_profile, get_config, load_profile
-from aiida.tools.archive import import_archive
 
 from aiida_seireact.publishing import bundle, datasets, models, pictures, trajectories
-from aiida_seireact.publishing.bundle import read_index, read_json
+from aiida_seireact.publishing.bundle import Progress, read_index, read_json
+from aiida_seireact.publishing.importing import import_whole
 from aiida_seireact.publishing.metadata import complaints
 from aiida_seireact.publishing.numbers import differences, n_numbers
 from aiida_seireact.publishing.write import ReportWriter, without_reports
@@ -47,7 +47,7 @@ def make_profile() -> None:
     get_manager().get_profile_storage()
 
 
-def verify_graph(folder: Path, work: Path, write_report: ReportWriter) -> Iterator[Check]:
+def verify_graph(folder: Path, work: Path, write_report: ReportWriter, progress: Progress) -> Iterator[Check]:
     """Yield the checks of a bundle one by one, those of files before those of the graph.
 
     :param work: an empty folder, to make figures and report in.
@@ -56,6 +56,7 @@ def verify_graph(folder: Path, work: Path, write_report: ReportWriter) -> Iterat
     yield Check("metadata", tuple(complaints(read_json(folder / bundle.DATACITE))), "valid by DataCite 4.5")
     # Neither needs the graph: an archive that can't be read leaves them looked at.
     of_files = [datasets.check_files(folder), models.check_files(folder)]
+    progress(f"archive: importing {(folder / bundle.ARCHIVE).stat().st_size / 1e6:.1f} MB")
     imported = _import(folder)
     yield imported
     if imported.wrong:
@@ -72,8 +73,9 @@ def verify_graph(folder: Path, work: Path, write_report: ReportWriter) -> Iterat
     )
     yield Check("trajectories", tuple(trajectories.check_against_graph(folder)), "manifests equal to the archive's")
     (work / "figures").mkdir()
-    wrong, said = pictures.check_figures(folder, work / "figures")
+    wrong, said = pictures.check_figures(folder, work / "figures", progress)
     yield Check("figures", tuple(wrong), said)
+    progress("report: writing it anew")
     yield _report(folder, work / "report", write_report)
 
 
@@ -82,7 +84,7 @@ def _import(folder: Path) -> Check:
     index = read_index(folder)
     try:
         with without_reports():
-            import_archive(folder / bundle.ARCHIVE, create_group=False)
+            import_whole(folder / bundle.ARCHIVE)
     except Exception as error:  # whatever a file that is no archive leads to
         return Check("archive", (f"{bundle.ARCHIVE} can't be imported: {type(error).__name__}: {error}",))
     wrong = []

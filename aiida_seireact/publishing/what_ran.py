@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 
-from aiida_seireact.formats import files
 from aiida_seireact.publishing.subgraph import SubGraph
+from aiida_seireact.query.versions import results_of_jobs
 
 OURS = "seireact-"
 ENTRY = "aiida.calculations:"
@@ -42,16 +40,18 @@ class Ran:
     def of(cls, graph: SubGraph) -> Ran:
         """Read the processes of a sub-graph that are sealed and ended with 0."""
         ran = cls()
-        for node in graph.nodes(orm.ProcessNode, {"attributes.sealed": True, "attributes.exit_status": 0}):
+        ended = list(graph.nodes(orm.ProcessNode, {"attributes.sealed": True, "attributes.exit_status": 0}))
+        results = results_of_jobs([int(node.pk) for node in ended if isinstance(node, orm.CalcJobNode)])
+        for node in ended:
             ran.processes[node.process_label or ""] += 1
             for package, version in (node.base.attributes.get("version", None) or {}).items():
                 name = "aiida-core" if package == "core" else _distribution(node.process_type or "")
                 ran.engine.setdefault(name, set()).add(str(version))
             if isinstance(node, orm.CalcJobNode):
-                ran._add_job(node)
+                ran._add_job(node, results.get(int(node.pk)))
         return ran
 
-    def _add_job(self, node: orm.CalcJobNode) -> None:
+    def _add_job(self, node: orm.CalcJobNode, result: dict[str, Any] | None) -> None:
         for link in node.base.links.get_incoming(node_class=orm.Dict).all():
             told = link.node.get_dict()
             self.settings.update(_told(told))
@@ -59,7 +59,6 @@ class Ran:
             if isinstance(calculator, dict) and calculator.get("name"):
                 self.labellers.add(str(calculator["name"]))
         plugin = (node.process_type or "").removeprefix(ENTRY)
-        result = result_of(node)
         if result is None:
             found = self.outside.setdefault(plugin, set())
             for link in node.base.links.get_outgoing(node_class=orm.Dict).all():
@@ -102,15 +101,6 @@ class Ran:
             "labellers": sorted(self.labellers),
             "processes": dict(sorted(self.processes.items())),
         }
-
-
-def result_of(node: orm.CalcJobNode) -> dict[str, Any] | None:
-    """Return the result file of a job of one of our programs, None if it left none."""
-    try:
-        content = json.loads(node.outputs.retrieved.base.repository.get_object_content(files.RESULT))
-    except (NotExistent, AttributeError, FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _distribution(process_type: str) -> str:

@@ -7,6 +7,7 @@ the number) and ``process_uuid`` (what made it). Units are in the names of the c
 """
 
 from aiida_seireact.query.failures import failures
+from aiida_seireact.query.graph import walked
 from aiida_seireact.query.interphase import phases, profiles, ps4, thickness
 from aiida_seireact.query.labelling import coverage, datasets, labels, members
 from aiida_seireact.query.learning import calls, campaigns, canaries, canary_atoms, uncertainties
@@ -14,6 +15,7 @@ from aiida_seireact.query.ledger import costs, processes
 from aiida_seireact.query.md import runs, speeds, traces
 from aiida_seireact.query.sources import QueryError, What
 from aiida_seireact.query.stability import entropy, gaps, hull, products
+from aiida_seireact.query.stages import stages
 from aiida_seireact.query.structure import clusters, groups, rdf, templates, xrd
 from aiida_seireact.query.training import curves, models, parity
 from aiida_seireact.query.transport import conductivity, diffusion, msd, onsager, survival
@@ -55,10 +57,12 @@ __all__ = [
     "runs",
     "scores",
     "speeds",
+    "stages",
     "survival",
     "templates",
     "thickness",
     "traces",
     "uncertainties",
+    "walked",
     "xrd",
 ]

@@ -109,11 +109,14 @@ def _runs_of(processes: set[int]) -> dict[int, Given]:
         orm.Data,
         with_outgoing="it",
         edge_filters={"label": "trajectory"},
-        project=["id", "uuid", "attributes.timestep_fs", "attributes.n_atoms"],
+        project=["id", "uuid", *(f"attributes.{name}" for name in ("timestep_fs", "n_atoms", "n_frames"))],
     )
+    # A shard of frames counts the atoms of all of them.
     found = {
-        it: Given(pk, uuid, "trajectory", {"timestep_fs": timestep, "n_atoms": n_atoms})
-        for it, pk, uuid, timestep, n_atoms in query.all()
+        it: Given(
+            pk, uuid, "trajectory", {"timestep_fs": timestep, "n_atoms": n_atoms // n_frames if n_frames else n_atoms}
+        )
+        for it, pk, uuid, timestep, n_atoms, n_frames in query.all()
     }
     above = _makers_of_labels(processes - found.keys())
     runs = _runs_of({maker for makers in above.values() for maker in makers})

@@ -89,7 +89,7 @@ def _what_was_done(failed: Process, caller: Process | None, siblings: Sequence[P
     later = [
         one
         for one in siblings
-        if one.pk > failed.pk
+        if (one.member.ctime, one.member.uuid) > (failed.member.ctime, failed.member.uuid)
         and one.member.name == failed.member.name
         and _stem(one.member.call_label) == _stem(failed.member.call_label)
     ]

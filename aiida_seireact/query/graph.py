@@ -60,8 +60,13 @@ class Graph:
     """The processes under one or many top processes."""
 
     def __init__(self, what: What) -> None:
-        """:raises QueryError: not processes."""
-        self.tops = tops_of(what)
+        """:param what: another `Graph` is not walked again.
+
+        :raises QueryError: not processes.
+        """
+        self.tops: list[orm.ProcessNode] = what.tops if isinstance(what, Graph) else tops_of(what)
+        if isinstance(what, Graph):
+            self.trees = what.trees
 
     @cached_property
     def trees(self) -> list[tuple[str, str, list[Process]]]:
@@ -118,6 +123,16 @@ class Graph:
         for process, pk, uuid, *values, label in query.order_by({"data": ["ctime", "uuid"]}).all():
             found.setdefault(process, []).append(Given(pk, uuid, label, dict(zip(told, values, strict=True))))
         return found
+
+
+def walked(what: What) -> Graph:
+    """Return the processes under some tops, to ask several tables of them: the graph is walked once then.
+
+    What happens in the graph later is not seen. :raises QueryError: not processes.
+    """
+    graph = Graph(what)
+    _ = graph.trees
+    return graph
 
 
 def without_parts(made: Sequence[Made], joiners: Iterable[str], graph: Graph) -> list[Made]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from aiida_seireact.query.arrays import arrays_of
 from aiida_seireact.query.frame import table
 from aiida_seireact.query.graph import Graph, Made, without_parts
 from aiida_seireact.query.sources import What
-from aiida_seireact.query.tree import Process
+from aiida_seireact.query.tree import Process, trees_of
 from aiida_seireact.science.segments import SECONDS_PER_DAY
 
 MD_JOB = "aiida.calculations:seireact.lammps"
 JOIN = "join_segments"
+LOOKERS = ("aiida.calculations:seireact.classify", "aiida.calculations:seireact.analyse")
+GIVEN = "given"
+"""Stage of a run that was made elsewhere."""
 BAR_IN_GPA = 1e-4
 
 FACTS = (
@@ -88,6 +92,7 @@ def runs(what: What) -> pd.DataFrame:
     validation, say, apart.
     ``time_ps`` is what was run; ``stopped_by`` names the rule that ended it early, ``stop_message`` says why.
     ``system`` is the config type of the cell it began with, empty where it began with a large cell or a restart.
+    A run that was made elsewhere and given to a classification or an analysis has the ``stage`` ``given``.
 
     :raises QueryError: not a process.
     """
@@ -197,8 +202,47 @@ def speeds(what: What) -> pd.DataFrame:
 
 # ------------------------------------------------------------------------------------ what others ask of runs
 def runs_in(graph: Graph) -> list[Made]:
-    """Return the trajectories of whole runs: segments that were joined are not told of by themselves."""
-    return without_parts(graph.made(TrajectoryData, by=(MD_JOB, JOIN), told=FACTS), (JOIN,), graph)
+    """Return the trajectories of whole runs: segments that were joined are not told of by themselves.
+
+    Those that were given to a classification or an analysis, which was begun for itself, come last.
+    """
+    made = without_parts(graph.made(TrajectoryData, by=(MD_JOB, JOIN), told=FACTS), (JOIN,), graph)
+    return made + _given_runs(graph, made)
+
+
+def _given_runs(graph: Graph, made: Sequence[Made]) -> list[Made]:
+    """Return runs made elsewhere that processes below the tops looked at."""
+    lookers = {
+        run_uuid: [one for one in processes if one.counts and one.member.process_type in LOOKERS]
+        for _, run_uuid, processes in graph.trees
+    }
+    given = graph.given([one for mine in lookers.values() for one in mine], TrajectoryData, "trajectory", FACTS)
+    here = {(one.run_uuid, one.pk) for one in made}
+    wanted = {
+        (run, run_uuid, run_of.pk): run_of
+        for run, run_uuid, _ in graph.trees
+        for looker in lookers[run_uuid]
+        for run_of in given.get(looker.pk, [])
+        if (run_uuid, run_of.pk) not in here
+    }
+    makers = _makers({pk for _, _, pk in wanted})
+    return [
+        Made(pk, one.uuid, one.link, run, run_uuid, replace(makers[pk], stage=GIVEN), one.told)
+        for (run, run_uuid, pk), one in wanted.items()
+        if pk in makers and makers[pk].counts
+    ]
+
+
+def _makers(trajectories: set[int]) -> dict[int, Process]:
+    """Return by PK of a trajectory the process that made it, seen by itself."""
+    if not trajectories:
+        return {}
+    query = orm.QueryBuilder()
+    query.append(TrajectoryData, filters={"id": {"in": sorted(trajectories)}}, project="id", tag="run")
+    query.append(orm.ProcessNode, with_outgoing="run", edge_filters={"type": "create"}, project="*")
+    found = dict(query.all())
+    heads = [tree[0] for tree in trees_of(list(found.values()))] if found else []
+    return dict(zip(found, heads, strict=True))
 
 
 def name_of_run(made: Made) -> str:

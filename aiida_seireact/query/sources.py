@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-What: TypeAlias = "orm.Node | orm.Group | int | str | Iterable[What]"
-"""A process, its PK or UUID, a group of processes or its label, or several of these."""
+if TYPE_CHECKING:
+    from aiida_seireact.query.graph import Graph
+
+What: TypeAlias = "orm.Node | orm.Group | int | str | Graph | Iterable[What]"
+"""A process, its PK or UUID, a group of processes or its label, or several of these; or what `walked` returned."""
 
 
 class QueryError(ValueError):

@@ -123,6 +123,10 @@ class Tables:
         """`aiida_seireact.query.gaps` of this process."""
         return query.gaps(self._node)
 
+    def stages(self) -> pd.DataFrame:
+        """`aiida_seireact.query.stages` of this process."""
+        return query.stages(self._node)
+
     def processes(self) -> pd.DataFrame:
         """`aiida_seireact.query.processes` of this process."""
         return query.processes(self._node)

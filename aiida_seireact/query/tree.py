@@ -47,8 +47,8 @@ class Process:
 
     @property
     def end(self) -> datetime:
-        """When it ended, or now."""
-        return self.member.mtime if self.is_sealed else timezone.now()
+        """When it ended, or now. What a crash left ended but unsealed goes on no longer."""
+        return self.member.mtime if self.is_sealed or self.member.is_terminated else timezone.now()
 
     @property
     def seconds(self) -> float:

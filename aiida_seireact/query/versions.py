@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiida import orm
@@ -39,10 +39,17 @@ def versions_of(processes: Iterable[Process]) -> dict[str, Any]:
 
 def results_of(processes: Iterable[Process]) -> dict[int, dict[str, Any]]:
     """Return by PK of a job its retrieved result file, of those that left a whole one."""
-    jobs = [process.pk for process in processes if process.member.is_job]
+    return results_of_jobs([process.pk for process in processes if process.member.is_job])
+
+
+def results_of_jobs(jobs: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return by PK of a job its retrieved result file, of those that left a whole one.
+
+    :param jobs: PKs of jobs.
+    """
     if not jobs:
         return {}
-    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": jobs}}, project="id", tag="job")
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": [*jobs]}}, project="id", tag="job")
     query.append(
         orm.FolderData,
         with_incoming="job",

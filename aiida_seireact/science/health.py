@@ -5,6 +5,7 @@ The stop rule, monitors, validation and analyses all ask these functions. They n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,6 +20,8 @@ FloatArray = NDArray[np.float64]
 # The smallest distance of N points per volume V is at most that of the closest packing, 2^(1/6) (V/N)^(1/3)
 # (T. C. Hales, Ann. Math. 162, 1065 (2005)): a search that far always finds it in a fully periodic cell.
 CLOSEST_PACKING = 2 ** (1 / 6)
+_BOXES_AT_A_TIME = 1 << 20
+"""Boxes that a search of holes looks at: 60 MB."""
 
 
 def smallest_distance(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[float, tuple[int, int]]:
@@ -71,30 +74,49 @@ def largest_hole_radius(
     if not periodic.all():
         raise ValueError("The largest hole is defined for cells periodic in the three directions only.")
     n_boxes = np.ceil(np.linalg.norm(lattice, axis=1) / spacing_ang).astype(int)
-    axes = [(np.arange(n) + 0.5) / n for n in n_boxes]
-    centres = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     edges = 1.0 / n_boxes
-
     reach = 2.0 * (_volume(lattice) / len(atoms)) ** (1 / 3)
     tree = cKDTree(with_images(atoms, lattice, periodic, reach)[1])
     radius = 0.0
+    level = _boxes(n_boxes)
     while True:
-        distances, _ = tree.query(centres @ lattice)
-        while distances.max() > reach:
-            # The nearest atom may be an image beyond the ones built: build farther and ask again.
-            reach = max(2 * reach, float(distances.max()))
-            tree = cKDTree(with_images(atoms, lattice, periodic, reach)[1])
-            distances, _ = tree.query(centres @ lattice)
-        radius = max(radius, float(distances.max()))
         half_diagonal = _longest_diagonal(edges[:, None] * lattice) / 2
+        kept: list[tuple[FloatArray, FloatArray]] = []
+        for centres in level:
+            distances, _ = tree.query(centres @ lattice)
+            while distances.max() > reach:
+                # The nearest atom may be an image beyond the ones built: build farther and ask again.
+                reach = max(2 * reach, float(distances.max()))
+                tree = cKDTree(with_images(atoms, lattice, periodic, reach)[1])
+                distances, _ = tree.query(centres @ lattice)
+            radius = max(radius, float(distances.max()))
+            open_still = distances + half_diagonal > radius + tolerance_ang
+            kept.append((centres[open_still], distances[open_still]))
         if half_diagonal <= tolerance_ang:
             return radius
-        centres = centres[distances + half_diagonal > radius + tolerance_ang]
-        if not len(centres):
+        # What a part kept, a later one may beat.
+        left = [centres[distances + half_diagonal > radius + tolerance_ang] for centres, distances in kept]
+        if not sum(map(len, left)):
             return radius
         edges = edges / 2
-        corners = np.array(list(product((-0.5, 0.5), repeat=3))) * edges
-        centres = (centres[:, None, :] + corners[None, :, :]).reshape(-1, 3)
+        level = _halved(np.concatenate(left), edges)
+
+
+def _boxes(n_boxes: NDArray[np.int64]) -> Iterator[FloatArray]:
+    """Yield the centres of a grid in fractions, a part at a time, ``(n, 3)``."""
+    axes = [(np.arange(n) + 0.5) / n for n in n_boxes]
+    thickness = max(1, int(_BOXES_AT_A_TIME // (n_boxes[1] * n_boxes[2])))
+    for start in range(0, int(n_boxes[0]), thickness):
+        part = axes[0][start : start + thickness]
+        yield np.stack(np.meshgrid(part, *axes[1:], indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _halved(centres: FloatArray, edges: FloatArray) -> Iterator[FloatArray]:
+    """Yield the centres of the eight halves of boxes, of these edges, a part at a time, ``(n, 3)``."""
+    corners = np.array(list(product((-0.5, 0.5), repeat=3))) * edges
+    for start in range(0, len(centres), _BOXES_AT_A_TIME // 8):
+        part = centres[start : start + _BOXES_AT_A_TIME // 8]
+        yield (part[:, None, :] + corners[None, :, :]).reshape(-1, 3)
 
 
 @dataclass(frozen=True)

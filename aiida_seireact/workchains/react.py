@@ -146,11 +146,13 @@ class ReactWorkChain(ProtocolMixin, ClosingStudy):
     # ------------------------------------------------------------------ last model
     def produce(self) -> ToContext | ExitCode:
         """Run the interface with the last model; beside it the reference phases, by it where it is good enough."""
+        verdict = self.verdict()
         plan, refusal = attempt(
             plan_references,
             self.model().metrics,
             self.inputs.references,
             metadata={"call_link_label": "references"},
+            **({} if verdict is None else {"verdict": verdict}),
         )
         if refusal:
             return self.refused("references", refusal)
@@ -162,7 +164,8 @@ class ReactWorkChain(ProtocolMixin, ClosingStudy):
             if decision["source"] == "model":
                 children[label] = self.by_model(crystal, self.inputs.reference_md)
             else:
-                self.report(f"the labeller makes the reference of {phase}: the model is not good enough there")
+                why = decision["md_failed"] or "the model's error is too large there, or you decided so"
+                self.report(f"the labeller makes the reference of {phase}: {why}")
                 children[label] = self.by_labeller(crystal, self.inputs.reference_labeller_md)
         self.ctx.phases = sorted(plan["phases"])
         self.report("running the interface and the reference phases")

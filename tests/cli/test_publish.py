@@ -1,11 +1,8 @@
 """The commands publish and verify: what they say, what they refuse, and that nothing else is touched."""
 
-# ruff: noqa: F401, F811  (fixtures of another folder)
-
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiida import orm
 from click.testing import CliRunner, Result
 
 from aiida_seireact.cli.publish import publish
 from aiida_seireact.cli.verify import verify
 from aiida_seireact.formats.checksums import write_checksums
-from tests.publishing.conftest import module_frames, study
+from tests.publishing.fixtures import Published
 from tests.publishing.graphs import Finished, finished_study
 
 NAMED = ("--title", "Li2S in small", "--license", "CC-BY-4.0", "--creator", "Doe, Jane; 0000-0002-1825-0097")
@@ -32,13 +28,13 @@ def call(command: Any, *arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def bundle(study: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle that the command wrote. Only read it."""
-    out = tmp_path_factory.mktemp("cli") / "bundle"
-    result = call(publish, study.top.pk, out, *NAMED)
-    assert result.exit_code == 0, result.output
-    assert "aiida-seireact verify bundle" in result.output
-    return out
+def study(aiida_profile: Any, six_frames: Any, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return finished_study(six_frames, tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture
+def bundle(published: Published) -> Path:
+    return published.folder
 
 
 @pytest.fixture
@@ -72,10 +68,10 @@ def test_a_node_of_another_kind_is_a_sentence(study: Finished, tmp_path: Path) -
 
 def test_a_potcar_is_refused_by_name_also_in_a_dry_run(
     aiida_profile: Any,
-    module_frames: Any,
+    six_frames: Any,
     tmp_path: Path,
 ) -> None:
-    planted = finished_study(module_frames, tmp_path, retrieved={"POTCAR": b"cut out"})
+    planted = finished_study(six_frames, tmp_path, retrieved={"POTCAR": b"cut out"})
     retrieved = planted.label_job.outputs.retrieved
     for arguments in (NAMED, ("--dry-run",)):
         result = call(publish, planted.top.pk, tmp_path / "out", *arguments)
@@ -109,18 +105,6 @@ def test_a_killed_command_leaves_nothing_half(
 
 
 # ---------------------------------------------------------------------------------------------- verify
-def test_a_bundle_is_what_it_says_in_an_empty_profile_elsewhere(bundle: Path, tmp_path: Path) -> None:
-    n_nodes, path = orm.QueryBuilder().append(orm.Node).count(), os.environ.get("AIIDA_PATH")
-    result = call(verify, bundle)
-    assert result.exit_code == 0, result.output
-    assert "WRONG" not in result.output
-    lines = [line.split()[:2] for line in result.output.splitlines() if line.startswith("ok")]
-    names = ["checksums", "metadata", "archive", "datasets", "models", "trajectories", "figures", "report"]
-    assert [name for _, name in lines] == names
-    assert "pictures too" in result.output
-    assert (orm.QueryBuilder().append(orm.Node).count(), os.environ.get("AIIDA_PATH")) == (n_nodes, path)
-
-
 def spoil_file(name: str) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         (path,) = folder.glob(name)
@@ -148,6 +132,7 @@ def test_what_was_altered_is_named(copy: Path, spoil: Callable[[Path], None], wo
     assert words in result.output
 
 
+@pytest.mark.slow
 def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> None:
     table = next(iter((copy / "figures").glob("*.csv")))
     table.write_text(table.read_text().replace("0", "1", 1))
@@ -178,6 +163,26 @@ def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> No
         assert words in result.output, words
 
 
+@pytest.mark.slow
+def test_several_runs_are_one_bundle_with_figures_of_all(
+    aiida_profile: Any, six_frames: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    names = ("one", "two")
+    runs = [finished_study(six_frames, tmp_path_factory.mktemp(name), label=name) for name in names]
+    result = call(publish, *(run.top.pk for run in runs), tmp_path / "both", *NAMED, "--zip")
+    assert result.exit_code == 0, result.output
+    with zipfile.ZipFile(tmp_path / "both.zip") as archive:
+        costs = archive.read("both/figures/costs.csv").decode()
+        index = json.loads(archive.read("both/bundle.json"))
+    assert all(f"\n{name}," in costs or f",{name}," in costs for name in names)
+    assert [told["uuid"] for told in index["processes"]] == [run.top.uuid for run in runs]
+    # One dataset and one model, of equal content.
+    assert (index["counts"]["datasets"], index["counts"]["models"]) == (1, 1)
+    result = call(verify, tmp_path / "both.zip")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
 def test_an_archive_that_is_none_is_a_sentence(copy: Path) -> None:
     (copy / "archive.aiida").write_bytes(b"no archive")
     write_checksums(copy)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from aiida_seireact.cli.render.gather import gather
 from aiida_seireact.cli.render.html import render_html
+from aiida_seireact.cli.render.sources import value_at
 from aiida_seireact.cli.render.summary import summary_of
 from aiida_seireact.cli.report import key_numbers, report, write_report
 
@@ -119,32 +120,40 @@ def test_page_tells_the_story_with_its_numbers(finished):
     ):
         assert words in plain, words
     for title in ("Label", "Learn", "Produce", "Recognise"):
-        assert re.search(rf"<h2>.*{title}</h2>", text)
+        assert re.search(rf"<h2[^>]*>.*{title}</h2>", text)
 
 
-def test_page_fetches_nothing_escapes_names_and_gives_every_figure_words(finished):
-    text = render_html(gather(finished))
+def test_page_fetches_nothing_escapes_names_and_gives_every_figure_words(finished, tmp_path):
+    write_report(finished, tmp_path, formats=("svg",))
+    text = (tmp_path / "report.html").read_text()
     page = Page(text)
-    allowed = ("#", "data:image/", "https://arxiv.org/", "https://doi.org/")
+    beside = [link for link in page.links if link.startswith("figures/")]
+    assert beside
+    assert all((tmp_path / link).is_file() for link in beside)
+    allowed = ("#", "data:image/", "https://arxiv.org/", "https://doi.org/", "figures/")
     assert [link for link in page.links if not link.startswith(allowed)] == []
-    assert "script" not in page.tags
     assert "link" not in page.tags
     assert "@import" not in text
     assert "url(" not in text.replace("url(#", "")
     assert len(page.ids) == len(set(page.ids))
-    assert text.count("<svg") == 13
+    # Every figure of the gallery, the loop and the cell.
+    assert text.count("<svg") == len(re.findall("data-plot=", text)) + 2 > 8
     assert len(re.findall(r'<svg[^>]*role="img"[^>]*aria-label="[^"]{20,}', text)) == text.count("<svg")
     assert "<b>odd</b>" not in text
     for needed in ("currentColor", 'name="viewport"', "prefers-color-scheme: dark"):
         assert needed in text
 
 
-def test_command_writes_both_files_and_prints_the_numbers(finished, tmp_path):
-    result = CliRunner().invoke(report, [str(finished.pk), "--output", str(tmp_path / "new")], catch_exceptions=False)
+def test_command_writes_page_numbers_and_figures_and_prints_the_numbers(finished, tmp_path):
+    options = ["--output", str(tmp_path / "new"), "--format", "svg"]
+    result = CliRunner().invoke(report, [str(finished.pk), *options], catch_exceptions=False)
     assert result.exit_code == 0
     assert "force error 0.12 eV/Å, 30" in result.output
     assert "ENDED BY THE STOP RULE" in result.output
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"report.html", "summary.json"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"report.html", "summary.json", "figures"}
+    drawn = {path.name for path in (tmp_path / "new" / "figures").iterdir()}
+    assert {"ps4.svg", "ps4.csv", "ps4.sources.json"} <= drawn
+    assert "ps4.pdf" not in drawn
     assert json.loads((tmp_path / "new" / "summary.json").read_text())["react_pk"] == finished.pk
     assert json.loads(json.dumps(summary_of(gather(finished)))) == json.loads(
         (tmp_path / "new" / "summary.json").read_text()
@@ -153,7 +162,7 @@ def test_command_writes_both_files_and_prints_the_numbers(finished, tmp_path):
 
 # ---------------------------------------------------------------------------------------------- not finished
 def test_running_process_shows_what_is_there_and_why_the_rest_is_not(study, tmp_path: Path):
-    data, _ = write_report(study.top, tmp_path)
+    data, _ = write_report(study.top, tmp_path, formats=())
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["exit_status"] is None
     assert summary["n_frames"] == 4
@@ -208,3 +217,43 @@ def test_labeller_that_is_a_dft_engine_gets_no_such_sentence(study):
     data = gather(study.top)
     data.content["labeller"] = "espresso"
     assert "not DFT" not in render_html(data)
+
+
+# ---------------------------------------------------------------------------------------------- several, and troubles
+def test_two_runs_lie_beside_each_other(finished, study, tmp_path):
+    arguments = [str(finished.pk), str(study.top.pk), "-o", str(tmp_path), "--no-figures"]
+    result = CliRunner().invoke(report, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary["runs"]) == {str(finished.pk), str(study.top.pk)}
+    one = summary_of(gather(finished))
+    assert summary["runs"][str(finished.pk)]["md_steps"] == one["md_steps"] == 100
+    assert summary["sources"][f"runs.{finished.pk}.md_steps"] == one["sources"]["md_steps"]
+    text = (tmp_path / "report.html").read_text()
+    assert f'data-key="runs.{finished.pk}.md_steps"' in text
+    assert "is under way for" in text
+    assert 'data-plot="ps4"' in text
+    assert not (tmp_path / "figures").exists()
+
+
+def test_every_number_of_a_card_is_the_one_its_node_holds(finished):
+    data = gather(finished)
+    text = render_html(data)
+    summary = summary_of(data)
+    found = re.findall(r'<b data-uuid="([^"]+)" data-path="([^"]+)" data-key="([^"]+)"', text)
+    assert {key for _, _, key in found} >= {"n_frames", "md_atoms", "ps4_intact_end", "force_rmse_ev_per_ang"}
+    for uuid, path, key in found:
+        assert summary["sources"][key] == {"uuid": uuid, "path": path, "is_value": key != "n_label_calls"}
+        if key not in ("n_label_calls", "n_frames"):  # the toy's summary tells of more frames than its dataset has
+            assert value_at(orm.load_node(uuid).base.attributes.all, path) == value_at(summary, key)
+
+
+def test_full_disk_gets_a_sentence(finished, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "report.html"))
+
+    monkeypatch.setattr("aiida_seireact.formats.atomic.write_json", full)
+    result = CliRunner().invoke(report, [str(finished.pk), "-o", str(tmp_path), "--no-figures"])
+    assert result.exit_code == 1
+    assert "No space left on device. Make room" in result.output
+    assert "Traceback" not in result.output

@@ -96,7 +96,7 @@ def test_page_tells_how_well_each_condition_has_learned(loop, page):
 
 
 def test_page_tells_the_loop_in_its_order(page):
-    titles = re.findall(r'<h2><span class="step">(\d)</span>([^<]+)</h2>', page)
+    titles = re.findall(r'<h2 id="\w+"><span class="step">(\d)</span>([^<]+)</h2>', page)
     names = ["Label", "Explore", "Learn", "Learn from its own run", "Judge", "Produce", "Recognise"]
     assert titles == [(str(number), name) for number, name in enumerate(names, 1)]
 

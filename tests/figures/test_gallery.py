@@ -84,6 +84,8 @@ def test_every_row_tells_its_nodes(figures: dict[str, Figure], name: str) -> Non
     assert set(UUID_COLUMNS) <= set(table)
     assert (table["process_uuid"] != "").all()
     assert (table["run_uuid"] != "").all()
+    # Neither is the same in the profile an archive is imported into.
+    assert not {"pk", "computer"} & set(table)
     for uuid in figures[name].sources:
         assert orm.load_node(uuid).is_stored
 

@@ -323,7 +323,7 @@ def test_a_part_reads_the_settings_it_is_given_and_no_others(folder: Path, tmp_p
     """What a part does not read must not change its hash, and what it reads must."""
     for name in ("run.dump", "licl.dump", "li2s.npz"):
         (tmp_path / name).symlink_to(folder / name)
-    common = {**JOB, "n_landmarks": 500, "maxk": 40, "sensitivity": [], "discover": {}}
+    common = {**JOB, "n_landmarks": 500, "maxk": 40, "sensitivity": [], "discover": {"n_frames": 1}}
     known = {"classifier": "phases.npz", "landmark_places": "landmark_places.npz"}
     given: dict[Part, dict[str, Any]] = {
         "draw": {},

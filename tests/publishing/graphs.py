@@ -119,6 +119,8 @@ def finished_study(
     results = {"dataset": dataset, "potential": potential, "trajectory": run, "metrics": metrics, "summary": summary}
     for name, node in results.items():
         node.base.links.add_incoming(top, LinkType.RETURN, name)
+    # It came from the cache, and cost nothing.
+    train_job.base.extras.set("_aiida_cached_from", str(label_job.uuid))
     for process in (label_job, labelling, make, train_job, training, md_job, production, end):
         finish(process)
         process.seal()

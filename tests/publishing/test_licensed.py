@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common.datastructures import StashMode
 from aiida.common.links import LinkType
+from aiida.manage import get_manager
 from aiida.plugins import DataFactory
 
 from aiida_seireact.publishing.bundle import BundleError
@@ -62,11 +64,8 @@ def deep() -> orm.FolderData:
 
 
 def stash() -> orm.Data:
-    return orm.RemoteStashFolderData(
-        stash_mode=__import__("aiida.common.datastructures", fromlist=["StashMode"]).StashMode.COPY,
-        target_basepath="/store",
-        source_list=["CHGCAR", "POTCAR"],
-    )
+    listed = ["CHGCAR", "POTCAR"]
+    return orm.RemoteStashFolderData(stash_mode=StashMode.COPY, target_basepath="/store", source_list=listed)
 
 
 WAYS: dict[str, tuple[Callable[[], orm.Data], str, str]] = {
@@ -85,7 +84,6 @@ WAYS: dict[str, tuple[Callable[[], orm.Data], str, str]] = {
 def test_a_potcar_is_refused_with_node_and_file(way: str, tmp_path: Path, aiida_profile: Any) -> None:
     make, file, why = WAYS[way]
     node = make()
-    node.computer = getattr(node, "computer", None)
     graph = study_with(tmp_path, retrieved=node)
     (found,), _ = find_licensed(graph, quiet)
     assert (found.pk, found.file) == (node.pk, file)
@@ -114,3 +112,16 @@ def test_a_file_that_two_nodes_hold_is_told_of_both(tmp_path: Path, aiida_profil
     graph = study_with(tmp_path, retrieved=folder(a=FULL), copy=folder(b=FULL))
     found, _ = find_licensed(graph, quiet)
     assert [place.file for place in found] == ["a", "b"]
+
+
+def test_a_file_that_is_not_what_was_stored_is_named(tmp_path: Path, aiida_profile: Any) -> None:
+    outputs = folder(log=b"as it was")
+    graph = study_with(tmp_path, retrieved=outputs)
+    key = outputs.base.repository.metadata["o"]["log"]["k"]
+    container = Path(get_manager().get_profile_storage().get_repository()._container.get_folder())
+    (path,) = container.rglob(key[2:])
+    path.chmod(0o644)
+    path.write_bytes(b"otherwise")
+    with pytest.raises(BundleError, match=rf"The file log of FolderData <{outputs.pk}> .* is not what was stored"):
+        find_licensed(graph, quiet)
+    path.write_bytes(b"as it was")

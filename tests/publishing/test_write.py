@@ -24,6 +24,7 @@ from aiida_seireact.publishing.metadata import Metadata, complaints
 from aiida_seireact.publishing.plan import Plan
 from aiida_seireact.publishing.write import publish
 
+from .fixtures import Published
 from .graphs import ASKED, Finished, finished_study, quiet
 
 
@@ -33,10 +34,8 @@ def plan(study: Finished) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def written(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle. Only read it."""
-    out = tmp_path_factory.mktemp("bundles") / "bundle"
-    return publish(plan, out, Metadata.of(**ASKED), write_reports, quiet)
+def written(published: Published) -> Path:
+    return published.folder
 
 
 def test_every_part_is_there_and_its_checksums_hold(written: Path) -> None:
@@ -48,19 +47,19 @@ def test_every_part_is_there_and_its_checksums_hold(written: Path) -> None:
     assert [path.name for path in written.parent.iterdir()] == ["bundle"]
 
 
-def test_the_index_tells_processes_counts_and_citations(written: Path, study: Finished) -> None:
+def test_the_index_tells_processes_counts_and_citations(written: Path, published: Published) -> None:
     index = read_index(written)
-    assert index["processes"][0]["uuid"] == study.top.uuid
+    assert index["processes"][0]["uuid"] == published.top_uuid
     assert index["counts"]["datasets"] == index["counts"]["models"] == index["counts"]["trajectories"] == 1
     assert {"deng2023chgnet", "thompson2022lammps"} <= set(index["citations"])
     assert index["without_citation"] == []
 
 
-def test_the_dataset_is_extxyz_with_ids_and_splits(written: Path, study: Finished) -> None:
+def test_the_dataset_is_extxyz_with_ids_and_splits(written: Path, published: Published) -> None:
     (entry,) = read_json(written / "datasets" / "index.json")
     frames, split = read_extxyz(written / entry["file"])
-    assert frames.frame_ids == study.dataset.frames().frame_ids
-    assert split == study.dataset.column("split").tolist()
+    assert frames.frame_ids == published.frame_ids
+    assert split == published.split
     assert entry["n_by_split"] == {"train": 4, "val": 1, "test": 1}
     # A person without this package reads it, too.
     images = read(written / entry["file"], ":")
@@ -68,12 +67,12 @@ def test_the_dataset_is_extxyz_with_ids_and_splits(written: Path, study: Finishe
     assert np.array_equal(images[0].get_forces(), frames.forces[:3])
 
 
-def test_the_model_has_its_card(written: Path, study: Finished) -> None:
+def test_the_model_has_its_card(written: Path, published: Published) -> None:
     (entry,) = read_json(written / "models" / "index.json")
-    assert package_hash(written / entry["file"]) == study.potential.model_hash
+    assert package_hash(written / entry["file"]) == published.model_hash
     card = read_json(written / entry["card"])
     assert card["species"] == ["Li", "S"]
-    assert card["dataset_hash"] == study.dataset.content_hash
+    assert card["dataset_hash"] == published.dataset_hash
 
 
 def test_manifests_tell_what_is_deposited_apart(written: Path) -> None:
@@ -172,8 +171,8 @@ def test_force_replaces_a_bundle_and_a_zip_is_one_folder(plan: Plan, tmp_path: P
 
 
 # ---------------------------------------------------------------------------------------------- what is refused
-def test_a_process_that_has_not_ended_is_refused(aiida_profile: Any, module_frames: Any, tmp_path: Path) -> None:
-    running = finished_study(module_frames, tmp_path, seal=False)
+def test_a_process_that_has_not_ended_is_refused(aiida_profile: Any, six_frames: Any, tmp_path: Path) -> None:
+    running = finished_study(six_frames, tmp_path, seal=False)
     with pytest.raises(BundleError, match=rf"<{running.top.pk}> has ended \(finished\) but is not sealed"):
         Plan.of([running.top], quiet)
     # A process under an unfinished one can't go without it: its history would have a hole.
@@ -191,13 +190,16 @@ def test_a_model_that_is_not_whole_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_process_is_published_and_told(aiida_profile: Any, module_frames: Any, tmp_path: Path) -> None:
+def test_a_failed_process_is_published_and_told(
+    aiida_profile: Any, six_frames: Any, tmp_path: Path, cheap: None
+) -> None:
     from tests.cli.conftest import finish
 
-    failed = finished_study(module_frames, tmp_path, seal=False)
+    failed = finished_study(six_frames, tmp_path, seal=False)
     finish(failed.top, 460, "Stage produce failed: lost atoms")
     failed.top.seal()
-    out = publish(Plan.of([failed.top], quiet), tmp_path / "out", Metadata.of(**ASKED), write_reports, quiet)
+    plan = Plan.of([failed.top], quiet)
+    out = publish(plan, tmp_path / "out", Metadata.of(**ASKED), lambda tops, folder: folder.mkdir(), quiet)
     assert "**ended with exit status 460**: Stage produce failed: lost atoms" in (out / "README.md").read_text()
     assert read_index(out)["processes"][0]["exit_status"] == 460
     assert bundle.ARCHIVE in {path.name for path in out.iterdir()}

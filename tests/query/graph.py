@@ -26,11 +26,18 @@ def chain(name: str, caller: orm.WorkflowNode | None = None, label: str = "", **
 
 
 def job(
-    plugin: str, caller: orm.WorkflowNode | None = None, label: str = "", *, name: str = "", **inputs: orm.Data
+    plugin: str,
+    caller: orm.WorkflowNode | None = None,
+    label: str = "",
+    *,
+    name: str = "",
+    attributes: dict[str, Any] | None = None,
+    **inputs: orm.Data,
 ) -> orm.CalcJobNode:
-    """Return a running job of one of our entry points."""
+    """Return a running job of an entry point."""
     node = orm.CalcJobNode(computer=here(), process_type=f"aiida.calculations:{plugin}")
     node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 2})
+    node.base.attributes.set_many(attributes or {})
     return _begun(node, name or f"{plugin.rpartition('.')[2].capitalize()}Calculation", caller, label, inputs)
 
 

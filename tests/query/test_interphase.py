@@ -10,7 +10,7 @@ from aiida import orm
 
 from aiida_seireact import query
 
-from .graph import arrays, chain, ends, function, job, trajectory
+from .graph import arrays, chain, ends, function, job, potential, trajectory
 
 STEPS = [0, 50, 100]
 
@@ -97,3 +97,19 @@ def test_profiles_keep_atoms_slabs_and_charge(study: orm.WorkChainNode) -> None:
     assert lithium[["z_ang", "slab_ang", "count", "fraction"]].to_numpy().tolist() == [[1, 2, 2, 0.5], [3, 2, 2, 1.0]]
     assert found.query("of == 'charge'")["count"].tolist() == [-5.0, 2.0, -2.0, 2.0]
     assert found.query("of == 'charge'")["fraction"].isna().all()
+
+
+def test_a_run_that_an_analysis_was_given_is_told_of_too(study: orm.WorkChainNode) -> None:
+    top = chain("AnalyseWorkChain")
+    segment = job("seireact.lammps", potential=potential("g"))
+    run = ends(segment, trajectory=trajectory([0, 50, 100], n_atoms=12))
+    left = ends(job("seireact.lammps"), 400, trajectory=trajectory([0, 60]))
+    for number, one in enumerate((run, left)):
+        analyse = job("seireact.analyse", top, f"iteration_{number:02d}", trajectory=one)
+        ends(analyse, analysis_arrays=arrays(steps=STEPS, n_intact_ps4=[1, 1, 1]))
+    found = query.runs(top)
+    assert found[["node_uuid", "process_uuid", "stage", "n_atoms"]].to_numpy().tolist() == [
+        [run.uuid, segment.uuid, "given", 12]
+    ]
+    assert found["model_hash"].tolist() == ["g" * 64]
+    assert query.ps4(top)["trajectory_uuid"].unique().tolist() == [run.uuid, left.uuid]

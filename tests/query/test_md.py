@@ -121,3 +121,9 @@ def test_what_is_no_process_gets_a_sentence(study: orm.WorkChainNode) -> None:
         query.runs(orm.Group(label="empty").store())
     with pytest.raises(query.QueryError, match="no column 'phase'"):
         query.costs(study, by="phase")
+
+
+def test_runs_that_were_walked_once_give_the_same_tables(study: orm.WorkChainNode) -> None:
+    walked = query.walked([study, study.pk])
+    assert query.runs(walked).equals(query.runs(study))
+    assert query.costs(walked, by="stage").equals(query.costs(study, by="stage"))

@@ -7,6 +7,7 @@ import pytest
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
+from aiida_seireact.science import health
 from aiida_seireact.science.health import StopRule, largest_hole_radius, smallest_distance
 
 CUBE = 10.0 * np.eye(3)
@@ -87,6 +88,17 @@ def test_the_spacing_of_the_first_boxes_does_not_change_the_hole():
     atoms.rattle(0.2, seed=1)
     radii = [largest_hole_radius(atoms.positions, atoms.cell, True, spacing_ang=h) for h in (0.4, 1.0, 3.0)]
     assert np.ptp(radii) <= 0.02
+
+
+def test_boxes_looked_at_in_parts_find_the_same_hole(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(4)
+    cell = np.array([[9.0, 0, 0], [2.0, 8.0, 0], [1.0, -2.0, 12.0]])
+    for n_atoms in (1, 3, 60):
+        places = rng.random((n_atoms, 3)) @ cell
+        monkeypatch.setattr(health, "_BOXES_AT_A_TIME", 1 << 20)
+        whole = largest_hole_radius(places, cell, True)
+        monkeypatch.setattr(health, "_BOXES_AT_A_TIME", 16)
+        assert largest_hole_radius(places, cell, True) == whole
 
 
 def test_hole_of_a_vacancy_reaches_its_nearest_neighbours():

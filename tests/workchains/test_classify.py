@@ -97,25 +97,24 @@ def phases_along_z(computer: orm.Computer, run: FramesData, labels: orm.ArrayDat
     return {name: found.get_array(name) for name in found.get_arraynames()}
 
 
-CUT = {"most_in_one_file": 300, "chunk_environments": 200}
+CUT = {"most_in_one_file": 300, "chunk_environments": 100}
 
 
 @pytest.mark.slow
 def test_labels_in_chunks_find_their_way_and_another_z_draws_nothing_anew(
     builder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six frames of 108 centres are too many for one file, so each of two shares has chunks of two frames and one."""
-    monkeypatch.setattr(ClassifyPartsWorkChain, "TOGETHER", 1)
+    """Six frames of 108 centres are too many for one file, so each of three shares has chunks of one frame."""
+    monkeypatch.setattr(ClassifyPartsWorkChain, "TOGETHER", 2)
     settings = {**builder.parameters.get_dict(), "discover": {"n_frames": 4}}
     builder.parameters = orm.Dict(settings)
     alone, node = engine.run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
-    builder.parameters, builder.parallel = orm.Dict({**settings, **CUT}), orm.Int(2)
-    monkeypatch.setattr(ClassifyPartsWorkChain, "TOGETHER", 2)
+    builder.parameters, builder.parallel = orm.Dict({**settings, **CUT}), orm.Int(3)
     together, node = engine.run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
     chunks = together["labels"].base.attributes.get("chunks")
-    assert [chunk["n_frames"] for chunk in chunks] == [2, 1, 2, 1]
+    assert [chunk["n_frames"] for chunk in chunks] == [1] * 6
     assert "labels" not in together["labels"].get_arraynames()
     one, other = alone["classification"].get_dict(), together["classification"].get_dict()
     assert other["labels"]["content_hash"] == one["labels"]["content_hash"]
@@ -134,7 +133,7 @@ def test_labels_in_chunks_find_their_way_and_another_z_draws_nothing_anew(
     assert node.is_finished_ok, node.exit_message
     jobs = [child for child in node.called_descendants if isinstance(child, orm.CalcJobNode)]
     cached = {job.process_label for job in jobs if job.base.caching.is_created_from_cache}
-    assert cached == {"DrawCalculation"}
+    assert cached == {"DrawCalculation", "GatherCalculation"}
     assert {job.process_label for job in jobs} - cached == {
         "ClusterCalculation",
         "AssignCalculation",

@@ -294,6 +294,46 @@ def test_md_of_a_large_cell_tells_whether_its_ions_move(program_code, done, run_
     assert node.outputs.trajectory.base.attributes.get("n_atoms") == 108
 
 
+@pytest.mark.slow
+def test_md_by_a_trained_allegro_model(program_code, potential, run_inputs):
+    """The Lennard-Jones crystal that the model of the session has learned, an eighth of whose atoms are others."""
+    exact = {"calculator": {"name": "lj", "kwargs": {"sigma": 2.45, "epsilon": 0.2, "rc": 4.5, "smooth": True}}}
+    settings = {
+        "composition": "Li0.875P0.125",
+        "cif": cif(3.9, ["Li"] * 4),
+        "charges": {"P": 0.0},
+        "repeat": [1, 1, 2],
+        "md": {"n_atoms": 108},
+        "conductor": {"species": "Li"},
+    }
+    run = {
+        "md": {"ensemble": "nvt", "temperature_k": 100.0, "timestep_fs": 1.0, "steps": 600, "dump_every": 10},
+        "engine": {"stop": None},
+        "retrieve_dump": True,
+    }
+    follow = {**NOTHING_ELSE, "diffusion": {"species": ["Li"]}}
+    md = {
+        "potential": potential,
+        "code": program_code("lmp"),
+        "parameters": orm.Dict(run),
+        "unjudged": True,
+        "analyse": {**run_inputs["analyse"], "parameters": orm.Dict(follow)},
+    }
+    cifs = {"lithium": file(cif(3.9, ["Li"] * 4)), "phosphorus": file(cif(3.9, ["P"] * 4))}
+    given = inputs(program_code("label"), settings, {**exact, "task": "label"}, cifs=cifs, md=md)
+    _, node = run_get_node(FollowUpWorkChain, **given)
+    assert node.is_finished_ok, node.exit_message
+    found = node.outputs.followup
+    assert found["failed"] == []
+    n_atoms = node.outputs.trajectory.base.attributes.get("n_atoms")
+    assert n_atoms == found["diffusion"]["n_atoms"] >= 64
+    assert node.outputs.trajectory.base.attributes.get("steps") == 600
+    # A crystal far below its melting point.
+    assert found["diffusion"]["is_conductor"] is not True
+    (produced,) = [child for child in node.called if child.process_label == "ProduceWorkChain"]
+    assert produced.inputs.potential.uuid == potential.uuid
+
+
 def test_md_by_a_model_that_nobody_has_judged_or_that_lacks_an_element_is_refused(alloy, run_inputs):
     with pytest.raises(ValueError, match="md: Nobody has judged this model"):
         run_get_node(FollowUpWorkChain, **alloy, md={**run_inputs, "unjudged": False})

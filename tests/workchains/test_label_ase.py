@@ -16,6 +16,7 @@ from aiida.manage import get_manager
 from aiida.manage.caching import enable_caching
 from plumpy.process_states import ProcessState
 
+from aiida_seireact.cli.replay_plan import plan_of
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.workchains.label_ase import AseLabelWorkChain
 from tests.workchains.conftest import alloy
@@ -85,7 +86,10 @@ def test_of_100_frames_each_is_labelled_once(lethal: Callable[[], tuple[dict[str
     # A job is found in the cache whether or not something was finished before it began.
     assert jobs[2].base.caching.get_hash() == again.called[0].base.caching.get_hash()
     with enable_caching(identifier="aiida.calculations:seireact.ase"):
+        plan = plan_of(node)
         _, replay = run_get_node(AseLabelWorkChain, frames=frames, **inputs)
+    # A replay's first job is answered by what the last one made; the two repetitions are not needed again.
+    assert plan.counts == {"cache": 1, "spared": 2}
     assert [job.base.caching.is_created_from_cache for job in replay.called] == [True]
 
 

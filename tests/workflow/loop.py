@@ -73,7 +73,10 @@ SMALL: dict[str, Any] = {
     "train": {"settings": {"max_epochs": 6}},
     "produce": {"md": {"steps": 200, "dump_every": 5, "timestep_fs": 1.0}, "engine": {"check_every": 5}},
     # After six epochs no model is good enough; both ways of making a reference run shall be gone.
-    "references": {"phases": ["Li", "Li6PS5Cl", "Li2S"], "force_error_limit": 10.0, "source": {"Li6PS5Cl": "labeller"}},
+    "references": {
+        "phases": ["Li", "Li6PS5Cl", "Li2S"],
+        "source": {"Li": "model", "Li2S": "model", "Li6PS5Cl": "labeller"},
+    },
     "reference_md": {"md": {"steps": 50, "dump_every": 5, "ensemble": "nvt", "timestep_fs": 1.0}},
     "reference_labeller_md": {"md": {"steps": 20, "label_every": 2, "block_steps": 20}},
 }

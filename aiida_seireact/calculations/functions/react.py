@@ -14,25 +14,41 @@ from aiida_seireact.data.trajectory import TrajectoryData
 
 
 @calcfunction
-def plan_references(metrics: orm.Dict, parameters: orm.Dict) -> orm.Dict:
+def plan_references(metrics: orm.Dict, parameters: orm.Dict, verdict: orm.Dict | None = None) -> orm.Dict:
     """Decide for each phase whether the model is good enough to make its reference run, else the labeller does.
+
+    A small force error is no promise that the crystal holds: of a model under which the electrolyte swelled by 79 %
+    it was 0.23 of the rms force. So where the verdict tells of MD of the phase, that must have passed too.
 
     :param metrics: held-out errors by config type.
     :param parameters: ``phases`` and ``force_error_limit``: largest force error of a phase, as a fraction of its rms
         force, up to which the model is trusted; ``source``: `model` or `labeller` for phases where you decide.
+    :param verdict: on the model.
     """
     limit = parameters["force_error_limit"]
     plan: dict[str, Any] = {}
     for phase in parameters["phases"]:
         errors = metrics["by_type"].get(phase)
         ratio = None if errors is None else errors["force_rmse_ev_per_ang"] / errors["force_rms_ev_per_ang"]
-        good_enough = ratio is not None and ratio <= limit
+        lost = None if verdict is None else _md_that_failed(verdict, phase)
+        good_enough = ratio is not None and ratio <= limit and lost is None
         plan[phase] = {
             "source": parameters.get("source", {}).get(phase) or ("model" if good_enough else "labeller"),
             "force_error_of_rms": ratio,
             "limit": limit,
+            "md_failed": lost,
         }
     return orm.Dict({"phases": plan})
+
+
+def _md_that_failed(verdict: orm.Dict, phase: str) -> str | None:
+    """Return what a verdict tells of MD in which a phase did not hold, None if it did, or nobody tried."""
+    failed = [line for line in verdict["lines"] if line["test"] == "stability" and not line["passed"]]
+    for line in failed:
+        # A line without a number was too short to tell, which is no word on the crystal.
+        if line["value"] is not None and line["subject"].partition(" at ")[0] == phase:
+            return str(line["message"])
+    return None
 
 
 @calcfunction

@@ -86,11 +86,11 @@ def render_runs(runs: Sequence[ReportData], pictures: Mapping[str, Picture]) -> 
 
 
 def summary_of_runs(runs: Sequence[ReportData]) -> dict[str, Any]:
-    """Return ``summary.json`` of several runs: that of each under its PK, sources with the PK before the key."""
+    """Return ``summary.json`` of several runs: that of each under its PK, sources by keys that begin with ``runs.<pk>.``."""
     summaries = {str(data.pk): summary_of(data) for data in runs}
-    sources = {f"{pk}.{key}": source for pk, one in summaries.items() for key, source in one.pop("sources").items()}
+    sources = {f"runs.{pk}.{key}": source for pk, one in summaries.items() for key, source in one.pop("sources").items()}
     return {"schema": "seireact-summaries/1", "runs": summaries, "sources": sources}
 
 
 def _at(data: ReportData, key: str) -> Markup:
-    return number_at(data.sources, key, f"{data.pk}.")
+    return number_at(data.sources, key, f"runs.{data.pk}.")

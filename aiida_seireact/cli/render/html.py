@@ -19,14 +19,22 @@ from aiida_seireact.cli.render.words import labeller_name, stand_in
 from aiida_seireact.query.tree import in_call_order
 
 ELECTROLYTE = "Li6PS5Cl"
-IN_SECTIONS = {
-    "explore": ("calls", "uncertainty", "canaries", "calibration"),
-    "learn": ("parity", "errors", "training"),
-    "augment": ("before_after",),
-    "produce": ("traces", "ps4"),
-    "recognise": ("phases", "phase_map", "composition_map", "thickness"),
+IN_STORY = (
+    *("calls", "uncertainty", "canaries", "calibration", "parity", "training", "before_after"),
+    *("scorecard", "traces", "ps4", "phases", "phase_map", "thickness", "costs", CELL),
+)
+"""Figures that stand in the text of a section, or are shown by themselves."""
+FOLDED = {
+    "label": ("dataset", "coverage"),
+    "learn": ("errors",),
+    "judge": ("eos", "elastic", "dimers", "stability"),
+    "produce": ("speed", "cavities"),
+    "recognise": (
+        *("phase_fractions", "composition_map", "composition_profile", "charge_profile", "templates", "template_map"),
+        *("rdf", "groups", "found_rdf", "found_xrd", "xrd"),
+    ),
 }
-"""Figures of the gallery that a section of the story shows; the others follow it, but for that of the costs."""
+"""Further figures of a section, folded up at its end; what is in no section follows the story."""
 
 
 def render_html(data: ReportData, pictures: Mapping[str, Picture] | None = None) -> str:
@@ -38,9 +46,11 @@ def render_html(data: ReportData, pictures: Mapping[str, Picture] | None = None)
     environment.globals.update(at=partial(number_at, data.sources))
     sections = sections_of(data)
     pictures = pictures or {}
-    told = {CELL, "costs", *(name for section in sections for name in IN_SECTIONS.get(section, ()))}
+    folded = {section: [name for name in FOLDED.get(section, ()) if name in pictures] for section in sections}
+    told = {*IN_STORY, *(name for names in folded.values() for name in names)}
     page: str = environment.get_template("report.html.j2").render(
         **live_parts(pictures, data.run.picture, [data.uuid]),
+        folded=folded,
         more=[name for name in pictures if name not in told],
         several=False,
         top=data.pk,

@@ -23,8 +23,6 @@ from aiida_seireact.figures.on_paper import to_matplotlib
 FOLDER = "figures"
 """Beside the page."""
 CELL = "picture"
-BETWEEN_RUNS = ("size", "coating")
-"""What colours of a figure tell apart that says nothing of one run alone."""
 MOST_TOLD = 6
 """Curves told in words."""
 DIGITS = 6
@@ -60,9 +58,7 @@ def pictures_of(
     """
     found: dict[str, Picture] = {}
     refused: dict[str, str] = {}
-    for name, entry in FIGURES.items():
-        if len(tops) == 1 and entry.colour in BETWEEN_RUNS:
-            continue
+    for name in FIGURES:
         try:
             try:
                 figure = make(name, list(tops))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from aiida_seireact.science.images import with_images
 
 FloatArray = NDArray[np.float64]
 _L = 6
+_ATOMS_AT_A_TIME = 20_000
 
 
 def crystalline(
@@ -47,22 +49,40 @@ def crystalline(
     if not n_atoms:
         return np.zeros(0, dtype=bool)
     wrapped, images, owner = with_images(places, lattice, np.asarray(pbc, dtype=bool), cutoff_ang)
-    near = cKDTree(wrapped).sparse_distance_matrix(cKDTree(images), cutoff_ang, output_type="coo_matrix")
-    real = (near.row != near.col) & (near.data > 0)
-    first, image, distance = near.row[real], near.col[real], near.data[real]
-    second = owner[image]
-    directions = (images[image] - wrapped[first]) / distance[:, None]
-    azimuth = np.arctan2(directions[:, 1], directions[:, 0])
-    counts = np.bincount(first, minlength=n_atoms)
+    # Of the pairs only who is near whom is kept, in few bytes: all else is made for some atoms at a time.
+    tree = cKDTree(images)
+    parts = range(0, n_atoms, _ATOMS_AT_A_TIME)
+    pairs: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
     q = np.zeros((n_atoms, _L + 1), dtype=np.complex128)
-    for m in range(_L + 1):
-        norm = math.sqrt((2 * _L + 1) / (4 * math.pi) * math.factorial(_L - m) / math.factorial(_L + m))
-        y = norm * lpmv(m, _L, directions[:, 2]) * np.exp(1j * m * azimuth)
-        q[:, m] = np.bincount(first, y.real, n_atoms) + 1j * np.bincount(first, y.imag, n_atoms)
+    counts = np.zeros(n_atoms, dtype=np.int64)
+    for start in parts:
+        mine = slice(start, min(start + _ATOMS_AT_A_TIME, n_atoms))
+        near = cKDTree(wrapped[mine]).sparse_distance_matrix(tree, cutoff_ang, output_type="coo_matrix")
+        real = (near.row + start != near.col) & (near.data > 0)
+        row, image, distance = near.row[real], near.col[real], near.data[real]
+        directions = (images[image] - wrapped[mine][row]) / distance[:, None]
+        q[mine], counts[mine] = _harmonics(row, directions, mine.stop - mine.start)
+        pairs.append((row.astype(np.int32), owner[image].astype(np.int32)))
     # Y6,-m is the conjugate of Y6m but for its sign, so the negative m count as much again.
     weights = np.array([1.0] + [2.0] * _L)
     length = np.sqrt((weights * np.abs(q) ** 2).sum(axis=1))
     q /= np.where(length > 0, length, 1.0)[:, None]
-    products = (weights * (q[first] * q[second].conj()).real).sum(axis=1)
-    coherent = np.bincount(first, products > alike, n_atoms)
+    coherent = np.empty(n_atoms)
+    for start, (row, second) in zip(parts, pairs, strict=True):
+        mine = slice(start, min(start + _ATOMS_AT_A_TIME, n_atoms))
+        products = (weights * (q[mine][row] * q[second].conj()).real).sum(axis=1)
+        coherent[mine] = np.bincount(row, products > alike, mine.stop - mine.start)
     return np.asarray((counts >= fewest) & (coherent > share * counts))
+
+
+def _harmonics(
+    row: NDArray[Any], directions: FloatArray, n_atoms: int
+) -> tuple[NDArray[np.complex128], NDArray[np.int64]]:
+    """Return the sums of Y6m, m ≥ 0, over the directions from each atom ``(n_atoms, 7)``, and how many there are."""
+    azimuth = np.arctan2(directions[:, 1], directions[:, 0])
+    q = np.zeros((n_atoms, _L + 1), dtype=np.complex128)
+    for m in range(_L + 1):
+        norm = math.sqrt((2 * _L + 1) / (4 * math.pi) * math.factorial(_L - m) / math.factorial(_L + m))
+        y = norm * lpmv(m, _L, directions[:, 2]) * np.exp(1j * m * azimuth)
+        q[:, m] = np.bincount(row, y.real, n_atoms) + 1j * np.bincount(row, y.imag, n_atoms)
+    return q, np.bincount(row, minlength=n_atoms)

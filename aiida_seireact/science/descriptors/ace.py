@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from aiida_seireact.science.descriptors.functions import (
     real_harmonics,
 )
 from aiida_seireact.science.descriptors.spec import DescriptorSpec, MissingSourceError
-from aiida_seireact.science.descriptors.structure import INSTALL, Structure, neighbours_by_slab
+from aiida_seireact.science.descriptors.structure import INSTALL, Part, Structure, neighbours_by_slab
 
 RADIAL = {"chebyshev": chebyshev_quadratic, "bessel": bessel_smooth}
 # Centres expanded at a time: bounds the memory beside neighbours and result (tens of MB).
@@ -27,10 +27,20 @@ def ace_rows(
     structure: Structure, spec: DescriptorSpec, *, dtype: DTypeLike = np.float32, chunk: int = CHUNK
 ) -> NDArray[Any]:
     """Return what :func:`ace_blocks` gives, in the order of the centres, ``(n_centres, n_features)``."""
-    found = np.empty((len(structure.centres), spec.n_features), dtype=dtype)
-    for places, block in ace_blocks(structure, spec, dtype=dtype, chunk=chunk):
-        found[places] = block
-    return found
+    compute = _computer(structure, spec)
+    n_centres = len(structure.centres)
+    found: NDArray[Any] | None = None
+    for part in neighbours_by_slab(structure, max(spec.cutoff_of)):
+        # Only now: what the search has freed is memory at hand.
+        found = np.empty((n_centres, spec.n_features), dtype=dtype) if found is None else found
+        for some in _pieces(part, chunk):
+            if len(part.places) == n_centres:
+                compute(part, some, found[some])
+            else:
+                block = np.empty((len(part.places[some]), spec.n_features), dtype=dtype)
+                compute(part, some, block)
+                found[part.places[some]] = block
+    return np.empty((0, spec.n_features), dtype=dtype) if found is None else found
 
 
 def ace_blocks(
@@ -49,6 +59,21 @@ def ace_blocks(
     :returns: places among the centres ``(n,)`` and their descriptors ``(n, n_features)``.
     :raises DescriptorError: two atoms on each other. :raises MissingSourceError: no numba or matscipy.
     """
+    compute = _computer(structure, spec)
+    for part in neighbours_by_slab(structure, max(spec.cutoff_of)):
+        for some in _pieces(part, chunk):
+            block = np.empty((len(part.places[some]), spec.n_features), dtype=dtype)
+            compute(part, some, block)
+            yield part.places[some], block
+
+
+def _pieces(part: Part, chunk: int) -> Iterator[slice]:
+    for start in range(0, len(part.places), chunk):
+        yield slice(start, start + chunk)
+
+
+def _computer(structure: Structure, spec: DescriptorSpec) -> Callable[[Part, slice, NDArray[Any]], None]:
+    """Return a function that writes the descriptors of some centres of a part into ``(n, n_features)``."""
     try:
         from aiida_seireact.science.descriptors import kernels
     except ImportError as error:
@@ -59,27 +84,26 @@ def ace_blocks(
     b1 = n_channels if spec.b1 else 0
     b2 = b1 + n_channels * (n_channels + 1) // 2 * (spec.l_max + 1)
     scale = spec.cutoff_ang**2 if spec.radial == "chebyshev" else 1.0
-    for part in neighbours_by_slab(structure, max(spec.cutoff_of)):
-        for start in range(0, len(part.places), chunk):
-            some = slice(start, start + chunk)
-            starts, rows = part.neighbours.rows_of(part.rows[some])
-            channels = structure.channels[part.neighbours.atoms[rows]]
-            distances = part.neighbours.distances[rows]
-            radial = _radial(distances, cutoff_of[channels], spec)
-            x, y, z = (part.neighbours.vectors[rows] / distances[:, None]).T
-            angular = np.stack(real_harmonics(x, y, z, spec.l_max))
-            c = np.zeros((len(starts) - 1, n_lm, n_channels))
-            kernels.expand(starts, channels, radial, angular, c)
-            block = np.empty((len(c), spec.n_features), dtype=dtype)
-            if spec.b1:
-                block[:, :b1] = c[:, 0] * scale
-            kernels.power_spectrum(c, spec.l_max, block[:, b1:b2])
-            if spec.b3_n_max:
-                terms = gaunt_terms(len(spec.species) * spec.b3_n_max, spec.b3_l_max)
-                # Channels of B3 are the first radial functions of each species.
-                wide = terms.channels // spec.b3_n_max * spec.n_max + terms.channels % spec.b3_n_max
-                kernels.bispectrum(c, wide, terms.begin, terms.end, terms.lm, terms.weights, 1 / scale, block[:, b2:])
-            yield part.places[some], block
+
+    def compute(part: Part, some: slice, block: NDArray[Any]) -> None:
+        starts, rows = part.neighbours.rows_of(part.rows[some])
+        channels = structure.channels[part.neighbours.atoms[rows]]
+        distances = part.neighbours.distances[rows]
+        radial = _radial(distances, cutoff_of[channels], spec)
+        x, y, z = (part.neighbours.vectors[rows] / distances[:, None]).T
+        angular = np.stack(real_harmonics(x, y, z, spec.l_max))
+        c = np.zeros((len(block), n_lm, n_channels))
+        kernels.expand(starts, channels, radial, angular, c)
+        if spec.b1:
+            block[:, :b1] = c[:, 0] * scale
+        kernels.power_spectrum(c, spec.l_max, block[:, b1:b2])
+        if spec.b3_n_max:
+            terms = gaunt_terms(len(spec.species) * spec.b3_n_max, spec.b3_l_max)
+            # Channels of B3 are the first radial functions of each species.
+            wide = terms.channels // spec.b3_n_max * spec.n_max + terms.channels % spec.b3_n_max
+            kernels.bispectrum(c, wide, terms.begin, terms.end, terms.lm, terms.weights, 1 / scale, block[:, b2:])
+
+    return compute
 
 
 def _radial(distances: FloatArray, cutoffs: FloatArray, spec: DescriptorSpec) -> FloatArray:

@@ -20,8 +20,8 @@ class Gates:
         references, each nearer to the next than ``accept`` gates; None: no chains. Without them a phase whose order is
         not that of the references beyond the first neighbours (Li2S with foreign anions farther away) loses its label
         where thermal motion is small.
-    :param second_pass: a point in the non-core region of an unknown cluster takes the name of a phase whose references
-        lie there, within this many gates; None: such regions are not looked into.
+    :param second_pass: outside the cores, a point without a name, or with one that ``point`` takes away, takes the name
+        of a phase whose references lie there, within this many gates; None: such regions are not looked into.
     """
 
     accept: float = 1.5

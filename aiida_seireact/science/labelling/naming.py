@@ -111,7 +111,9 @@ def name_clusters(
     stage = np.where(peaks.core, Stage.CORE, Stage.JOINED).astype(np.int8)
     stage[landmark_labels == 0] = Stage.UNKNOWN
     if references and gates.second_pass is not None:
-        searched = ~peaks.core & ((labels == 0) | adopted)[peaks.clusters]
+        searched = ~peaks.core & (
+            ((labels == 0) | adopted)[peaks.clusters] | _lost(landmark_labels, references, placements, gates)
+        )
         for number, rows in _second_pass(peaks, references, placements, gates, searched):
             landmark_labels[rows], stage[rows] = number, Stage.NON_CORE
     reached = peaks.core & adopted[peaks.clusters]
@@ -148,6 +150,17 @@ def _connected(
     return found
 
 
+def _lost(
+    labels: NDArray[np.int64], references: Sequence[Reference], placements: Sequence[Placement], gates: Gates
+) -> NDArray[np.bool_]:
+    """Return the landmarks that are too far from the phase of their cluster to keep its name (``gates.point``)."""
+    lost = np.zeros(len(labels), dtype=bool)
+    if gates.point is not None:
+        for number, (item, placed) in enumerate(zip(references, placements, strict=True), start=1):
+            lost |= (labels == number) & (placed.landmark_distance > gates.point * item.gate)
+    return lost
+
+
 def _second_pass(
     peaks: DensityPeaks,
     references: Sequence[Reference],
@@ -155,12 +168,12 @@ def _second_pass(
     gates: Gates,
     searched: NDArray[np.bool_],
 ) -> list[tuple[int, NDArray[np.int64]]]:
-    """Look for references in the non-core regions of clusters without a name of their own.
+    """Look for references outside the cores of clusters: where is no name, or one that the point gate takes away.
 
-    A phase too small, or too much at borders, for a peak of its own lies there. A landmark takes the name of the
-    relatively nearest given phase, if that is within ``second_pass`` gates and ``support`` of its references lie as
-    near to landmarks of that cluster that would take its name. Adopted clusters are searched too, so that adopting does
-    not take names away.
+    A phase too small, too sparse, or too much at borders, for a peak of its own lies there. A landmark takes the name
+    of the relatively nearest given phase, if that is within ``second_pass`` gates and ``support`` of its references
+    lie as near to landmarks of that cluster that would take its name. Adopted clusters are searched too, so that
+    adopting does not take names away.
 
     :returns: number of the phase (from 1) and the landmarks that take its name.
     """

@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from aiida_seireact.science import analysis
+from aiida_seireact.science.analysis import order
 from aiida_seireact.science.health import largest_hole_radius
 
 
@@ -235,3 +236,14 @@ def test_adhesion_refuses_cells_that_do_not_belong_together() -> None:
         work(cells=[cells[0] * 1.01, cells[1], cells[2]])
     with pytest.raises(ValueError, match="1 or 2 interfaces"):
         work(n_interfaces=4)
+
+
+def test_order_of_some_atoms_at_a_time_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    atoms = bulk("Li", cubic=True).repeat(3)
+    atoms.rattle(0.3, seed=2)
+    found = [analysis.crystalline(atoms.positions, atoms.cell.array, atoms.pbc, 4.2)]
+    for few in (1, 17):
+        monkeypatch.setattr(order, "_ATOMS_AT_A_TIME", few)
+        found.append(analysis.crystalline(atoms.positions, atoms.cell.array, atoms.pbc, 4.2))
+    assert found[0].tolist() == found[1].tolist() == found[2].tolist()
+    assert 0 < found[0].mean() < 1

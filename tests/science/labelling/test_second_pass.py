@@ -1,4 +1,4 @@
-"""References in the non-core region of an unknown cluster: two clouds that were clustered as one."""
+"""References in the non-core region of a cluster: two clouds that were clustered as one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from aiida_seireact.science.labelling import Classifier, Gates, Stage
 DENSE, EDGE = slice(0, 300), slice(300, 360)
 
 
-def classifier(n_references: int = 60, gates: Gates | None = None) -> Classifier:
-    """Return one cluster of 300 core points and, outside its core, 60 points among the references of phase A."""
+def classifier(n_references: int = 60, gates: Gates | None = None, *, dense_is_known: bool = False) -> Classifier:
+    """Return one cluster of 300 core points and, outside its core, 60 points among the references of phase A.
+
+    :param dense_is_known: there are references of the core too, of phase B.
+    """
     rng = np.random.default_rng(0)
     points = rng.normal(size=(360, 6)).astype(np.float32)
     points[EDGE] += 15.0
@@ -34,8 +37,10 @@ def classifier(n_references: int = 60, gates: Gates | None = None) -> Classifier
         border_log_density_error=np.zeros(0),
     )
     reduction = labelling.Reduction(mean=np.zeros(6), vectors=None, kept_variance=1.0)
-    known = labelling.reference("A", references)
-    return labelling.build_classifier(reduction, points, one, [known], gates, maxk=50, alpha=1e-6)
+    known = [labelling.reference("A", references)]
+    if dense_is_known:
+        known.append(labelling.reference("B", rng.normal(size=(200, 6)).astype(np.float32)))
+    return labelling.build_classifier(reduction, points, one, known, gates, maxk=50, alpha=1e-6)
 
 
 def test_non_core_points_among_references_take_the_name() -> None:
@@ -46,6 +51,23 @@ def test_non_core_points_among_references_take_the_name() -> None:
     assert np.mean(got.labels[EDGE] == 1) > 0.8
     assert (got.stage[got.labels == 1] == Stage.NON_CORE).all()
     assert (got.ratio[got.labels == 1] <= made.gates.second_pass).all()  # type: ignore[operator]
+
+
+def test_what_is_too_far_from_the_name_of_its_cluster_is_looked_at_too() -> None:
+    """As the electrolyte of a small cell: too sparse for a peak of its own, it was clustered with the metal."""
+    made = classifier(dense_is_known=True)
+    assert made.cluster_labels.tolist() == [2]
+    got = labelling.label_landmarks(made)
+    assert np.mean(got.labels[DENSE] == 2) > 0.95
+    assert np.mean(got.labels[EDGE] == 1) > 0.8
+    assert (got.labels[EDGE] != 2).all()
+    assert (got.stage[got.labels == 1] == Stage.NON_CORE).all()
+    # Nothing else changes: without the pass the same points are B.
+    without = labelling.label_landmarks(classifier(gates=Gates(second_pass=None), dense_is_known=True))
+    assert np.array_equal(got.labels == 2, without.labels == 2)
+    # Where no point loses its name, none is looked at.
+    kept = labelling.label_landmarks(classifier(gates=Gates(point=None), dense_is_known=True))
+    assert (kept.labels == 2).all()
 
 
 def test_the_second_pass_can_be_left_out() -> None:

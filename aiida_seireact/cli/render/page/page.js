@@ -83,7 +83,8 @@
     const { uuid, path, key } = holder.dataset;
     panel.querySelector("[data-part=uuid]").textContent = uuid;
     panel.querySelector("[data-part=path]").textContent = path ? `, at ${path}` : "";
-    panel.querySelector("[data-part=trace]").textContent = `aiida-seireact trace ${key ? `${root.dataset.top} ${key}` : uuid}`;
+    const [, run, name] = key?.match(/^runs\.(\d+)\.(.*)/) ?? [null, root.dataset.top, key];
+    panel.querySelector("[data-part=trace]").textContent = `aiida-seireact trace ${key ? `${name} --in ${run}` : uuid}`;
     panel.hidden = false;
   };
   const asking = document.getElementById("asking");
@@ -171,10 +172,9 @@
       const { data, layout } = stacked(inked(figures[holder.dataset.plot]), holder.clientWidth);
       return Plotly[how](holder, data, layout, CONFIG);
     };
-    for (const holder of holders) {
+    const drawNew = async (holder) => {
       const box = holder.closest("figure");
-      const hidden = holder.closest("details:not([open])");
-      if (hidden) hidden.open = true; // plotly measures its box
+      if (box.classList.contains("live")) return;
       box.classList.add("live");
       try {
         await draw(holder, "newPlot");
@@ -182,9 +182,14 @@
         box.classList.remove("live"); // the picture stays
         console.error(`figure ${holder.dataset.plot}: ${error.message}`);
       }
-      if (hidden) hidden.open = false;
       await pause();
-    }
+    };
+    // What is folded up has no size yet: it is drawn when it is unfolded, unless that is for paper.
+    for (const fold of $("details"))
+      fold.addEventListener("toggle", async () => {
+        if (fold.open && !fold.dataset.forPrint) for (const holder of $("[data-plot]", fold)) await drawNew(holder);
+      });
+    for (const holder of holders) if (!holder.closest("details:not([open])")) await drawNew(holder);
     const again = async () => {
       for (const holder of $("figure.live [data-plot]")) {
         await draw(holder, "react");
@@ -271,7 +276,18 @@
   };
 
   // Paper gets the pictures, and what is folded up unfolds where it is short.
-  addEventListener("beforeprint", () => $("details.print").forEach((fold) => (fold.open = true)));
+  addEventListener("beforeprint", () => {
+    for (const fold of $("details.print:not([open])")) {
+      fold.dataset.forPrint = "yes";
+      fold.open = true;
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of $("details[data-for-print]")) {
+      fold.open = false;
+      delete fold.dataset.forPrint;
+    }
+  });
 
   themed();
   const start = async () => {

@@ -1,0 +1,61 @@
+"""What a job took: by sacct, by its program, by its node; cores and GPUs by who counted them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiida import orm
+
+from aiida_seireact import query
+
+from .graph import chain, ends, job, retrieved
+
+SACCT = """JobID|AllocCPUS|AllocTRES|Elapsed|State|
+12|64|billing=64,cpu=64,gres/gpu=4,node=1|1-02:30:00|COMPLETED|
+12.batch|64||1-02:30:00|COMPLETED|
+"""
+
+
+def row_of(**attributes: Any) -> Any:
+    """Return the cost of a job with these attributes, which its program says took a minute."""
+    top, cached = chain("TrainWorkChain"), attributes.pop("cached", False)
+    node = job("seireact.allegro", top, "iteration_01", attributes=attributes)
+    ends(node, retrieved=retrieved({"seconds": 60.0, "outputs": {}}))
+    if cached:
+        node.base.extras.set("_aiida_cached_from", "somewhere")
+    return query.costs(top).iloc[0]
+
+
+def test_sacct_knows_best(aiida_profile: Any) -> None:
+    row = row_of(detailed_job_info={"stdout": SACCT, "retval": 0})
+    assert (row.cores, row.gpus, row.basis) == (64, 4, "scheduler")
+    assert row.wall_hours == 26.5
+    assert row.gpu_hours == 106.0
+
+
+@pytest.mark.parametrize(
+    ("commands", "gpus"),
+    [
+        ("#SBATCH --gres=gpu:2", 4), ("#SBATCH --gres=gpu:a100:4", 8), ("#SBATCH --gpus=3", 3),
+        ("#SBATCH --gpus-per-node=4", 8), ("#SBATCH --mem=4G", 0),
+    ],
+)  # fmt: skip
+def test_gpus_are_those_the_scheduler_was_asked_for(aiida_profile: Any, commands: str, gpus: int) -> None:
+    resources = {"num_machines": 2, "num_mpiprocs_per_machine": 4, "num_cores_per_mpiproc": 8}
+    row = row_of(custom_scheduler_commands=commands, resources=resources)
+    assert (row.cores, row.gpus, row.basis) == (64, gpus, "program")
+    assert row.core_hours == pytest.approx(64 / 60)
+
+
+def test_what_came_from_the_cache_took_nothing(aiida_profile: Any) -> None:
+    row = row_of(cached=True)
+    assert (row.wall_hours, row.basis, bool(row.from_cache)) == (0.0, "cache", True)
+
+
+def test_a_program_without_a_clock_is_timed_by_its_node(aiida_profile: Any) -> None:
+    top = chain("LabelWorkChain")
+    ends(job("vasp.vasp", top, "frame_000"), retrieved=orm.FolderData())
+    row = query.costs(top).iloc[0]
+    assert (row.kind, row.basis) == ("label", "node")
+    assert row.wall_hours >= 0
