@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from aiida_seireact import query
@@ -91,10 +92,9 @@ def far_movers(what: What) -> pd.DataFrame:
         held = one.arrays
         if "jumps_ids" not in held:
             continue
+        far = np.linalg.norm(held["jumps_moved_ang"], axis=1)
         of = {"atom_id": held["jumps_ids"], "step": held["jumps_steps"], "time_ps": one.times_ps(held["jumps_steps"])}
-        blocks.append(
-            {**_told(one), **of, "z_fraction": held["jumps_z_fraction"], "moved_ang": held["jumps_moved_ang"]}
-        )
+        blocks.append({**_told(one), **of, "z_fraction": held["jumps_z_fraction"], "moved_ang": far})
     return table(JUMP_COLUMNS, blocks)
 
 
