@@ -83,13 +83,24 @@ def _why_packed(head: bytes, stream: _Joined, depth: int) -> str | None:
             while piece := stream.read(CHUNK):
                 whole.write(piece)
             whole.seek(0)
-            with zipfile.ZipFile(whole) as archive:
-                members = (info for info in archive.infolist() if not info.is_dir())
-                return _first(((info.filename, archive.open(info)) for info in members), depth)
+            with suppress(zipfile.BadZipFile), zipfile.ZipFile(whole) as archive:
+                members = [info for info in archive.infolist() if not info.is_dir()]
+                return _first(((info.filename, _opened(archive, info)) for info in members), depth)
+            # Torn: members that are stored as they are can be read still.
+            whole.seek(0)
+            return _why_bytes(iter(lambda: whole.read(CHUNK), b""))
     if head[257:262] == b"ustar":
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
             return _first(((item.name, archive.extractfile(item)) for item in archive if item.isfile()), depth)
     return None
+
+
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes] | None:
+    """Open a member; None of one that is encrypted or packed in an unknown way, which must not hide those after it."""
+    try:
+        return archive.open(info)
+    except (RuntimeError, NotImplementedError, zipfile.BadZipFile):
+        return None
 
 
 def _unpacked(stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, packer: str, depth: int) -> str:
@@ -110,7 +121,8 @@ def _why_bytes(chunks: Iterator[bytes]) -> str:
     """Return why a text that comes in chunks is a POTCAR."""
     tail, is_first, is_outcar = b"", True, False
     for chunk in chunks:
-        text = tail + chunk
+        # A text in UTF-16 or UTF-32, as numpy keeps strings, has zeros between its letters.
+        text = tail + chunk.replace(b"\0", b"")
         if is_first:
             is_first, is_outcar = False, bool(_OUTCAR.match(text))
             if found := _TITLE.match(text):

@@ -168,7 +168,7 @@ def summed(jobs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     if missing := [name for name in by if name not in jobs.columns]:
         raise QueryError(f"Costs have no column {missing[0]!r}: sum over some of {', '.join(jobs.columns)}.")
-    counted = jobs.assign(n_jobs=1, n_failed=(jobs["state"] != "done").astype(int))
+    counted = jobs.assign(n_jobs=1, n_failed=jobs["state"].isin(["failed", "killed"]).astype(int))
     counted = counted.rename(columns={"from_cache": "n_from_cache"}).astype({"n_from_cache": int})
     numbers = ["n_jobs", "n_failed", "n_from_cache", "wall_hours", "core_hours", "gpu_hours"]
     return counted.groupby(list(by), sort=False, as_index=False)[numbers].sum()

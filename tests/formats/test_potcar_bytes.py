@@ -102,6 +102,31 @@ def test_a_marker_across_two_chunks_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
         assert why(b"." * (600 + shift) + b"\nVRHFIN =Li\n" + b"." * 2000), shift
 
 
+def test_an_encrypted_member_hides_none_after_it() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("readme", b"hello")
+        archive.writestr("x", FULL)
+    content = bytearray(stream.getvalue())
+    assert why(bytes(content))
+    content[6] |= 1
+    content[content.find(b"PK\x01\x02") + 8] |= 1
+    assert "member x" in why(bytes(content))
+
+
+def test_a_torn_zip_of_stored_members_is_read_as_it_is() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("x", FULL)
+    assert why(stream.getvalue()[:-30])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-le"])
+def test_wide_letters_are_read(encoding: str) -> None:
+    assert why(("x\n" + FULL.decode()).encode(encoding))
+    assert not why(VASPRUN.decode().encode(encoding))
+
+
 def test_text_is_looked_at_too() -> None:
     assert "head" in why_text_is_potcar("some words\n VRHFIN =Li: 1s\n")
     assert why_text_is_potcar("PAW_PBE is a functional") == ""

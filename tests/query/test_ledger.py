@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from aiida import orm
 
 from aiida_seireact import query
+from aiida_seireact.query.ledger import summed
 
 from .graph import chain, ends, job, retrieved
 
@@ -59,3 +61,11 @@ def test_a_program_without_a_clock_is_timed_by_its_node(aiida_profile: Any) -> N
     row = query.costs(top).iloc[0]
     assert (row.kind, row.basis) == ("label", "node")
     assert row.wall_hours >= 0
+
+
+def test_a_job_that_still_runs_has_not_failed() -> None:
+    numbers = dict.fromkeys(("wall_hours", "core_hours", "gpu_hours"), [0.0] * 4)
+    jobs = pd.DataFrame(
+        {"stage": ["md"] * 4, "state": ["done", "running", "failed", "killed"], "from_cache": [False] * 4, **numbers}
+    )
+    assert summed(jobs, ["stage"])["n_failed"].tolist() == [2]
