@@ -197,7 +197,7 @@ def _labelled_frames(outputs: Outputs) -> int:
     """Count the labelled frames of all label children that ended well."""
     total = 0
     for child in outputs.children:
-        if child.stage == "label" and child.member.is_ok:
+        if child.stage == "label" and child.counts:
             node = orm.load_node(child.pk)
             if "frames" in node.outputs and isinstance(node.outputs.frames, FramesData):
                 total += len(node.outputs.frames)
