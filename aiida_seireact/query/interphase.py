@@ -76,15 +76,17 @@ def phases(what: What) -> pd.DataFrame:
 def ps4(what: What) -> pd.DataFrame:
     """Return a row for each analysed frame of each run: intact PS4 tetrahedra, of how many P atoms.
 
+    ``n_p`` and ``intact_fraction`` are NaN where the analysis has not told how many P atoms there are: the largest
+    number of the run is no denominator, since a run may begin with a cell that has reacted.
+
     :raises QueryError: not a process.
     """
     blocks = []
     for one in analyses_in(Graph(what), ("steps", "n_intact_ps4"), ("n_p",)):
         intact = one.arrays["n_intact_ps4"]
-        # An older analysis told no n_p; at the start of a run all P of the electrolyte are in PS4.
-        n_p = int(one.numbers.get("n_p") or intact.max(initial=0))
+        n_p = one.numbers.get("n_p")
         moments = _moments(one.arrays["steps"], one.times_ps(one.arrays["steps"]))
-        share = _share(intact, np.full(len(intact), n_p))
+        share = _share(intact, np.full(len(intact), n_p or 0))
         blocks.append({**one.columns(), **moments, "n_intact": intact, "n_p": n_p, "intact_fraction": share})
     return table(PS4_COLUMNS, blocks)
 

@@ -83,6 +83,17 @@ def test_ps4_is_counted_of_all_phosphorus(study: orm.WorkChainNode) -> None:
     assert found["n_atoms"].unique().tolist() == [10]
 
 
+def test_a_run_that_told_no_phosphorus_has_no_fraction(aiida_profile: Any) -> None:
+    top = chain("AnalyseWorkChain")
+    # It goes on from a cell that has reacted: three of who knows how many are intact.
+    analyse = job("seireact.analyse", top, "iteration_01", trajectory=trajectory(STEPS, n_atoms=11))
+    ends(analyse, analysis=orm.Dict({}), analysis_arrays=arrays(steps=STEPS, n_intact_ps4=[3, 2, 2]))
+    found = query.ps4(top)
+    assert found["n_intact"].tolist() == [3, 2, 2]
+    assert found["n_p"].isna().all()
+    assert found["intact_fraction"].isna().all()
+
+
 def test_thickness_has_rows_where_it_is_defined(study: orm.WorkChainNode) -> None:
     found = query.thickness(study)[["definition", "side", "time_ps", "thickness_ang"]].to_numpy().tolist()
     assert found == [
