@@ -16,6 +16,9 @@ from aiida_seireact.query.sources import What
 from aiida_seireact.query.tree import Process
 
 PROCESS, FRAME = "process", "frame"
+UNLABELLED = ("", "CALL")
+"""Call labels of what was called without one; AiiDA writes the second."""
+_ITERATION, _TRY = re.compile(r"iteration_(\d+)"), re.compile(r"_try_\d+$")
 FAILURE_COLUMNS = {
     "kind": "str", "pk": "int", "process": "str", "call_label": "str", "state": "str", "exit_status": "float",
     "reason": "str", "what_was_done": "str", "done_by_uuid": "str", "index": "float", "structure_id": "str",
@@ -91,12 +94,12 @@ def _what_was_done(failed: Process, caller: Process | None, siblings: Sequence[P
         for one in siblings
         if (one.member.ctime, one.member.uuid) > (failed.member.ctime, failed.member.uuid)
         and one.member.name == failed.member.name
-        and _stem(one.member.call_label) == _stem(failed.member.call_label)
+        and _is_further_try(failed.member.call_label, one.member.call_label)
     ]
     if later:
         state = later[0].member.state
         ends = {"done": "which ended well", "failed": "which failed too"}.get(state, f"which is {state}")
-        return f"{later[0].member.call_label or later[0].member.name} was run in its place, {ends}", later[0]
+        return f"{later[0].member.call_label} was run in its place, {ends}", later[0]
     if caller.counts:
         return f"{caller.member.name} went on without it and ended well", None
     if caller.member.is_terminated:
@@ -104,6 +107,15 @@ def _what_was_done(failed: Process, caller: Process | None, siblings: Sequence[P
     return f"{caller.member.name} goes on", None
 
 
-def _stem(call_label: str) -> str:
-    """Return a call label without the number of the try."""
-    return re.sub(r"^iteration_\d+$|_try_\d+$", "", call_label)
+def _is_further_try(failed: str, later: str) -> bool:
+    """Whether the call label of a later sibling is that of a further try of the one that failed.
+
+    Without a label of its own nothing tells a further try from the next piece of work. ``iteration_02`` follows
+    ``iteration_01``: a `BaseRestartWorkChain` numbers the tries of its one process so.
+    """
+    if failed in UNLABELLED:
+        return False
+    tries = _ITERATION.fullmatch(failed), _ITERATION.fullmatch(later)
+    if tries[0] and tries[1]:
+        return int(tries[1][1]) > int(tries[0][1])
+    return _TRY.sub("", later) == _TRY.sub("", failed)

@@ -8,7 +8,7 @@ from aiida import orm
 
 from aiida_seireact import query
 
-from .graph import chain, ends, job
+from .graph import chain, ends, function, job
 
 
 def test_what_was_done_is_told_by_what_came_after(aiida_profile: Any) -> None:
@@ -33,3 +33,15 @@ def test_what_was_done_is_told_by_what_came_after(aiida_profile: Any) -> None:
     assert found.loc["campaign_hot", "what_was_done"] == "ExploreWorkChain went on without it and ended well"
     assert found.loc["produce", "reason"] == "it failed twice"
     assert isinstance(orm.load_node(found.loc["produce", "node_uuid"]), orm.WorkChainNode)
+
+
+def test_the_next_call_without_a_label_is_no_repair(aiida_profile: Any) -> None:
+    top = chain("ReactWorkChain")
+    ends(function("collect", top, "CALL"), 1, message="torn")
+    ends(function("collect", top, "CALL"))
+    ends(function("collect", top, "iteration_02"), 1, message="torn")
+    ends(function("collect", top, "iteration_01"))
+    ends(top)
+    found = query.failures(top)
+    assert set(found["what_was_done"]) == {"ReactWorkChain went on without it and ended well"}
+    assert set(found["done_by_uuid"]) == {""}
