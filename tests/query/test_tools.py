@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pydoc
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from aiida import orm
 
 from aiida_seireact import query
+from aiida_seireact.query.tools import Tables
 
 from .graph import ends, job, trajectory
 
@@ -33,8 +36,10 @@ def test_tables_of_a_node_are_those_of_the_query(aiida_profile: Any) -> None:
     assert produce.tools.parity("energy").empty
 
 
-def test_every_method_is_a_query() -> None:
-    from aiida_seireact.query.tools import Tables
-
-    methods = {name for name in vars(Tables) if not name.startswith("_")}
-    assert methods <= set(query.__all__)
+def test_the_methods_are_the_queries_with_their_words_and_arguments() -> None:
+    methods = {name: method for name, method in vars(Tables).items() if not name.startswith("_")}
+    assert set(methods) == {name for name in query.__all__ if name.islower()} - {"walked"}
+    assert {"members", "entropy", "conductivity", "eos"} <= set(methods)
+    assert all(method.__doc__ == getattr(query, name).__doc__ for name, method in methods.items())
+    assert list(inspect.signature(methods["parity"]).parameters) == ["self", "quantity"]
+    assert "parity(self, quantity" in pydoc.render_doc(Tables, renderer=pydoc.plaintext)
