@@ -83,6 +83,16 @@ def test_energies_against_volume_come_in_its_order(study: orm.WorkChainNode) -> 
     assert set(found["model_hash"]) == {"m" * 64}
 
 
+def test_shards_of_many_scorecards_are_not_loaded_one_by_one(
+    study: orm.WorkChainNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+    monkeypatch.setattr(orm, "load_node", lambda *args, **kwargs: loaded.append(args))
+    monkeypatch.setattr(FramesData, "frames", property(lambda self: loaded.append(self)))
+    assert len(query.eos(study)) == 3
+    assert not loaded
+
+
 def test_the_hull_has_phases_and_orderings(study: orm.WorkChainNode) -> None:
     found = query.hull(study).set_index("phase")
     assert found.loc["Li2S", "above_hull_mev_per_atom"] == 0.0
