@@ -51,6 +51,8 @@ class Study:
             self.campaign(condition)
         self.analyse(self.produce())
         self.energies()
+        for model in range(self.sizes.models):
+            self.validate(model)
         return self.top
 
     # ------------------------------------------------------------------ processes and data
@@ -197,7 +199,9 @@ class Study:
             }
             legs.append({**row, "given_up": False, "detour": 0, "n_sparse": 40 * number})
             canary.append({"leg": number, "md_step": int(steps[-1]), "n_atoms": 100, "force_rmse_ev_per_ang": 0.1})
+            noted = self.told(job, "leg", row)
             note = self.process("note_leg", chain, f"note_{number:03d}")
+            self.given(note, "leg", noted)
             self.told(note, "result", {"status": "running", "legs": legs[:], "canary": canary[:]})
         summary = self.process("summarise_campaign", chain, "summarise_campaign")
         self.told(summary, "result", {"status": "unsure", "stable": True, "legs": legs, "canary": canary})
@@ -293,6 +297,40 @@ class Study:
         found |= {"clusters_steps": steps, "clusters_percolate": rng.random((n, 3)) > 0.5}
         found |= {f"clusters_{name}": rng.integers(0, 9, n) for name in ("n", "largest", "mean_size", "dimension")}
         self.held(job, "analysis_arrays", found)
+
+    def validate(self, model: int) -> None:
+        """Add the scorecard of a model: the energies of five phases at seven volumes each."""
+        from aiida import orm
+        from ase.build import bulk
+        from ase.calculators.singlepoint import SinglePointCalculator
+
+        from aiida_seireact.data.frames import FramesData
+        from aiida_seireact.formats.frames import Frames
+        from aiida_seireact.science.validation.eos import strained
+
+        images = [
+            atoms
+            for phase in range(5)
+            for atoms in strained(bulk("Li", "bcc", a=3.4 + 0.1 * phase + 0.01 * model), np.linspace(0.9, 1.1, 7))
+        ]
+        for atoms in images:
+            forces = np.zeros((len(atoms), 3))
+            atoms.calc = SinglePointCalculator(atoms, energy=float(self.rng.random()), forces=forces)
+        frames = Frames.from_atoms(images, settings_hash="a" * 64)
+        columns = {item.name: getattr(frames, item.name) for item in fields(frames) if item.name != "settings_hash"}
+        cells = self.bulk.add(FramesData, *array_node({k: v for k, v in columns.items() if v is not None}))
+        asked = [
+            {"subject": f"phase {index // 7}", "structure_id": name} for index, name in enumerate(frames.structure_ids)
+        ]
+        told = {"scorecard": {"lines": {"volume": {"test": "eos"}}}, "asked": {"volume": asked}}
+        chain = self.process("ValidateWorkChain", self.top, f"validate_{model}")
+        job = self.process("ValidateCalculation", chain, "iteration_01", "seireact.validate")
+        self.given(job, "labelled", cells)
+        self.given(job, "parameters", self.bulk.add(orm.Dict, told))
+        energy = np.asarray(frames.energy)
+        predictions = {"part": np.array(["static"] * len(frames)), "n_atoms": frames.n_atoms}
+        predictions |= {"frame_ids": np.array(frames.frame_ids), "energy_reference": energy}
+        self.held(job, "predictions", {**predictions, "energy_predicted": energy + 0.1})
 
     def energies(self) -> None:
         """Add a verdict of twenty numbers, products and a gap."""

@@ -194,6 +194,8 @@ def canaries(what: What) -> pd.DataFrame:
 def uncertainties(what: What) -> pd.DataFrame:
     """Return a row for each MD step of each leg of learning on the fly: the uncertainty of the GP, in its own units.
 
+    ``leg`` is that of `calls` and `canaries`; a leg that ended and was not noted by its campaign has no rows.
+
     :raises QueryError: not a process.
     """
     graph = Graph(what)
@@ -202,6 +204,8 @@ def uncertainties(what: What) -> pd.DataFrame:
 
 def canary_atoms(what: What) -> pd.DataFrame:
     """Return a row for each atom of each new label: its uncertainty, and how wrong its force was before it was learned.
+
+    ``leg`` is that of `calls` and `canaries`; a leg that ended and was not noted by its campaign has no rows.
 
     :raises QueryError: not a process.
     """
@@ -249,22 +253,38 @@ def _dicts(pks: list[int]) -> dict[int, dict[str, Any]]:
 def _of_legs(graph: Graph, link: str, columns: Mapping[str, str], wanted: Mapping[str, str], step: str) -> pd.DataFrame:
     """Return a table of an array output of each leg."""
     made = graph.made(orm.ArrayData, by=(LEG_JOB,), links=(link,))
-    campaign_of = _campaigns_above(graph, made)
+    campaign_of, number_of = _campaigns_above(graph, made), _noted(graph)
     arrays = arrays_of((one.pk for one in made), (step, *wanted.values()))
-    numbers: dict[tuple[str, int], int] = {}
     blocks = []
     for one in made:
-        chain = campaign_of.get((one.run_uuid, one.process.pk))
+        chain, number = campaign_of.get((one.run_uuid, one.process.pk)), number_of.get(one.process.pk)
         held = arrays[one.pk]
-        if chain is None or step not in held:
+        if chain is None or number is None or step not in held:
             continue
-        key = (one.run_uuid, chain.chain.pk)
-        numbers[key] = numbers.get(key, 0) + 1
         steps = held[step].astype(np.int64)
         values = {name: held[array] for name, array in wanted.items() if array in held}
         source = {**chain.columns(), **one.columns()}
-        blocks.append({**source, "leg": numbers[key], "step": steps, "time_ps": chain.times_ps(steps), **values})
+        blocks.append({**source, "leg": number, "step": steps, "time_ps": chain.times_ps(steps), **values})
     return table(columns, blocks)
+
+
+def _noted(graph: Graph) -> dict[int, int]:
+    """Return by PK of a leg job the number of its leg, from 1: that which `note_leg` gave it by noting it.
+
+    The note was given the output ``leg`` of the job. A leg that has none is not one of the course.
+    """
+    notes = graph.made(orm.Dict, by=(NOTE,))
+    given = graph.given([one.process for one in notes], orm.Dict, "leg")
+    job_of = {one.pk: one.process.pk for one in graph.made(orm.Dict, by=(LEG_JOB,), links=("leg",))}
+    noted: dict[tuple[str, int | None], int] = {}
+    numbers: dict[int, int] = {}
+    for note in notes:
+        campaign = (note.run_uuid, note.process.member.caller)
+        noted[campaign] = noted.get(campaign, 0) + 1
+        for leg in given.get(note.process.pk, []):
+            if leg.pk in job_of:
+                numbers[job_of[leg.pk]] = noted[campaign]
+    return numbers
 
 
 def _campaigns_above(graph: Graph, made: list[Made]) -> dict[tuple[str, int], Campaign]:
