@@ -99,9 +99,35 @@ def with_runs(made: Sequence[Made], names: Sequence[str] | None, told: dict[int,
 
 
 def _runs_of(processes: set[int]) -> dict[int, Given]:
-    """Return by PK of a process the run it looked at: its input ``trajectory``, else that of who made its labels."""
-    if not processes:
-        return {}
+    """Return by PK of a process the run it looked at: its input ``trajectory``, else that of who made its labels.
+
+    Those that made labels count only if they are sealed and ended well, at however many joins from here.
+    """
+    found: dict[int, Given] = {}
+    above: dict[int, list[int]] = {}
+    asked, waiting = set(processes), set(processes)
+    while waiting:
+        mine = _trajectories_of(waiting)
+        makers = _makers_of_labels(waiting - mine.keys())
+        found.update(mine)
+        above.update(makers)
+        waiting = {maker for rows in makers.values() for maker in rows} - asked
+        asked |= waiting
+    # From the runs down again, join after join.
+    while above:
+        known = {
+            process: run
+            for process, makers in above.items()
+            if (run := next((found[maker] for maker in makers if maker in found), None)) is not None
+        }
+        if not known:
+            break
+        found.update(known)
+        above = {process: makers for process, makers in above.items() if process not in known}
+    return found
+
+
+def _trajectories_of(processes: set[int]) -> dict[int, Given]:
     query = orm.QueryBuilder().append(
         orm.ProcessNode, filters={"id": {"in": sorted(processes)}}, project="id", tag="it"
     )
@@ -112,18 +138,12 @@ def _runs_of(processes: set[int]) -> dict[int, Given]:
         project=["id", "uuid", *(f"attributes.{name}" for name in ("timestep_fs", "n_atoms", "n_frames"))],
     )
     # A shard of frames counts the atoms of all of them.
-    found = {
+    return {
         it: Given(
             pk, uuid, "trajectory", {"timestep_fs": timestep, "n_atoms": n_atoms // n_frames if n_frames else n_atoms}
         )
         for it, pk, uuid, timestep, n_atoms, n_frames in query.all()
     }
-    above = _makers_of_labels(processes - found.keys())
-    runs = _runs_of({maker for makers in above.values() for maker in makers})
-    for process, makers in above.items():
-        if (run := next((runs[maker] for maker in makers if maker in runs), None)) is not None:
-            found[process] = run
-    return found
 
 
 def _makers_of_labels(processes: set[int]) -> dict[int, list[int]]:
@@ -139,7 +159,14 @@ def _makers_of_labels(processes: set[int]) -> dict[int, list[int]]:
         edge_filters={"or": [{"label": "labels"}, {"label": {"like": "part\\_%"}}]},
         tag="labels",
     )
-    query.append(orm.ProcessNode, with_outgoing="labels", edge_filters={"type": "create"}, project="id")
-    for process, maker in query.all():
+    query.append(
+        orm.ProcessNode,
+        with_outgoing="labels",
+        edge_filters={"type": "create"},
+        filters={"attributes.sealed": True, "attributes.exit_status": 0},
+        project="id",
+        tag="maker",
+    )
+    for process, maker in query.order_by({"maker": ["ctime", "uuid"]}).all():
         above.setdefault(process, []).append(maker)
     return above

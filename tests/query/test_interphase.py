@@ -94,6 +94,31 @@ def test_a_run_that_told_no_phosphorus_has_no_fraction(aiida_profile: Any) -> No
     assert found["intact_fraction"].isna().all()
 
 
+def classified_by_joins(n_joins: int, **ending: Any) -> orm.WorkChainNode:
+    """Return a classification whose labels were joined so often; ``ending`` is that of who was given the run."""
+    top = chain("ClassifyWorkChain")
+    outside = job("seireact.classify.assign", trajectory=trajectory([0, 50], n_atoms=12))
+    labels = course([0, 50], [1, 1])
+    ends(outside, **ending, labels=labels)
+    for _ in range(n_joins):
+        labels = ends(function("merge_labels", part_000=labels), result=course([0, 50], [1, 1]))
+    ends(function("rename", top, labels=labels), result=course([0, 50], [1, 1]))
+    return top
+
+
+def test_the_run_behind_many_joins_is_found(aiida_profile: Any) -> None:
+    found = query.phases(classified_by_joins(12))
+    assert found["n_atoms"].unique().tolist() == [12]
+    assert found["time_ps"].tolist() == pytest.approx([0.0, 0.1] * 2)
+
+
+@pytest.mark.parametrize("ending", [{"exit_status": 400}, {"seal": False}])
+def test_no_run_is_told_by_who_did_not_end_well(aiida_profile: Any, ending: dict[str, Any]) -> None:
+    found = query.phases(classified_by_joins(1, **ending))
+    assert set(found["trajectory_uuid"]) == {""}
+    assert found["time_ps"].isna().all()
+
+
 def test_thickness_has_rows_where_it_is_defined(study: orm.WorkChainNode) -> None:
     found = query.thickness(study)[["definition", "side", "time_ps", "thickness_ang"]].to_numpy().tolist()
     assert found == [
