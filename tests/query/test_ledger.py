@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from aiida import orm
 
 from aiida_seireact import query
+from aiida_seireact.cli.render.ledger import BASES
 from aiida_seireact.query.ledger import summed
 
 from .graph import chain, ends, job, retrieved
@@ -61,6 +63,16 @@ def test_a_program_without_a_clock_is_timed_by_its_node(aiida_profile: Any) -> N
     row = query.costs(top).iloc[0]
     assert (row.kind, row.basis) == ("label", "node")
     assert row.wall_hours >= 0
+
+
+@pytest.mark.parametrize("content", [b'{"seconds": 60.0, "out', b"[]", b"\xff"])
+def test_a_torn_result_is_told_with_the_hours(aiida_profile: Any, content: bytes) -> None:
+    top, folder = chain("TrainWorkChain"), orm.FolderData()
+    folder.base.repository.put_object_from_filelike(io.BytesIO(content), "result.json")
+    ends(job("seireact.allegro", top, "iteration_01"), retrieved=folder)
+    row = query.costs(top).iloc[0]
+    assert row.basis == "node, result torn"
+    assert row.basis in BASES
 
 
 def test_a_job_that_still_runs_has_not_failed() -> None:

@@ -20,6 +20,7 @@ BASES = {
     "scheduler": "by the scheduler's accounts",
     "program": "by the programs' own clocks",
     "node": "from the making of a job to its end, waiting included",
+    "node, result torn": "so too, since the result file of the program can't be read",
 }
 """Where wall hours are from, as the page says it."""
 
