@@ -112,4 +112,5 @@ def _curves(told: Mapping[str, Any], frames: Frames) -> list[tuple[str, str, Any
 
 def _frames(pks: set[int]) -> dict[int, Frames]:
     """Return by PK the columns of shards, whose settings nobody asks for here."""
-    return {pk: Frames(**held) for pk, held in arrays_of(pks).items()}
+    columns: dict[int, dict[str, Any]] = {pk: {**held} for pk, held in arrays_of(pks).items()}
+    return {pk: Frames(**held) for pk, held in columns.items()}
