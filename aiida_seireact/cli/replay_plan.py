@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Any, Literal
 
-from aiida.orm import CalculationNode, Data, ProcessNode, QueryBuilder, load_node
+from aiida.orm import CalculationNode, Data, ProcessNode, QueryBuilder
 
 from aiida_seireact.cli.cache_answer import Answer, answer_of
 from aiida_seireact.query.family import Member, family_of
@@ -37,7 +38,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """A replay that is not run: all processes, callers before those they called."""
+    """A replay that is not run: all processes, callers before those they called, siblings as they were called."""
 
     items: tuple[Item, ...]
     refusals: tuple[str, ...] = ()
@@ -59,7 +60,7 @@ class Plan:
     @cached_property
     def _called(self) -> dict[int | None, list[Item]]:
         called: dict[int | None, list[Item]] = {}
-        for item in sorted(self.items, key=lambda one: one.member.pk):
+        for item in self.items:
             called.setdefault(item.member.caller, []).append(item)
         return called
 
@@ -90,18 +91,15 @@ class Plan:
 def plan_of(top: ProcessNode) -> Plan:
     """Return what would come from the cache if ``top`` were submitted again, and what would run."""
     members = family_of(top)
-    calculations = sorted(
-        (member for member in members if member.node_type.startswith("process.calculation")), key=lambda one: one.pk
-    )
-    makers = _makers([member.pk for member in calculations])
+    calculations = {member.pk: member for member in members if member.node_type.startswith("process.calculation")}
+    nodes = _nodes(calculations)
+    makers = _makers(calculations)
     spared = _Spared()
     fates: dict[int, Item] = {}
     hashes: dict[int, str | None] = {}
     refusals: dict[str, None] = {}
-    # Who makes an input was stored before who takes it, so in this order it is known already.
-    for member in calculations:
-        node: CalculationNode = load_node(member.pk)
-        answer = answer_of(node, hashes)
+    for member in _makers_first(calculations, makers):
+        answer = answer_of(nodes[member.pk], hashes)
         if answer.refusal:
             refusals[answer.refusal] = None
         fates[member.pk] = _item(member, answer, [fates[pk] for pk in makers.get(member.pk, ()) if pk in fates], spared)
@@ -138,7 +136,28 @@ def _item(member: Member, answer: Answer, makers: Sequence[Item], spared: _Spare
     return Item(member, "cache", source=answer.source)
 
 
-def _makers(calculations: Sequence[int]) -> dict[int, set[int]]:
+def _makers_first(calculations: Mapping[int, Member], makers: Mapping[int, set[int]]) -> Iterator[Member]:
+    """Yield calculations, those that make an input before those that take it, else as they were begun.
+
+    PKs tell nothing of that: an archive that is imported gives them anew, in any order.
+    """
+    sorter: TopologicalSorter[int] = TopologicalSorter()
+    in_time = sorted(calculations.values(), key=lambda member: (member.ctime, member.uuid))
+    for member in in_time:
+        sorter.add(member.pk)
+    for member in in_time:
+        sorter.add(member.pk, *(maker for maker in makers.get(member.pk, ()) if maker in calculations))
+    yield from (calculations[pk] for pk in sorter.static_order())
+
+
+def _nodes(calculations: Collection[int]) -> dict[int, CalculationNode]:
+    if not calculations:
+        return {}
+    query = QueryBuilder().append(CalculationNode, filters={"id": {"in": [*calculations]}})
+    return {int(node.pk): node for node in query.all(flat=True)}
+
+
+def _makers(calculations: Collection[int]) -> dict[int, set[int]]:
     """Return for each calculation those that made its inputs."""
     if not calculations:
         return {}
