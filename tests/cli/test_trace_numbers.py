@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from aiida.common.links import LinkType
+
+from tests.graphviz import need_dot
 
 from .conftest import finish, workchain
 from .test_status import run
@@ -47,6 +48,43 @@ def test_a_number_as_json_holds_the_chain(study, top):
     assert way["root"]["text"].startswith("frames_by_type.Li = 4")
     assert way["root"]["under"][0]["uuid"] == study.dataset.uuid
     assert [item["uuid"] for item in way["labellings"]] == [study.label_job.uuid]
+
+
+@pytest.fixture(scope="module")
+def other(study):
+    """Return a second study, of the same model, without a dataset."""
+    node = workchain("ReactWorkChain")
+    study.potential.base.links.add_incoming(node, LinkType.RETURN, "potential")
+    study.train_job.outputs.metrics.base.links.add_incoming(node, LinkType.RETURN, "metrics")
+    finish(node)
+    node.seal()
+    return node
+
+
+def test_a_number_of_a_report_of_several_runs_is_walked_back(study, top, other, tmp_path):
+    assert run("report", top.pk, other.pk, "-o", tmp_path, "--no-figures").exit_code == 0
+    content = json.loads((tmp_path / "summary.json").read_text())
+    assert content["schema"] == "seireact-summaries/1"
+    for pk in (top.pk, other.pk):
+        key = f"runs.{pk}.force_rmse_ev_per_ang"
+        result = run("trace", key, "--in", tmp_path)
+        assert result.exit_code == 0, result.output
+        assert f"{key} = 0.12, all.force_rmse_ev_per_ang of" in result.output
+        assert f"LabelCalculation <{study.label_job.pk}>" in result.output
+    told = json.loads(run("trace", f"runs.{top.pk}.n_frames", "--in", tmp_path / "summary.json", "--json").output)
+    assert told["root"]["text"].startswith(f"runs.{top.pk}.n_frames = 4")
+    keys = json.loads(run("trace", tmp_path, "--json").output)
+    assert f"runs.{top.pk}.n_frames" in keys
+    assert f"runs.{other.pk}.n_frames" not in keys
+    # Whose number it is has to be said.
+    lost = run("trace", "n_frames", "--in", tmp_path)
+    assert lost.exit_code == 1
+    assert "has no number 'n_frames' that a node holds" in " ".join(lost.output.split())
+    content["runs"][str(other.pk)]["force_rmse_ev_per_ang"] = 0.01
+    (tmp_path / "summary.json").write_text(json.dumps(content))
+    lying = run("trace", f"runs.{other.pk}.force_rmse_ev_per_ang", "--in", tmp_path)
+    assert lying.exit_code == 1
+    assert "was changed after it was written" in " ".join(lying.output.split())
 
 
 def test_keys_that_can_be_traced_are_listed(top, report):
@@ -130,8 +168,8 @@ def test_a_frame_is_found_by_the_beginning_of_its_id(study, top):
     assert "is too short" in run("trace", f"{frame_id[:3]}ff").output
 
 
-@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz draws the picture")
 def test_the_chain_is_drawn(top, tmp_path):
+    need_dot()
     assert run("trace", "n_frames", "--in", top.pk, "--graph", tmp_path / "way.svg").exit_code == 0
     picture = (tmp_path / "way.svg").read_text()
     assert picture.startswith("<?xml")
