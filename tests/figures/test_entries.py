@@ -32,7 +32,7 @@ def rest(aiida_profile: Any) -> orm.WorkChainNode:
     found = arrays(
         steps=STEPS, n_intact_ps4=[8, 1, 0], smallest_distance_ang=[2.0, 1.9, 1.8], largest_hole_ang=[np.nan, 3.0, 4.0],
         void_steps=[0, 1000], void_volume_ang3=[0.0, 12.5], jumps_ids=[7, 9], jumps_steps=[0, 500],
-        jumps_z_fraction=[0.25, 0.5], jumps_moved_ang=[11.0, 14.0],
+        jumps_z_fraction=[0.25, 0.5], jumps_moved_ang=[[11.0, 0.0, 0.0], [0.0, 0.0, -14.0]],
         phase_profile=counts, phase_profile_steps=[0, 500], phase_profile_z_ang=[1.0, 3.0],
         phase_names=["unknown", "Li", "Li2S"], ptm_profile=counts, ptm_profile_steps=[0, 500],
         ptm_profile_z_ang=[1.0, 3.0], ptm_structures=["other", "bcc", "hcp"],
