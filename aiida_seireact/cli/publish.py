@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 @click.option("--license", "licence", metavar="SPDX", help="What others may do with them, as CC-BY-4.0.")
 @click.option("--description", help="What they are for, in a paragraph.")
 @click.option("--trajectory-doi", metavar="DOI", help="Where the dumps that are not in the archive are deposited.")
+@click.option(
+    "--looked-at", multiple=True, metavar="PK:FILE",
+    help="A file that can't be unpacked here, and holds no POTCAR by your word; repeatable.",
+)  # fmt: skip
 @click.option("--zip", "as_zip", is_flag=True, help="Write one zip file; OUT is given the ending .zip.")
 @click.option("--force", is_flag=True, help="Replace the bundle that is at OUT.")
 @click.option(
@@ -42,6 +46,7 @@ def publish(
     licence: str | None,
     description: str | None,
     trajectory_doi: str | None,
+    looked_at: tuple[str, ...],
     as_zip: bool,
     force: bool,
     dry_run: bool,
@@ -75,12 +80,12 @@ def publish(
     try:
         with interruptible():
             if dry_run:
-                _tell(Plan.of(tops, _say), out, missing(title, creators, licence))
+                _tell(Plan.of(tops, _say, looked_at), out, missing(title, creators, licence))
                 return
             # What a person has to mend comes before what takes long.
             metadata = Metadata.of(title, creators, licence, description, trajectory_doi)
             write.refuse_place(out, force=force)
-            plan = Plan.of(tops, _say)
+            plan = Plan.of(tops, _say, looked_at)
             for sentence in _remarks(plan):
                 _say(sentence)
             path = write.publish(plan, out, metadata, write_reports, _say, force=force, as_zip=as_zip)
