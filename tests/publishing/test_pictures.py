@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 
-from aiida_seireact.figures.figure import FigureError
-from aiida_seireact.figures.files import save
-from aiida_seireact.figures.gallery import make
 from aiida_seireact.publishing import pictures, write
 from aiida_seireact.publishing.bundle import BundleError
 from aiida_seireact.publishing.metadata import Metadata
@@ -89,13 +86,3 @@ def test_a_report_that_fails_is_named(study: Finished, tmp_path: Path, monkeypat
     with pytest.raises(BundleError, match="The report of ReactWorkChain .* can't be written"):
         write.publish(plan, tmp_path / "out", Metadata.of(**ASKED), fail, quiet)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_picture_does_not_depend_on_the_formats_before_it(study: Finished, tmp_path: Path) -> None:
-    for name in pictures.FIGURES:
-        try:
-            figure = make(name, [study.top])
-        except FigureError:
-            continue
-        alone = save(figure, tmp_path / "alone", ["svg"])["svg"].read_bytes()
-        assert save(figure, tmp_path / "all", ["pdf", "png", "svg"])["svg"].read_bytes() == alone, name
