@@ -15,7 +15,7 @@ from aiida_seireact.figures.files import Format, save
 from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.publishing.bundle import FIGURES as FOLDER
-from aiida_seireact.publishing.bundle import PART, BundleError, Progress, read_index, read_json
+from aiida_seireact.publishing.bundle import PART, BundleError, Progress, is_full, read_index, read_json
 from aiida_seireact.query import QueryError
 
 FORMATS: tuple[Format, ...] = ("pdf", "svg", "png")
@@ -38,6 +38,8 @@ def write_figures(tops: Sequence[orm.ProcessNode], folder: Path, progress: Progr
             why_not[name] = str(error)
             continue
         except Exception as error:
+            if is_full(error):
+                raise
             raise _fault(name, tops, error) from error
         try:
             paths = save(figure, folder / FOLDER, FORMATS)
@@ -89,6 +91,8 @@ def check_figures(folder: Path, work: Path, progress: Progress) -> tuple[list[st
             figure = make(name, tops)
             paths = save(figure, work, formats) if entry else {}
         except Exception as error:  # whatever an archive that was altered leads to
+            if is_full(error):
+                raise
             if entry:
                 wrong.append(f"{name} can't be made from the archive: {error}")
             elif not isinstance(error, FigureError | QueryError):
