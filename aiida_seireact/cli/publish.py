@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from aiida_seireact.cli._profile import load, load_process, profile_option
+from aiida_seireact.cli._profile import load, profile_option
 
 if TYPE_CHECKING:
     from aiida_seireact.publishing.plan import Plan
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("publish", context_settings={"help_option_names": ["-h", "--help"]})
 @profile_option
-@click.argument("processes", metavar="PK|UUID...", nargs=-1, required=True)
+@click.argument("processes", metavar="PK|UUID|GROUP...", nargs=-1, required=True)
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--title", help="What the data are, in a line.")
 @click.option(
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
 @click.option("--license", "licence", metavar="SPDX", help="What others may do with them, as CC-BY-4.0.")
 @click.option("--description", help="What they are for, in a paragraph.")
 @click.option("--trajectory-doi", metavar="DOI", help="Where the dumps that are not in the archive are deposited.")
+@click.option(
+    "--looked-at", multiple=True, metavar="PK:FILE",
+    help="A file that can't be unpacked here, and holds no POTCAR by your word; repeatable.",
+)  # fmt: skip
 @click.option("--zip", "as_zip", is_flag=True, help="Write one zip file; OUT is given the ending .zip.")
 @click.option("--force", is_flag=True, help="Replace the bundle that is at OUT.")
 @click.option(
@@ -42,6 +45,7 @@ def publish(
     licence: str | None,
     description: str | None,
     trajectory_doi: str | None,
+    looked_at: tuple[str, ...],
     as_zip: bool,
     force: bool,
     dry_run: bool,
@@ -59,28 +63,33 @@ def publish(
       aiida-seireact publish 1042 bundle --title "Li|Li6PS5Cl in small" --license CC-BY-4.0 \\
           --creator "Doe, Jane; 0000-0002-1825-0097; University of X" --creator "Roe, Richard"
       aiida-seireact publish 1042 2077 study.zip --zip ...
+      aiida-seireact publish my-runs bundle ...             all processes of a group
       aiida-seireact verify bundle
     """
     load(profile)
     from aiida_seireact.cli.interrupts import interruptible
     from aiida_seireact.cli.verifying import write_reports
     from aiida_seireact.publishing import write
-    from aiida_seireact.publishing.bundle import BundleError
+    from aiida_seireact.publishing.bundle import BundleError, is_full
     from aiida_seireact.publishing.metadata import Metadata, missing
     from aiida_seireact.publishing.plan import Plan
+    from aiida_seireact.query.sources import QueryError, tops_of
 
-    tops = list({node.pk: node for node in map(load_process, processes)}.values())
+    try:
+        tops = tops_of([int(word) if word.isdigit() else word for word in processes])
+    except QueryError as error:
+        raise click.ClickException(str(error)) from None
     if as_zip and out.suffix != ".zip":
         out = out.with_name(f"{out.name}.zip")
     try:
         with interruptible():
             if dry_run:
-                _tell(Plan.of(tops, _say), out, missing(title, creators, licence))
+                _tell(Plan.of(tops, _say, looked_at), out, missing(title, creators, licence))
                 return
             # What a person has to mend comes before what takes long.
             metadata = Metadata.of(title, creators, licence, description, trajectory_doi)
             write.refuse_place(out, force=force)
-            plan = Plan.of(tops, _say)
+            plan = Plan.of(tops, _say, looked_at)
             for sentence in _remarks(plan):
                 _say(sentence)
             path = write.publish(plan, out, metadata, write_reports, _say, force=force, as_zip=as_zip)
@@ -89,7 +98,7 @@ def publish(
     except KeyboardInterrupt:
         raise click.ClickException("Interrupted: nothing was written.") from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise click.ClickException(
                 f"The disk of {out.absolute().parent} is full: make room, or choose another place. Nothing was written."
             ) from None

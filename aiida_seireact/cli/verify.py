@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import click
 
 from aiida_seireact import __version__
+from aiida_seireact.cli.verifying import NO_ROOM
 
 OK, WRONG = "ok   ", "WRONG"
 
@@ -64,6 +67,8 @@ def verify(bundle: Path) -> None:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         raise click.ClickException("Interrupted: not all was looked at.") from None
+    except OSError as error:
+        raise click.ClickException(_no_place(error) or f"{bundle} can't be looked at ({error}).") from None
     if n_wrong:
         raise click.ClickException(f"{n_wrong} of the checks failed: {bundle} is not what it says.")
     click.echo(f"{bundle} is what it says.")
@@ -76,6 +81,20 @@ def _tell(check: dict[str, Any]) -> int:
     for sentence in wrong:
         click.echo(f"      {sentence}")
     return int(bool(wrong))
+
+
+def _no_place(error: OSError) -> str:
+    """Return a sentence if there is no room for temporary files; none of another error."""
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError:  # it tries some, by writing into each
+        return "There is no room for temporary files in any of the usual places: name one that has by TMPDIR."
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ""
+    return (
+        f"There is no room left in {place}, where the bundle is unpacked and imported: make room, or name another "
+        "place by TMPDIR. Nothing is said about the bundle by that."
+    )
 
 
 @contextmanager
@@ -106,10 +125,11 @@ def _checks(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
         for line in child.stdout:
             if line.startswith("{"):
                 yield json.loads(line)
-        if status := child.wait():
+        if (status := child.wait()) == NO_ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+        if status:
             raise ValueError(
-                f"The look into the archive ended with {status} before it was through; its words are above. If there "
-                f"was no room in {work.parent}, name another place by TMPDIR."
+                f"The look into the archive ended with {status} before it was through; its words are above."
             )
 
 
@@ -117,6 +137,7 @@ def _unpacked(bundle: Path, work: Path) -> Path:
     """Return the folder of a bundle; of a zip, what it holds.
 
     :raises ValueError: a file that is no zip, or holds no folder of a bundle.
+    :raises OSError: the disk is full.
     """
     if bundle.is_dir():
         return bundle
@@ -127,6 +148,8 @@ def _unpacked(bundle: Path, work: Path) -> Path:
                 raise ValueError(f"{bundle} is not the zip of one folder, so no bundle that `publish --zip` wrote.")
             (work / "unpacked").mkdir()
             archive.extractall(work / "unpacked")
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise ValueError(f"{bundle} can't be unpacked ({error}): get it again from where it is deposited.") from None
     return work / "unpacked" / tops.pop()

@@ -14,14 +14,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
+NO_ROOM = 28
+"""Exit status where the disk is full, or the quota."""
+
 
 def main(folder: Path, work: Path) -> None:
     """Make a profile, and look at a bundle in it."""
+    from aiida_seireact.publishing.bundle import is_full
     from aiida_seireact.publishing.verify import make_profile, verify_graph
 
-    make_profile()
-    for check in verify_graph(folder, work, write_reports, say):
-        print(json.dumps({"name": check.name, "wrong": check.wrong, "said": check.said}), flush=True)
+    try:
+        make_profile()
+        for check in verify_graph(folder, work, write_reports, say):
+            print(json.dumps({"name": check.name, "wrong": check.wrong, "said": check.said}), flush=True)
+    except Exception as error:
+        if is_full(error):
+            sys.exit(NO_ROOM)
+        raise
 
 
 def write_reports(tops: Sequence[ProcessNode], folder: Path) -> None:

@@ -28,14 +28,14 @@ def save(figure: Figure, folder: str | Path, formats: Iterable[Format] = ("pdf",
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     paths: dict[str, Path] = {}
-    picture = None
     for kind in dict.fromkeys(formats):
         paths[kind] = place / f"{figure.name}.{kind}"
         if kind == "json":
             write_json(paths[kind], to_plotly(figure))
         else:
-            picture = to_matplotlib(figure) if picture is None else picture
-            save_picture(picture, paths[kind])
+            # Drawn anew for each: laid out a second time, a picture of matplotlib shifts in its last digits, and the
+            # bytes of one format would tell which others were written before.
+            save_picture(to_matplotlib(figure), paths[kind])
     paths["csv"] = place / f"{figure.name}.csv"
     with write_atomically(paths["csv"]) as temporary:
         figure.table.to_csv(temporary, index=False, lineterminator="\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +18,7 @@ PARTIAL = "partial"
 def partial_folder(target: Path) -> Iterator[Path]:
     """Give an empty hidden folder beside ``target`` to make it in; nothing is left of it afterwards.
 
-    What a killed writer left beside is removed by the next one.
+    What a killed writer left beside is removed by the next one on the same machine.
 
     :raises OSError: the folder is not writable.
     """
@@ -60,7 +62,12 @@ def put(made: Path, target: Path, *, replace: bool = False) -> None:
 
 
 def _hidden(target: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=_prefix(target), suffix=f".{os.getpid()}", dir=target.parent))
+    return Path(tempfile.mkdtemp(prefix=_prefix(target), suffix=f"{_host()}.{os.getpid()}", dir=target.parent))
+
+
+def _host() -> str:
+    """Return this machine, as in the names of its folders: on a file system that several share, a PID is of one."""
+    return f".{socket.gethostname().replace(os.sep, '_')}"
 
 
 def _prefix(target: Path) -> str:
@@ -68,10 +75,13 @@ def _prefix(target: Path) -> str:
 
 
 def _remove_dead(target: Path) -> None:
-    """Remove what writers of this target left that are no more."""
-    for left in target.parent.glob(f"{_prefix(target)}*"):
+    """Remove what writers of this machine left of this target that are no more."""
+    for left in target.parent.glob(f"{glob.escape(_prefix(target))}*"):
+        of, _, pid = left.name.rpartition(".")
+        if not of.endswith(_host()):
+            continue
         with suppress(ValueError, PermissionError):
             try:
-                os.kill(int(left.name.rpartition(".")[2]), 0)
+                os.kill(int(pid), 0)
             except ProcessLookupError:
                 shutil.rmtree(left, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,14 @@ Progress = Callable[[str], None]
 
 class BundleError(ValueError):
     """Something can't be published, or is no bundle; the message says what, where and what to do."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the disk is full, or the quota: by its number, or by the word of SQLite."""
+    return (isinstance(error, OSError) and error.errno in FULL) or "database or disk is full" in str(error)
 
 
 def read_json(path: Path) -> Any:

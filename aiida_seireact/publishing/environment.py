@@ -24,5 +24,7 @@ def write_environment(ran: Ran, folder: Path) -> None:
 
 def installed() -> dict[str, str]:
     """Return the version of each distribution of this environment, by name."""
-    found = {item.metadata["Name"].lower(): item.version for item in importlib.metadata.distributions()}
+    # What an installation that was broken off left has no name.
+    named = (item for item in importlib.metadata.distributions() if "Name" in item.metadata)
+    found = {item.metadata["Name"].lower(): item.version for item in named}
     return dict(sorted(found.items()))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
+from aiida import orm
 from aiida.manage import get_manager
 
 from aiida_seireact.formats.potcar_bytes import is_potcar_name, why_file_is_potcar, why_text_is_potcar
@@ -29,6 +30,13 @@ class Licensed:
     what: str
     file: str
     why: str
+    is_unread: bool = False
+    """It may hold one: it can't be looked into."""
+
+    @property
+    def place(self) -> str:
+        """Return how a person names the file."""
+        return f"{self.pk}:{self.file}"
 
     def sentence(self) -> str:
         """Name node and file."""
@@ -36,55 +44,75 @@ class Licensed:
         return f"{self.what} <{self.pk}> ({self.uuid}){place}: {self.why}"
 
 
-def refuse_licensed(graph: SubGraph, progress: Progress) -> int:
+def refuse_licensed(graph: SubGraph, progress: Progress, looked_at: Collection[str] = ()) -> int:
     """Refuse nodes that hold a POTCAR; return the bytes of all their files, each content once.
 
+    :param looked_at: places, as ``PK:FILE``, of files that can't be looked into here, and were by a person.
     :raises BundleError: naming each node and file.
     """
     found, n_bytes = find_licensed(graph, progress)
-    if found:
-        named = "\n".join(f"  {place.sentence()}" for place in found)
+    if held := [place for place in found if not place.is_unread]:
         raise BundleError(
-            f"Not published: {len(found)} of its places hold a POTCAR, and VASP's licence lets nobody pass one on.\n"
-            f"{named}\nPublish a process whose history does not lead there (`verdi node graph generate PK` shows it), "
-            "or run what retrieved the file again without retrieving it."
+            f"Not published: {len(held)} of its places hold a POTCAR, and VASP's licence lets nobody pass one on.\n"
+            f"{_listed(held)}\nPublish a process whose history does not lead there (`verdi node graph generate PK` "
+            "shows it), or run what retrieved the file again without retrieving it; comments are taken back by `verdi "
+            "node comment remove`."
+        )
+    unread = [place for place in found if place.is_unread]
+    if unknown := set(looked_at).difference(place.place for place in unread):
+        raise BundleError(
+            f"There is no file {', '.join(sorted(unknown))} among those that can't be looked into: leave out its "
+            "--looked-at, or name it as PK:FILE."
+        )
+    if closed := [place for place in unread if place.place not in looked_at]:
+        options = " ".join(dict.fromkeys(f"--looked-at '{place.place}'" for place in closed))
+        raise BundleError(
+            f"Not published: {len(closed)} of its places can't be looked into, and might hold a POTCAR.\n"
+            f"{_listed(closed)}\nLook yourself (`verdi node repo dump PK FOLDER`). If there is none, say so: {options}"
         )
     return n_bytes
 
 
-def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], int]:
-    """Return every place that holds a POTCAR: nodes of that type, files by name and by their bytes, lists, attributes.
+def _listed(places: list[Licensed]) -> str:
+    return "\n".join(f"  {place.sentence()}" for place in places)
 
-    A file that several nodes hold is read once, and told of each of them. Returned with them: the bytes of all files.
+
+def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], int]:
+    """Return every place that holds a POTCAR, or can't be looked into; and the bytes of all files.
+
+    Looked at are the types of nodes, files by name and by their bytes, lists of what lies elsewhere, and texts:
+    attributes, extras, labels, descriptions, comments and logs, which all go into an archive. A file that several nodes
+    hold is read once, and told of each of them.
 
     :raises BundleError: a file of the repository is not what was stored.
     """
     found: list[Licensed] = []
     holders: dict[str, list[tuple[int, str, str, str]]] = {}
-    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras", "description")
-    for pk, uuid, node_type, metadata, attributes, extras, description in graph.rows(*columns):
-        what = str((attributes or {}).get("process_label") or node_type.strip(".").rpartition(".")[2])
+    columns = ("id", "uuid", "node_type", "repository_metadata", "attributes", "extras", "label", "description")
+    for pk, uuid, node_type, metadata, attributes, extras, label, description in graph.rows(*columns):
+        what = _name_of(node_type, (attributes or {}).get("process_label"))
         if node_type.startswith(POTCAR_FILE):
             found.append(Licensed(pk, uuid, what, "", "it is a POTCAR of aiida-vasp"))
             continue
         for why in _named_in_lists(node_type, attributes or {}):
             found.append(Licensed(pk, uuid, what, "", why))
-        texts = {"its attributes": attributes, "its extras": extras, "its description": description}
+        texts = {"attributes": attributes, "extras": extras, "label": label, "description": description}
         for place, told in texts.items():
-            text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
-            # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
-            if ("PSCTR" in text or "VRHFIN" in text) and (why := why_text_is_potcar(text)):
-                found.append(Licensed(pk, uuid, what, place, why))
+            if why := _why_told(told):
+                found.append(Licensed(pk, uuid, what, f"its {place}", why))
         for name, key in files_of(metadata or {}):
             if is_potcar_name(name):
                 found.append(Licensed(pk, uuid, what, name, "it is named as one"))
             else:
                 holders.setdefault(key, []).append((pk, uuid, what, name))
+    found += _in_comments_and_logs(graph)
     total = 0
     for read in _read(list(holders), progress):
         total += read.n_bytes
         if read.why:
-            found += [Licensed(pk, uuid, what, name, read.why) for pk, uuid, what, name in holders[read.key]]
+            found += [Licensed(*holder, read.why) for holder in holders[read.key]]
+        elif read.unread:
+            found += [Licensed(*holder, read.unread, is_unread=True) for holder in holders[read.key]]
         if not read.is_whole:
             pk, uuid, what, name = holders[read.key][0]
             raise BundleError(
@@ -93,6 +121,25 @@ def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], 
                 "it again."
             )
     return sorted(found, key=lambda place: (place.pk, place.file)), total
+
+
+def _name_of(node_type: str, process_label: str | None) -> str:
+    return process_label or node_type.strip(".").rpartition(".")[2]
+
+
+def _why_told(told: Any) -> str:
+    """Return why what a node tells is a POTCAR; empty if it is none."""
+    text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
+    # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
+    return why_text_is_potcar(text) if "PSCTR" in text or "VRHFIN" in text else ""
+
+
+def _in_comments_and_logs(graph: SubGraph) -> Iterator[Licensed]:
+    beside = {"a comment": (orm.Comment, ("content",)), "its log": (orm.Log, ("message", "metadata"))}
+    for place, (kind, columns) in beside.items():
+        for pk, uuid, node_type, process_label, *told in graph.beside(kind, *columns):
+            if why := next(filter(None, map(_why_told, told)), ""):
+                yield Licensed(pk, uuid, _name_of(node_type, process_label), place, why)
 
 
 def files_of(metadata: Mapping[str, Any], folder: PurePosixPath | None = None) -> Iterator[tuple[str, str]]:
@@ -119,10 +166,14 @@ class _Counted:
 
 @dataclass(frozen=True)
 class _Read:
-    """A file that was read: why it is a POTCAR by its bytes (empty: it is none), and whether it is as it was stored."""
+    """A file that was read: why it is a POTCAR by its bytes (empty: it is none), and whether it is as it was stored.
+
+    ``unread`` tells what of it can't be looked into.
+    """
 
     key: str
     why: str
+    unread: str
     n_bytes: int
     is_whole: bool
 
@@ -133,11 +184,12 @@ def _read(keys: list[str], progress: Progress) -> Iterator[_Read]:
     total, told = 0, SAY_EVERY
     for number, (key, stream) in enumerate(repository.iter_object_streams(keys), 1):
         counted = _Counted(stream)
-        why = why_file_is_potcar(cast(IO[bytes], counted))
+        unread: list[str] = []
+        why = why_file_is_potcar(cast(IO[bytes], counted), unread=unread)
         while counted.read(1 << 20):
             pass
         is_whole = repository.key_format != "sha256" or counted.digest.hexdigest() == key
-        yield _Read(key, why, counted.n_bytes, is_whole)
+        yield _Read(key, why, "; ".join(unread[:3]), counted.n_bytes, is_whole)
         total += counted.n_bytes
         if total > told:
             told = total + SAY_EVERY

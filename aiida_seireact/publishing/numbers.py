@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
-_PK = re.compile(r"<\d+>|\bPK \d+\b")
+_PK = re.compile(r"<\d+>|\b(?:pk|node|process)(?: |=|: )\d+\b(?!\.\d)", re.IGNORECASE)
+_TOLD = 80  # letters of a value
 
 
 def differences(shipped: Any, found: Any, path: str = "") -> Iterator[str]:
@@ -27,9 +29,19 @@ def differences(shipped: Any, found: Any, path: str = "") -> Iterator[str]:
             yield from differences(mine, other, f"{path}[{number}]")
     elif isinstance(shipped, str) and isinstance(found, str):
         if _PK.sub("", shipped) != _PK.sub("", found):
-            yield f"{path} is told as {shipped[:80]!r}, the archive gives {found[:80]!r}"
+            yield f"{path} is told as {_short(shipped)}, the archive gives {_short(found)}"
+    elif isinstance(shipped, list) and isinstance(found, list):
+        same = takewhile(lambda pair: not any(differences(*pair)), zip(shipped, found, strict=False))
+        yield (
+            f"{path} is a list of {len(shipped)}, the archive gives {len(found)}; they part at [{sum(1 for _ in same)}]"
+        )
     elif type(shipped) is not type(found) or shipped != found:
-        yield f"{path} is told as {shipped!r}, the archive gives {found!r}"
+        yield f"{path} is told as {_short(shipped)}, the archive gives {_short(found)}"
+
+
+def _short(value: Any) -> str:
+    told = repr(value)
+    return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
 
 
 def by_uuid(told: Any) -> Any:

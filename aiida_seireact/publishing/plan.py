@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from aiida import orm
@@ -33,14 +33,15 @@ class Plan:
     model_bytes: int
 
     @classmethod
-    def of(cls, tops: Sequence[orm.ProcessNode], progress: Progress) -> Plan:
+    def of(cls, tops: Sequence[orm.ProcessNode], progress: Progress, looked_at: Collection[str] = ()) -> Plan:
         """Look at processes that are to be published.
 
+        :param looked_at: see `refuse_licensed`.
         :raises BundleError: one has not ended, or a node behind them holds what may not be passed on.
         """
         graph = SubGraph.of(tops)
         progress(f"licences: looking into the files of {len(graph.pks)} nodes")
-        archive_bytes = refuse_licensed(graph, progress)
+        archive_bytes = refuse_licensed(graph, progress, looked_at)
         packages = models.models_of(graph)
         sets = datasets.datasets_of(graph, [str(node.base.attributes.get("dataset_hash")) for node in packages])
         return cls(

@@ -13,7 +13,7 @@ from aiida.tools.graph.graph_traversers import get_nodes_export
 from aiida_seireact.publishing.bundle import BundleError
 
 BATCH = 10_000
-"""SQLite takes 32,766 parameters in a query."""
+"""Nodes of one query: what it gives is held in memory until it is through."""
 NodeT = TypeVar("NodeT", bound=orm.Node)
 
 
@@ -53,6 +53,19 @@ class SubGraph:
                 orm.Node, filters={"id": {"in": batch}}, project=[*columns], tag="node", subclassing=True
             )
             yield from query.order_by({"node": "id"}).all()
+
+    def beside(self, kind: type[orm.Comment] | type[orm.Log], *columns: str) -> Iterator[list[Any]]:
+        """Yield PK, UUID, type and process label of a node with columns of each comment, or line of its log."""
+        for batch in self.batches():
+            query = orm.QueryBuilder().append(
+                orm.Node, filters={"id": {"in": batch}}, tag="node", subclassing=True,
+                project=["id", "uuid", "node_type", "attributes.process_label"],
+            )  # fmt: skip
+            yield from (
+                query.append(kind, with_node="node", project=[*columns], tag="beside")
+                .order_by([{"node": "id"}, {"beside": "id"}])
+                .all()
+            )
 
     def batches(self) -> Iterator[list[int]]:
         """Yield the PKs, some thousands at a time."""

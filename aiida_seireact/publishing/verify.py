@@ -13,7 +13,7 @@ from aiida.manage import get_manager
 from aiida.manage.configuration import create_profile, get_config, load_profile
 
 from aiida_seireact.publishing import bundle, datasets, models, pictures, trajectories
-from aiida_seireact.publishing.bundle import Progress, read_index, read_json
+from aiida_seireact.publishing.bundle import Progress, is_full, read_index, read_json
 from aiida_seireact.publishing.importing import import_whole
 from aiida_seireact.publishing.metadata import complaints
 from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
@@ -86,6 +86,8 @@ def _import(folder: Path) -> Check:
         with without_reports():
             import_whole(folder / bundle.ARCHIVE)
     except Exception as error:  # whatever a file that is no archive leads to
+        if is_full(error):
+            raise
         return Check("archive", (f"{bundle.ARCHIVE} can't be imported: {type(error).__name__}: {error}",))
     wrong = []
     n_nodes = orm.QueryBuilder().append(orm.Node).count()
@@ -110,6 +112,8 @@ def _report(folder: Path, work: Path, write_report: ReportWriter) -> Check:
     try:
         write_report(tops, work)
     except Exception as error:  # whatever an archive that was altered leads to
+        if is_full(error):
+            raise
         return Check("report", (f"the report can't be written from the archive: {type(error).__name__}: {error}",))
     wrong, total = [], 0
     shipped = folder / bundle.REPORT

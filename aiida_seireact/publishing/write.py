@@ -97,13 +97,13 @@ def refuse_place(out: Path, *, force: bool) -> None:
 def _write(plan: Plan, folder: Path, metadata: Metadata, write_report: ReportWriter, progress: Progress) -> None:
     graph, ran = plan.graph, Ran.of(plan.graph)
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    # First what can fail by a node, then what takes long.
+    figure_index = pictures.write_figures(graph.tops, folder, progress)
+    _write_report(graph.tops, folder, write_report, progress)
     _write_archive(plan, folder, progress)
     dataset_index = datasets.write_datasets(plan.datasets, folder, progress)
     model_index = models.write_models(plan.models, folder, progress)
     run_index = trajectories.write_trajectories(plan.runs, folder, metadata.trajectory_doi)
-    figure_index = pictures.write_figures(graph.tops, folder, progress)
-    progress("report: writing")
-    write_report(graph.tops, folder / bundle.REPORT)
     write_environment(ran, folder)
 
     tokens = ran.tokens()
@@ -181,6 +181,22 @@ def top_of(node: orm.ProcessNode) -> dict[str, Any]:
         "exit_status": node.exit_status,
         "exit_message": node.exit_message or "",
     }
+
+
+def _write_report(
+    tops: Sequence[orm.ProcessNode], folder: Path, write_report: ReportWriter, progress: Progress
+) -> None:
+    progress("report: writing")
+    try:
+        write_report(tops, folder / bundle.REPORT)
+    except (OSError, BundleError):
+        raise
+    except Exception as error:
+        of = ", ".join(f"{top.process_label} <{top.pk}> ({top.uuid})" for top in tops)
+        raise BundleError(
+            f"The report of {of} can't be written ({type(error).__name__}: {error}): `aiida-seireact report` shows it "
+            "alone. Nothing was written."
+        ) from error
 
 
 def _write_archive(plan: Plan, folder: Path, progress: Progress) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiida import orm
 from click.testing import CliRunner, Result
 
 from aiida_seireact.cli.publish import publish
 from aiida_seireact.cli.verify import verify
 from aiida_seireact.formats.checksums import write_checksums
+from aiida_seireact.publishing.subgraph import SubGraph
 from tests.publishing.fixtures import Published
 from tests.publishing.graphs import Finished, finished_study
 
@@ -111,7 +116,106 @@ def test_a_killed_command_leaves_nothing_half(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_group_is_all_its_processes(
+    study: Finished, aiida_profile: Any, six_frames: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = finished_study(six_frames, tmp_path_factory.mktemp("other"), label="other")
+    group = orm.Group(label="my-runs").store()
+    result = call(publish, "my-runs", tmp_path / "out", "--dry-run")
+    assert (result.exit_code, "holds no process" in result.output) == (1, True)
+    group.add_nodes([study.top, other.top, study.dataset])
+    result = call(publish, "my-runs", study.top.uuid, tmp_path / "out", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert f"{len(SubGraph.of([study.top, other.top]).pks)} nodes" in result.output
+    result = call(publish, "no-runs", tmp_path / "out", "--dry-run")
+    assert "no node with the PK, UUID or group label 'no-runs'" in result.output
+
+
+def test_a_file_that_cannot_be_looked_into_is_named_until_a_person_did(
+    aiida_profile: Any, six_frames: Any, tmp_path: Path
+) -> None:
+    closed = finished_study(six_frames, tmp_path, retrieved={"scratch__7z": b"7z\xbc\xaf\x27\x1c"})
+    place = f"{closed.label_job.outputs.retrieved.pk}:scratch.7z"
+    result = call(publish, closed.top.pk, tmp_path / "out", "--dry-run")
+    assert (result.exit_code, f"--looked-at '{place}'" in result.output) == (1, True)
+    result = call(publish, closed.top.pk, tmp_path / "out", "--dry-run", "--looked-at", place)
+    assert result.exit_code == 0, result.output
+
+
 # ---------------------------------------------------------------------------------------------- verify
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("place", ["temporary folder", "home", "unpacking", "child"])
+def test_a_full_disk_is_no_fault_of_the_bundle(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, number: int
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    what = bundle
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if place == "temporary folder":
+        monkeypatch.setattr(tempfile, "mkdtemp", full)
+    elif place == "unpacking":
+        what = Path(shutil.make_archive(str(tmp_path / "b"), "zip", bundle.parent, "bundle"))
+        monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    elif place == "child":
+        script = tmp_path / "python"
+        script.write_text("#!/bin/sh\nexit 28\n")
+        script.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(script))
+    else:
+        mkdir = Path.mkdir
+        monkeypatch.setattr(
+            Path, "mkdir", lambda self, *a, **k: full() if self.name == "aiida" else mkdir(self, *a, **k)
+        )
+    result = call(verify, what)
+    assert result.exit_code == 1
+    assert f"There is no room left in {tmp_path}" in result.output
+    assert "TMPDIR" in result.output
+    assert "Get it again" not in result.output
+    assert "get it again" not in result.output
+
+
+def test_no_place_for_temporary_files_is_a_sentence(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any, **__: Any) -> Any:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    monkeypatch.setattr(tempfile, "mkdtemp", none)
+    assert "in any of the usual places: name one that has by TMPDIR" in call(verify, bundle).output
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), RuntimeError("(sqlite3.OperationalError) database or disk is full")]
+)
+def test_the_process_that_looks_into_the_archive_tells_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from aiida_seireact.cli import verifying
+    from aiida_seireact.publishing import verify as checks
+
+    def full() -> None:
+        raise error
+
+    monkeypatch.setattr(checks, "make_profile", full)
+    with pytest.raises(SystemExit) as left:
+        verifying.main(tmp_path, tmp_path)
+    assert left.value.code == verifying.NO_ROOM
+
+
+def test_a_full_disk_while_importing_is_not_told_as_a_broken_archive(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiida_seireact.publishing import verify as checks
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(checks, "import_whole", full)
+    with pytest.raises(OSError, match="full"):
+        checks._import(bundle)
+
+
 def spoil_file(name: str) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         (path,) = folder.glob(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from matplotlib.collections import QuadMesh
 
 from aiida_seireact.figures.figure import Figure, FigureError, Panel, Reference, Trace, sources_of
+from aiida_seireact.figures.files import save
 from aiida_seireact.figures.on_page import template, to_plotly
 from aiida_seireact.figures.on_paper import to_matplotlib
 
@@ -154,3 +156,10 @@ def test_a_trace_of_another_table_is_refused() -> None:
 
 def test_sources_are_all_nodes_each_once() -> None:
     assert sources_of(TABLE) == ("a", "b", "c", "p", "r")
+
+
+def test_a_picture_does_not_depend_on_the_formats_before_it(tmp_path: Path) -> None:
+    lines = [Trace("line", name, every(), "time_ps", "share", low="low", high="high") for name in ("one", "two")]
+    for figure in (figure_of(*lines), figure_of(Trace("heat", "one", every(), "t", "z_ang", value="share"))):
+        alone = save(figure, tmp_path / "alone", ["svg"])["svg"].read_bytes()
+        assert save(figure, tmp_path / "all", ["pdf", "png", "svg"])["svg"].read_bytes() == alone

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -101,3 +102,28 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
         time.sleep(0.05)
     write(target)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_folder_of_a_writer_on_another_machine_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    # Alive there, and nobody has its PID here.
+    monkeypatch.setattr(os, "getpid", lambda: gone.pid)
+    monkeypatch.setattr(socket, "gethostname", lambda: "login1.cluster")
+    with partial_folder(target) as theirs:
+        monkeypatch.setattr(socket, "gethostname", lambda: "login2.cluster")
+        with partial_folder(target) as ours:
+            assert theirs.exists()
+            monkeypatch.setattr(socket, "gethostname", lambda: "login1.cluster")
+            with partial_folder(target):
+                assert (theirs.exists(), ours.exists()) == (False, True)
+
+
+def test_a_name_with_brackets_is_no_pattern(tmp_path: Path) -> None:
+    target = tmp_path / "out[1]"
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    (left := tmp_path / f".out[1].partial-x.{socket.gethostname()}.{gone.pid}").mkdir()
+    with partial_folder(target):
+        assert not left.exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common import timezone
 from aiida.common.datastructures import StashMode
 from aiida.common.links import LinkType
 from aiida.manage import get_manager
@@ -125,3 +126,65 @@ def test_a_file_that_is_not_what_was_stored_is_named(tmp_path: Path, aiida_profi
     with pytest.raises(BundleError, match=rf"The file log of FolderData <{outputs.pk}> .* is not what was stored"):
         find_licensed(graph, quiet)
     path.write_bytes(b"as it was")
+
+
+def commented(node: orm.Data) -> None:
+    node.base.comments.add("as I used it:\n" + FULL.decode(), orm.User.collection.get_default())
+
+
+def logged(node: orm.Data) -> None:
+    orm.Log(timezone.now(), "vasp", "REPORT", node.pk, message="the input was\n" + FULL.decode())
+
+
+def logged_beside(node: orm.Data) -> None:
+    orm.Log(timezone.now(), "vasp", "REPORT", node.pk, message="see there", metadata={"input": FULL.decode()})
+
+
+def labelled(node: orm.Data) -> None:
+    node.label = FULL.decode()[:200] + "END of PSCTR-controll parameters"
+
+
+def described(node: orm.Data) -> None:
+    node.description = FULL.decode()
+
+
+def extra(node: orm.Data) -> None:
+    node.base.extras.set("notes", ["so:", FULL.decode()])
+
+
+@pytest.mark.parametrize(
+    ("tell", "place"),
+    [
+        (commented, "a comment"),
+        (logged, "its log"),
+        (logged_beside, "its log"),
+        (labelled, "its label"),
+        (described, "its description"),
+        (extra, "its extras"),
+    ],
+)
+def test_a_potcar_that_a_person_or_a_program_told_is_refused(
+    tell: Callable[[orm.Data], None], place: str, tmp_path: Path, aiida_profile: Any
+) -> None:
+    node = folder(log=b"nothing")
+    graph = study_with(tmp_path, retrieved=node)
+    node.base.comments.add("a comment with VRHFIN and TITEL as words", orm.User.collection.get_default())
+    assert find_licensed(graph, quiet)[0] == []
+    tell(node)
+    (found,), _ = find_licensed(graph, quiet)
+    assert (found.pk, found.what, found.file) == (node.pk, "FolderData", place)
+
+
+def test_what_cannot_be_looked_into_is_refused_until_a_person_did(tmp_path: Path, aiida_profile: Any) -> None:
+    node = folder(scratch__7z=b"7z\xbc\xaf\x27\x1c and more", dump__gz=gzip.compress(b"cut short" * 99)[:-9])
+    graph = study_with(tmp_path, retrieved=node)
+    place = f"{node.pk}:scratch.7z"
+    with pytest.raises(BundleError, match=rf"(?s)1 of its places can't be looked into.*--looked-at '{place}'"):
+        refuse_licensed(graph, quiet)
+    assert refuse_licensed(graph, quiet, [place]) > 0
+    with pytest.raises(BundleError, match="There is no file 1:other among those"):
+        refuse_licensed(graph, quiet, [place, "1:other"])
+    # Nobody's word lets a POTCAR pass.
+    held = study_with(tmp_path, retrieved=folder(POTCAR=b"cut out"))
+    with pytest.raises(BundleError, match="hold a POTCAR"):
+        refuse_licensed(held, quiet, [f"{held.pks[0]}:POTCAR"])

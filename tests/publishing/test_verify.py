@@ -72,6 +72,24 @@ def test_numbers_are_compared_to_the_last_digit_and_pks_are_not() -> None:
     assert list(differences({"x": 1}, {"x": True})) == ["x is told as 1, the archive gives True"]
 
 
+def test_a_pk_in_a_text_may_differ_and_any_other_number_may_not() -> None:
+    for text in ("node {}", "see node {}, please", "Node {}", "PK {}", "pk={}", "process {} failed", "at <{}>."):
+        assert list(differences(text.format(12), text.format(13))) == [], text
+    for text in ("{} nodes", "nodes {}", "node {}.5", "step {}", "node_{}", "node 7 has {} frames"):
+        assert len(list(differences(text.format(12), text.format(13)))) == 1, text
+    assert list(differences("node", "node 12")) != []
+
+
+def test_what_is_long_is_told_in_short() -> None:
+    told, found = list(range(9000)), [*range(5000), -1]
+    (line,) = differences({"x": told}, {"x": found})
+    assert line == "x is a list of 9000, the archive gives 5001; they part at [5000]"
+    (line,) = differences({"x": {"a": told}}, {"x": 1})
+    assert len(line) < 200
+    (line,) = differences({"x": "y" * 999}, {"x": "z" * 999})
+    assert len(line) < 250
+
+
 def test_several_runs_are_compared_by_uuid() -> None:
     told = {"runs": {"7": {"react_uuid": "u", "x": 1}}, "sources": {"runs.7.x": {"node": "n"}}, "schema": "s"}
     found = {"runs": {"9": {"react_uuid": "u", "x": 2}}, "sources": {"runs.9.x": {"node": "n"}}, "schema": "s"}
