@@ -320,6 +320,7 @@ def campaign(caller: orm.WorkChainNode | None, name: str, ends: list[int]) -> or
         leg = workchain("LegWorkChain", node, f"leg_{number:03d}")
         job = add_job("flare", "seireact.flare", leg, "iteration_01")
         created(orm.Dict({"status": "unsure", "step": end}), job, "leg")
-        finish(job)
-        finish(leg)
+        for one in (job, leg):
+            finish(one)
+            one.seal()
     return node
