@@ -11,6 +11,7 @@ import numpy as np
 from aiida import orm
 from aiida.common.exceptions import AiidaException
 from markupsafe import Markup
+from matplotlib.figure import Figure as Drawn
 
 from aiida_seireact.cli.render.figures_cell import cell_picture
 from aiida_seireact.cli.render.runs import Moment
@@ -68,10 +69,11 @@ def pictures_of(
     for name in FIGURES:
         try:
             figure = make(name, graph)
-            paths = {} if folder is None else save(figure, folder / FOLDER, formats)
+            drawn = to_matplotlib(figure)
+            paths = {} if folder is None else save(figure, folder / FOLDER, formats, drawn=drawn)
             names = {kind: kind if kind == "sources" else kind.upper() for kind in paths}
             files = {names[kind]: f"{FOLDER}/{path.name}" for kind, path in paths.items()}
-            found[name] = picture_of(figure, files)
+            found[name] = picture_of(figure, files, drawn)
         except NothingToDraw:  # which is no news
             continue
         except OF_DATA as error:  # a node of an older version that lacks something must not cost the whole report
@@ -79,11 +81,14 @@ def pictures_of(
     return found, refused
 
 
-def picture_of(figure: Figure, files: dict[str, str]) -> Picture:
-    """Return a figure for the page."""
+def picture_of(figure: Figure, files: dict[str, str], drawn: Drawn | None = None) -> Picture:
+    """Return a figure for the page.
+
+    :param drawn: it by `to_matplotlib`, where that is there already.
+    """
     alt = described(figure)
     return Picture(
-        inline_svg(to_matplotlib(figure), figure.name, alt),
+        inline_svg(to_matplotlib(figure) if drawn is None else drawn, figure.name, alt),
         alt,
         " ".join([figure.caption, *figure.notes]),
         figure.title,

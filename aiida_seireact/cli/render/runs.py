@@ -20,6 +20,7 @@ from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.discovery import DiscoveryCurves
 from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dump
 from aiida_seireact.formats.environments import Course, Labels
+from aiida_seireact.query.interphase import INTACT_PS4
 from aiida_seireact.query.trajectories import stop_message
 from aiida_seireact.science.labelling import UNKNOWN
 
@@ -190,4 +191,4 @@ def _read_analysis(run: Run, outputs: Outputs, part: str) -> None:
     if node is None:
         return
     # A study may leave any of the analyses out.
-    run.has_ps4 = "n_intact_ps4" in node.get_arraynames()
+    run.has_ps4 = INTACT_PS4 in node.get_arraynames()
