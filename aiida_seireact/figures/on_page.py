@@ -231,7 +231,9 @@ def _scaled(figure: Figure, panel: Panel, way: Literal["x", "y"]) -> dict[str, A
     values = np.concatenate(columns) if columns else np.empty(0)
     values = values[np.isfinite(values) & (values > 0)]
     decades = float(np.log10(values.max() / values.min())) if len(values) else 0.0
-    return {"type": "log", "dtick": "D1" if decades < FEW_DECADES[0] else "D2" if decades < FEW_DECADES[1] else 1}
+    dtick = "D1" if decades < FEW_DECADES[0] else "D2" if decades < FEW_DECADES[1] else 1
+    # Not 100µ, which is plotly's way to say 0.0001.
+    return {"type": "log", "dtick": dtick, "exponentformat": "power"}
 
 
 def _references(figure: Figure, panel: Panel, key: str, layout: dict[str, Any]) -> None:
