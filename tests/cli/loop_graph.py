@@ -304,7 +304,9 @@ def whole_loop() -> orm.WorkChainNode:
     for label, node in outputs.items():
         (node if node.is_stored else node.store()).base.links.add_incoming(top, LinkType.RETURN, label)
     finish(top)
-    top.seal()
+    for node in (*top.called, top):
+        if not node.is_sealed:
+            node.seal()
     return top
 
 
