@@ -13,12 +13,18 @@ from aiida_seireact.cli.demo_process import why
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
+    from aiida_seireact.figures.files import Format
+
+
+FORMATS: tuple[Format, ...] = ("svg",)
+"""Of the pictures in ``figures/``: what a browser shows. `aiida-seireact report` makes those for print too."""
+
 
 def conclude(place: Folder, node: ProcessNode) -> int:
     """Write report and summary, print what matters; return 0 for a run that finished well, else 1."""
     from aiida_seireact.cli.report import key_numbers, write_report
 
-    data, written = write_report(node, place.path)
+    data, written = write_report(node, place.path, FORMATS)
     click.echo()
     for line in key_numbers(data):
         click.echo(f"  {line}")

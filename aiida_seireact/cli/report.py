@@ -53,6 +53,8 @@ def report(
       aiida-seireact report 1234 2345 -o both     two runs beside each other
       aiida-seireact report 1234 -f pdf           pictures in figures/ as PDF only
     """
+    from aiida_seireact.cli.render.pictures import REFUSED
+
     load(profile)
     nodes = [load_process(process) for process in dict.fromkeys(processes)]
     try:
@@ -65,6 +67,9 @@ def report(
     for data in runs:
         for line in key_numbers(data):
             click.echo(line)
+    for name, why in runs[0].missing.items():
+        if name.startswith(REFUSED):
+            click.secho(f"The {name} can't be drawn: {why}", fg="yellow", err=True)
     for path in written:
         click.echo(path)
     if show:
@@ -113,8 +118,8 @@ def write_reports(
 
 def key_numbers(data: ReportData) -> list[str]:
     """Return the lines a person wants to see first in the terminal."""
-    from aiida_seireact.cli.render.runs import stop_message
     from aiida_seireact.cli.render.words import counted, duration, labeller_name, number, percent, stand_in
+    from aiida_seireact.query.trajectories import stop_message
 
     content = data.content
     state = (

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from aiida_seireact.figures.chart import Chart, Colour
 from aiida_seireact.figures.facts import GROUP, MEMBER, with_groups
-from aiida_seireact.figures.figure import RUN_UUID, Figure, FigureError, Panel, Reference, Trace, sources_of
+from aiida_seireact.figures.figure import (
+    RUN_UUID,
+    Figure,
+    FigureError,
+    NothingToDraw,
+    Panel,
+    Reference,
+    Trace,
+    sources_of,
+)
 from aiida_seireact.figures.spread import HIGH, LOW, mean_over_seeds
 from aiida_seireact.figures.style import MARKERS, PALETTE, element_colours, lighter, phase_colours, pretty
 from aiida_seireact.science.labelling import UNKNOWN
@@ -51,7 +60,7 @@ def assemble(
     :raises FigureError: the table is empty, or colour or mean can't be told of it.
     """
     if table.empty:
-        raise FigureError(f"There is nothing to draw in figure {words.name}.")
+        raise NothingToDraw(f"There is nothing to draw in figure {words.name}.")
     ready = with_groups(_once(table), facts, colour, mean_over=mean_over, member=chart.member)
     notes: tuple[str, ...] = ()
     low, high = chart.low, chart.high
@@ -65,13 +74,13 @@ def assemble(
         low, high = (None, None) if chart.value else (LOW, HIGH)
     builder = _Builder(words.name, ready, chart, low, high)
     if len(builder.groups) < chart.fewest_groups:
-        raise FigureError(
+        raise NothingToDraw(
             f"Figure {words.name} compares, and these numbers have one {colour} only ({builder.groups[0]}): "
             f"give runs that differ by it."
         )
     panels = tuple(builder.panels())
     if not panels:
-        raise FigureError(f"There is nothing to draw in figure {words.name}.")
+        raise NothingToDraw(f"There is nothing to draw in figure {words.name}.")
     return Figure(
         name=words.name,
         title=words.title,

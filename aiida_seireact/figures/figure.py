@@ -29,6 +29,10 @@ class FigureError(ValueError):
     """A figure cannot be made of these nodes; the message says why and what to do."""
 
 
+class NothingToDraw(FigureError):
+    """These nodes have no numbers for the figure, or too few of them: nothing is wrong with any."""
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """Some rows of the table, drawn in one way.

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from matplotlib.figure import Figure as Drawn
+
 from aiida_seireact.figures.figure import RUN_UUID, Figure, sources_of
 from aiida_seireact.figures.on_page import to_plotly
 from aiida_seireact.figures.on_paper import to_matplotlib
@@ -17,25 +19,28 @@ FORMATS: tuple[Format, ...] = ("pdf", "svg", "png", "json")
 """`json` is plotly's."""
 
 
-def save(figure: Figure, folder: str | Path, formats: Iterable[Format] = ("pdf", "svg", "png")) -> dict[str, Path]:
+def save(
+    figure: Figure, folder: str | Path, formats: Iterable[Format] = ("pdf", "svg", "png"), *, drawn: Drawn | None = None
+) -> dict[str, Path]:
     """Write a figure as pictures, its table as CSV and its sources as JSON; return the paths by kind.
 
     Each file is whole or absent. Nothing in them tells a date, a PK or a machine.
 
     :param folder: made if it is not there.
+    :param drawn: the figure by `to_matplotlib`, where that is there already.
     :raises OSError: the folder is not writable, or the disk is full.
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     paths: dict[str, Path] = {}
+    picture = drawn
     for kind in dict.fromkeys(formats):
         paths[kind] = place / f"{figure.name}.{kind}"
         if kind == "json":
             write_json(paths[kind], to_plotly(figure))
         else:
-            # Drawn anew for each: laid out a second time, a picture of matplotlib shifts in its last digits, and the
-            # bytes of one format would tell which others were written before.
-            save_picture(to_matplotlib(figure), paths[kind])
+            picture = to_matplotlib(figure) if picture is None else picture
+            save_picture(picture, paths[kind])
     paths["csv"] = place / f"{figure.name}.csv"
     with write_atomically(paths["csv"]) as temporary:
         figure.table.to_csv(temporary, index=False, lineterminator="\n")

@@ -16,7 +16,7 @@ from aiida_seireact.figures.entries_transport import TRANSPORT
 from aiida_seireact.figures.entries_validation import VALIDATION
 from aiida_seireact.figures.entry import Entry
 from aiida_seireact.figures.facts import facts_of, needs_facts
-from aiida_seireact.figures.figure import Figure, FigureError
+from aiida_seireact.figures.figure import Figure, FigureError, NothingToDraw
 from aiida_seireact.query import What
 
 FIGURES: dict[str, Entry] = {**LEARNING, **VALIDATION, **RUNS, **INTERPHASE, **TRANSPORT, **FOUND}
@@ -35,10 +35,10 @@ def make(name: str, what: What, *, colour: Colour | None = None, mean_over: Mean
     """
     entry = entry_of(name)
     if entry.read is None or entry.chart is None:
-        raise FigureError(f"Figure {name} cannot be made: {entry.why_not}")
+        raise NothingToDraw(f"Figure {name} cannot be made: {entry.why_not}")
     table = entry.read(what)
     if table.empty:
-        raise FigureError(f"Nothing there to draw: {entry.needs}.")
+        raise NothingToDraw(f"Nothing there to draw: {entry.needs}.")
     told = colour or entry.colour
     facts = facts_of(query.runs(what)) if needs_facts(told, mean_over) else None
     words = Words(name, entry.title, entry.caption)

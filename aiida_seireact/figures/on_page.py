@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -17,6 +17,8 @@ from aiida_seireact.figures.style import DIVERGENT, INK, MUTED, SEQUENTIAL
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 INK_ON_DARK = "#e6e8eb"
+FEW_DECADES = (1.0, 2.0)
+"""A log axis of less than the first has a label at each digit, of less than the second at 1, 2 and 5."""
 _MOST_TOLD = 2000  # points that each tell their node
 
 
@@ -62,6 +64,7 @@ def template(*, is_dark: bool = False) -> dict[str, Any]:
         "layout": {
             "font": {"color": ink, "family": "inherit, sans-serif", "size": 13},
             "paper_bgcolor": clear, "plot_bgcolor": clear, "xaxis": axis, "yaxis": axis,
+            "modebar": {"bgcolor": clear, "color": f"rgba({_rgb(MUTED)},0.7)", "activecolor": ink},
         }
     }  # fmt: skip
 
@@ -76,7 +79,7 @@ def _items(
     for place, trace in enumerate(panel.traces):
         is_new = trace.name not in shown and not trace.is_quiet and trace.kind != "heat"
         common: dict[str, Any] = {
-            "name": trace.name, "legendgroup": trace.name, "xaxis": f"x{key}", "yaxis": f"y{key}",
+            "name": escaped(trace.name), "legendgroup": trace.name, "xaxis": f"x{key}", "yaxis": f"y{key}",
         }  # fmt: skip
         if trace.kind == "line" and trace.low is not None:
             band = _band(figure, trace)
@@ -180,7 +183,8 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, domains: Domains) -> dict[
             "title": {"text": panel.value_label, "side": "right"}, "x": right, "xanchor": "left", "thickness": 12,
             "y": (bottom + top) / 2, "len": top - bottom, "xpad": 4,
         },
-        "hovertemplate": f"{trace.x}: %{{x}}<br>{trace.y}: %{{y}}<br>{trace.value}: %{{z}}<extra>{trace.name}</extra>",
+        "hovertemplate": f"{trace.x}: %{{x}}<br>{trace.y}: %{{y}}<br>{trace.value}: %{{z}}"
+        f"<extra>{escaped(trace.name)}</extra>",
     }  # fmt: skip
     if panel.is_divergent:
         most = float(np.nanmax(np.abs(grid), initial=0.0)) or 1.0
@@ -194,10 +198,15 @@ def _axes(figure: Figure, panel: Panel, key: str, domains: Domains, layout: dict
     x_axis: dict[str, Any] = {"domain": domains[0], "anchor": f"y{key}", "title": {"text": panel.x_label}}
     y_axis: dict[str, Any] = {"domain": domains[1], "anchor": f"x{key}", "title": {"text": panel.y_label}}
     if names := categories(figure, panel):
-        x_axis |= {"type": "category", "categoryorder": "array", "categoryarray": list(names), "showgrid": False}
+        x_axis |= {
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [escaped(str(name)) for name in names],
+            "showgrid": False,
+        }
     else:
-        x_axis["type"] = panel.x_scale
-    y_axis["type"] = panel.y_scale
+        x_axis |= _scaled(figure, panel, "x")
+    y_axis |= _scaled(figure, panel, "y")
     if panel.from_zero and panel.y_scale == "linear":
         y_axis["rangemode"] = "tozero"
     if panel.is_square:
@@ -205,13 +214,26 @@ def _axes(figure: Figure, panel: Panel, key: str, domains: Domains, layout: dict
         y_axis |= {"scaleanchor": f"x{key}", "scaleratio": 1}
     layout[f"xaxis{key}"], layout[f"yaxis{key}"] = x_axis, y_axis
     if panel.title:
-        lines = "<br>".join(in_lines(panel.title, 110 // max(1, figure.columns)))
+        lines = "<br>".join(escaped(line) for line in in_lines(panel.title, 110 // max(1, figure.columns)))
         layout["annotations"].append(
             {
                 "text": f"<b>{lines}</b>", "xref": f"x{key} domain", "yref": f"y{key} domain", "x": 0, "y": 1,
                 "xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False, "font": {"size": 13},
             }
         )  # fmt: skip
+
+
+def _scaled(figure: Figure, panel: Panel, way: Literal["x", "y"]) -> dict[str, Any]:
+    """Return the type of an axis, and of a log axis which digits it tells: all, 1 2 5, or the decades alone."""
+    if (panel.x_scale if way == "x" else panel.y_scale) != "log":
+        return {"type": "linear"}
+    columns = [figure.column(trace, trace.x if way == "x" else trace.y).astype(float) for trace in panel.traces]
+    values = np.concatenate(columns) if columns else np.empty(0)
+    values = values[np.isfinite(values) & (values > 0)]
+    decades = float(np.log10(values.max() / values.min())) if len(values) else 0.0
+    dtick = "D1" if decades < FEW_DECADES[0] else "D2" if decades < FEW_DECADES[1] else 1
+    # Not 100µ, which is plotly's way to say 0.0001.
+    return {"type": "log", "dtick": dtick, "exponentformat": "power"}
 
 
 def _references(figure: Figure, panel: Panel, key: str, layout: dict[str, Any]) -> None:
@@ -226,15 +248,24 @@ def _references(figure: Figure, panel: Panel, key: str, layout: dict[str, Any]) 
         elif reference.way == "vertical":
             shape |= {"yref": f"y{key} domain", "y0": 0, "y1": 1}
         if reference.name:
-            shape["label"] = {"text": reference.name, "font": {"color": MUTED, "size": 11}, "textposition": "end"}
+            shape["label"] = {
+                "text": escaped(reference.name),
+                "font": {"color": MUTED, "size": 11},
+                "textposition": "end",
+            }
         layout["shapes"].append(shape)
 
 
 def listed(values: NDArray[Any]) -> list[Any]:
-    """Return an array as a list for JSON: names as text, what is no number as None."""
+    """Return an array as a list for JSON: names as text for plotly, what is no number as None."""
     if values.dtype == object:
-        return [None if value is None or value != value else str(value) for value in values]
+        return [None if value is None or value != value else escaped(str(value)) for value in values]
     return [value if np.isfinite(value) else None for value in values.astype(float).tolist()]
+
+
+def escaped(text: str) -> str:
+    """Return text that plotly, which reads names and ticks as a kind of HTML, shows as it stands."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _rgb(colour: str) -> str:

@@ -39,6 +39,10 @@ def to_matplotlib(figure: Figure) -> Picture:
         inches = 0.6 + 0.075 * max(map(len, handles))
         ncols = max(1, min(len(handles), int(picture.get_figwidth() / inches)))
         picture.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=ncols)
+    # Once and for all: each format in which it is saved would find the same places anew, and that is most of its cost.
+    if (layout := picture.get_layout_engine()) is not None:
+        layout.execute(picture)
+        picture.set_layout_engine("none")
     return picture
 
 

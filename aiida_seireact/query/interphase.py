@@ -24,6 +24,8 @@ PROFILE_COLUMNS = {
     "fraction": "float",
 }  # fmt: skip
 
+INTACT_PS4 = "n_intact_ps4"
+"""Array of the number of intact PS4 by frame."""
 THICKNESSES = {
     ("ps4", "lower"): "thickness_lower_ang",
     ("ps4", "upper"): "thickness_upper_ang",
@@ -82,8 +84,8 @@ def ps4(what: What) -> pd.DataFrame:
     :raises QueryError: not a process.
     """
     blocks = []
-    for one in analyses_in(Graph(what), ("steps", "n_intact_ps4"), ("n_p",)):
-        intact = one.arrays["n_intact_ps4"]
+    for one in analyses_in(Graph(what), ("steps", INTACT_PS4), ("n_p",)):
+        intact = one.arrays[INTACT_PS4]
         n_p = one.numbers.get("n_p")
         moments = _moments(one.arrays["steps"], one.times_ps(one.arrays["steps"]))
         share = _share(intact, np.full(len(intact), n_p or 0))

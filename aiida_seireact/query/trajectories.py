@@ -20,6 +20,8 @@ JOIN = "join_segments"
 LOOKERS = ("aiida.calculations:seireact.classify", "aiida.calculations:seireact.analyse")
 GIVEN = "given"
 """Stage of a run that was made elsewhere."""
+PARTS_OF_RUN = ("iteration_", "segment_", "join")
+"""How the call labels begin of what a run is put together from."""
 BARE = "bare"
 FACTS = (
     "n_atoms", "species", "timestep_fs", "dump_every", "first_step", "last_step", "steps", "steps_asked", "done",
@@ -73,9 +75,7 @@ def _makers(trajectories: set[int]) -> dict[int, Process]:
 
 def name_of_run(made: Made) -> str:
     """Return what a run, or what was found of it, is called among those of its top process: its path, in short."""
-    labels = [
-        label for label in made.process.path.split("/") if not label.startswith(("iteration_", "segment_", "join"))
-    ]
+    labels = [label for label in made.process.path.split("/") if not label.startswith(PARTS_OF_RUN)]
     return "/".join(labels) or made.process.member.name
 
 

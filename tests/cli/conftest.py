@@ -163,4 +163,6 @@ def study(aiida_profile: Any) -> Study:
     metrics = {"all": {"force_rmse_ev_per_ang": 0.12, "force_rms_ev_per_ang": 0.4}}
     created(orm.Dict(metrics), train_job, "metrics")
     finish(train_job)
+    for node in (job, merge, label, make, train_job):
+        node.seal()
     return Study(top, start, job, shard, merged, dataset, train_job, potential)

@@ -304,7 +304,9 @@ def whole_loop() -> orm.WorkChainNode:
     for label, node in outputs.items():
         (node if node.is_stored else node.store()).base.links.add_incoming(top, LinkType.RETURN, label)
     finish(top)
-    top.seal()
+    for node in (*top.called, top):
+        if not node.is_sealed:
+            node.seal()
     return top
 
 
@@ -320,6 +322,7 @@ def campaign(caller: orm.WorkChainNode | None, name: str, ends: list[int]) -> or
         leg = workchain("LegWorkChain", node, f"leg_{number:03d}")
         job = add_job("flare", "seireact.flare", leg, "iteration_01")
         created(orm.Dict({"status": "unsure", "step": end}), job, "leg")
-        finish(job)
-        finish(leg)
+        for one in (job, leg):
+            finish(one)
+            one.seal()
     return node

@@ -163,3 +163,30 @@ def test_a_picture_does_not_depend_on_the_formats_before_it(tmp_path: Path) -> N
     for figure in (figure_of(*lines), figure_of(Trace("heat", "one", every(), "t", "z_ang", value="share"))):
         alone = save(figure, tmp_path / "alone", ["svg"])["svg"].read_bytes()
         assert save(figure, tmp_path / "all", ["pdf", "png", "svg"])["svg"].read_bytes() == alone
+
+
+def test_names_are_no_markup_on_the_page() -> None:
+    table = TABLE.assign(phase="<b>odd</b> & co")
+    odd = "&lt;b&gt;odd&lt;/b&gt; &amp; co"
+    trace = Trace("bar", "<b>odd</b> & co", every(0, 1), "phase", "share")
+    panel = Panel((trace,), "x", "y", title="<i>odd</i>", references=(Reference("horizontal", 0.3, "<i>limit</i>"),))
+    page = to_plotly(Figure("test", "Test", "A test.", table, (panel,), sources_of(table)))
+    (item,) = page["data"]
+    assert item["name"] == odd
+    assert set(item["x"]) == {odd} == set(page["layout"]["xaxis"]["categoryarray"])
+    assert page["layout"]["shapes"][0]["label"]["text"] == "&lt;i&gt;limit&lt;/i&gt;"
+    assert page["layout"]["annotations"][0]["text"] == "<b>&lt;i&gt;odd&lt;/i&gt;</b>"
+
+
+@pytest.mark.parametrize(("top", "dtick"), [(5.0, "D1"), (50.0, "D2"), (5000.0, 1)])
+def test_a_log_axis_of_many_decades_tells_these_alone(top: float, dtick: str | int) -> None:
+    table = TABLE.assign(share=np.geomspace(1.0, top, N))
+    panel = Panel((Trace("line", "one", every(), "time_ps", "share"),), "x", "y", y_scale="log")
+    layout = to_plotly(Figure("test", "Test", "A test.", table, (panel,), sources_of(table)))["layout"]
+    assert (layout["yaxis"]["type"], layout["yaxis"]["dtick"]) == ("log", dtick)
+    assert "dtick" not in layout["xaxis"]
+
+
+def test_the_buttons_have_no_box() -> None:
+    for is_dark in (False, True):
+        assert template(is_dark=is_dark)["layout"]["modebar"]["bgcolor"] == "rgba(0,0,0,0)"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_seireact.cli.render import figures
 from aiida_seireact.cli.render.figures_transport import transport_pictures
+from aiida_seireact.query.interphase import INTACT_PS4, THICKNESSES
 
 Arrays = Mapping[str, NDArray[Any]]
 _LEGIBLE = 12  # curves in one picture
@@ -32,19 +33,19 @@ class Course:
 
 
 COURSES: dict[str, Course] = {
-    "ps4": Course("steps", {"n_intact_ps4": "intact PS₄"}, "intact PS₄"),
+    "ps4": Course("steps", {INTACT_PS4: "intact PS₄"}, "intact PS₄"),
     "ps4_ends": Course("steps", {"ps4_lower_ang": "first intact PS₄", "ps4_upper_ang": "last intact PS₄"}, "z (Å)"),
     "thickness": Course(
         "steps",
-        {"thickness_lower_ang": "lower side", "thickness_upper_ang": "upper side"},
+        {THICKNESSES["ps4", side]: f"{side} side" for side in ("lower", "upper")},
         "from the last intact PS₄ to the\noutermost S, P, Cl (Å)",
     ),
     "thickness_profile": Course(
         "thickness_profile_steps",
         {
-            "thickness_profile_lower_ang": "lower side",
-            "thickness_profile_upper_ang": "upper side",
-            "thickness_profile_ang": "both",
+            THICKNESSES["profile", "lower"]: "lower side",
+            THICKNESSES["profile", "upper"]: "upper side",
+            THICKNESSES["profile", "both"]: "both",
         },
         "neither metal nor electrolyte\nfills half (Å)",
     ),

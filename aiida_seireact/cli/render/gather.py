@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from aiida_seireact.cli.render.runs import Run, named_fractions, read_run
 from aiida_seireact.cli.render.sources import Source, sources_of
 from aiida_seireact.cli.render.troubles import Trouble, troubles_of
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.query.family import LEARNING, Member
 from aiida_seireact.query.tree import Process, processes_under, seconds_by_stage
 from aiida_seireact.query.versions import versions_of
 
@@ -108,7 +110,7 @@ def gather(top: orm.ProcessNode) -> ReportData:
         is_over=mine.is_sealed,
         rendered=timezone.now(),
         stages=outputs.stages,
-        conditions=conditions_now([process.member for process in processes]),
+        conditions=conditions_now(_told(processes)),
         processes=processes,
         seconds_by_stage=seconds_by_stage(processes),
         versions=versions_of(processes),
@@ -137,6 +139,11 @@ def gather(top: orm.ProcessNode) -> ReportData:
     data.ledger, data.bases = ledger_of([top], {top.uuid: data.seconds_by_stage})
     data.missing.update(outputs.missing)
     return data
+
+
+def _told(processes: Sequence[Process]) -> list[Member]:
+    """Return the processes as members of a family, without the legs that are not sealed: their steps may not count."""
+    return [process.member for process in processes if process.is_sealed or process.member.process_type != LEARNING]
 
 
 def _content(data: ReportData, top: orm.ProcessNode, outputs: Outputs) -> dict[str, Any]:

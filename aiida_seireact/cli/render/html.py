@@ -14,8 +14,8 @@ from aiida_seireact.cli.render.frame import live_parts, number_at, templates
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.models import ratio
 from aiida_seireact.cli.render.pictures import CELL, Picture
-from aiida_seireact.cli.render.runs import stop_message
 from aiida_seireact.cli.render.words import labeller_name, stand_in
+from aiida_seireact.query.trajectories import stop_message
 from aiida_seireact.query.tree import in_call_order
 
 ELECTROLYTE = "Li6PS5Cl"

@@ -102,7 +102,8 @@ class Outputs:
     def _of_child(self, stage: str, name: str, part: str = "") -> Any:
         for child in self.children:
             # A reference run has a trajectory too: only the child of that very stage counts.
-            if child.stage != stage or not (child.member.is_ok or name.split("__")[0] in TOLD_IN_FAILURE):
+            told = child.counts or (child.is_sealed and name.split("__")[0] in TOLD_IN_FAILURE)
+            if child.stage != stage or not told:
                 continue
             if child.member.call_label.endswith(f"_{FIRST}") != bool(part) and stage in ("classify", "analyse"):
                 continue

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
+from aiida.common.exceptions import AiidaException
 from markupsafe import Markup
+from matplotlib.figure import Figure as Drawn
 
 from aiida_seireact.cli.render.figures_cell import cell_picture
 from aiida_seireact.cli.render.runs import Moment
 from aiida_seireact.cli.render.svg import inline_svg
-from aiida_seireact.figures.figure import Figure, FigureError, Trace
+from aiida_seireact.figures.figure import Figure, NothingToDraw, Trace
 from aiida_seireact.figures.files import Format, save
 from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.figures.on_page import to_plotly
@@ -24,6 +26,10 @@ from aiida_seireact.query import walked
 FOLDER = "figures"
 """Beside the page."""
 CELL = "picture"
+REFUSED = "figure "
+"""What begins the names of figures that can't be drawn, among what is missing."""
+OF_DATA = (AiidaException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What numbers that are not as they should be lead to; all else is an error of ours, or of the machine."""
 MOST_TOLD = 6
 """Curves told in words."""
 DIGITS = 6
@@ -62,26 +68,27 @@ def pictures_of(
     graph = walked(list(tops))
     for name in FIGURES:
         try:
-            try:
-                figure = make(name, graph)
-            except FigureError:  # these processes have nothing to draw in it, which is no news
-                continue
-            paths = {} if folder is None else save(figure, folder / FOLDER, formats)
+            figure = make(name, graph)
+            drawn = to_matplotlib(figure)
+            paths = {} if folder is None else save(figure, folder / FOLDER, formats, drawn=drawn)
             names = {kind: kind if kind == "sources" else kind.upper() for kind in paths}
             files = {names[kind]: f"{FOLDER}/{path.name}" for kind, path in paths.items()}
-            found[name] = picture_of(figure, files)
-        except OSError:
-            raise
-        except Exception as error:  # a node of an older version that lacks something must not cost the whole report
-            refused[f"figure {name}"] = str(error) if isinstance(error, FigureError) else repr(error)
+            found[name] = picture_of(figure, files, drawn)
+        except NothingToDraw:  # which is no news
+            continue
+        except OF_DATA as error:  # a node of an older version that lacks something must not cost the whole report
+            refused[f"{REFUSED}{name}"] = str(error) if isinstance(error, ValueError) else repr(error)
     return found, refused
 
 
-def picture_of(figure: Figure, files: dict[str, str]) -> Picture:
-    """Return a figure for the page."""
+def picture_of(figure: Figure, files: dict[str, str], drawn: Drawn | None = None) -> Picture:
+    """Return a figure for the page.
+
+    :param drawn: it by `to_matplotlib`, where that is there already.
+    """
     alt = described(figure)
     return Picture(
-        inline_svg(to_matplotlib(figure), figure.name, alt),
+        inline_svg(to_matplotlib(figure) if drawn is None else drawn, figure.name, alt),
         alt,
         " ".join([figure.caption, *figure.notes]),
         figure.title,

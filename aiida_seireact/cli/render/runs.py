@@ -20,6 +20,8 @@ from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.discovery import DiscoveryCurves
 from aiida_seireact.formats.dump import DumpError, Snapshot, read_dump, scan_dump
 from aiida_seireact.formats.environments import Course, Labels
+from aiida_seireact.query.interphase import INTACT_PS4
+from aiida_seireact.query.trajectories import stop_message
 from aiida_seireact.science.labelling import UNKNOWN
 
 MOST_ATOMS_READ = 500_000
@@ -66,13 +68,6 @@ class Run:
     def times_ps(self, steps: Array) -> Array:
         """Return MD steps as times in ps."""
         return np.asarray(steps, dtype=float) * float(self.facts.get("timestep_fs", 1.0)) / 1000
-
-
-def stop_message(stopped_by: Any) -> str:
-    """Return the sentence of the rule that ended a run, empty if none did."""
-    if not stopped_by:
-        return ""
-    return str(stopped_by.get("message", stopped_by)) if isinstance(stopped_by, dict) else str(stopped_by)
 
 
 def read_run(outputs: Outputs, part: str = "", *, draw_cell: bool = True) -> Run:
@@ -196,4 +191,4 @@ def _read_analysis(run: Run, outputs: Outputs, part: str) -> None:
     if node is None:
         return
     # A study may leave any of the analyses out.
-    run.has_ps4 = "n_intact_ps4" in node.get_arraynames()
+    run.has_ps4 = INTACT_PS4 in node.get_arraynames()

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiida_seireact.cli.render.gather import ReportData
 from aiida_seireact.cli.render.sources import value_at
+from aiida_seireact.cli.render.tables import tables_of
 
 CONTENT_KEYS = (
     "labeller",
@@ -58,6 +59,7 @@ def summary_of(data: ReportData) -> dict[str, Any]:
         "wall_seconds_by_stage": data.seconds_by_stage,
         "versions": data.versions,
         "missing": data.missing,
+        **tables_of(data),
     }
     summary |= {key: value for key, value in data.content.items() if key not in summary}
     known = {key: value for key, value in data.sources.items() if value_at(summary, key, None) is not None}

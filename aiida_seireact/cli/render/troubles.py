@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.verdict import PRODUCTION, Verdict
 from aiida_seireact.query import failures
 from aiida_seireact.query.failures import FRAME, PROCESS
+from aiida_seireact.query.trajectories import PARTS_OF_RUN, stop_message
 from aiida_seireact.query.tree import Process
 
 VERDICT_SCHEMA = "seireact-verdict"
@@ -60,12 +61,12 @@ def troubles_of(top: orm.ProcessNode, processes: Sequence[Process]) -> list[Trou
     return [trouble for _, trouble in sorted(found, key=lambda pair: pair[0])] + _lost(told[told["kind"] == FRAME])
 
 
-Dated = tuple[tuple[float, int], Trouble]
-"""A trouble after what orders it: the time of its node, and the PK."""
+Dated = tuple[tuple[float, str], Trouble]
+"""A trouble after what orders it: the time of its node, and the UUID, which an archive keeps, other than the PK."""
 
 
-def _when(process: Process) -> tuple[float, int]:
-    return process.end.timestamp(), process.pk
+def _when(process: Process) -> tuple[float, str]:
+    return process.end.timestamp(), process.member.uuid
 
 
 def _failed(rows: pd.DataFrame, processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterator[Dated]:
@@ -141,12 +142,14 @@ def _detours(processes: Sequence[Process], logs: dict[int, list[str]]) -> Iterat
 def _stopped(processes: Sequence[Process]) -> Iterator[Dated]:
     """Yield the runs that a stop rule ended, each once though its segments are joined later."""
     made = _outputs(processes, TrajectoryData, ("stopped_by", "steps", "steps_asked"), "stopped_by")
-    seen: set[str] = set()
+    by_pk = {process.pk: process for process in processes}
+    seen: set[tuple[int, str]] = set()
     for creator, node, (stopped_by, steps, asked) in made:
-        message = str(stopped_by.get("message", stopped_by)) if isinstance(stopped_by, dict) else str(stopped_by)
-        if message in seen:
+        message = stop_message(stopped_by)
+        key = (_run_of(creator, by_pk), message)
+        if key in seen:
             continue
-        seen.add(message)
+        seen.add(key)
         users = dict.fromkeys(user.stage or user.member.name for user in _users(node, processes))
         trouble = Trouble(
             f"{creator.member.name} <{creator.pk}>",
@@ -157,6 +160,14 @@ def _stopped(processes: Sequence[Process]) -> Iterator[Dated]:
             node.uuid,
         )
         yield _when(creator), trouble
+
+
+def _run_of(process: Process, by_pk: Mapping[int, Process]) -> int:
+    """Return the PK of what is the whole run of a segment, of a join of these, or of a job that was tried again."""
+    caller = by_pk.get(process.member.caller or 0)
+    while process.member.call_label.startswith(PARTS_OF_RUN) and caller is not None:
+        process, caller = caller, by_pk.get(caller.member.caller or 0)
+    return process.pk
 
 
 def _rejected(processes: Sequence[Process]) -> Iterator[Dated]:
@@ -202,9 +213,9 @@ def _accepts(process: Process) -> bool:
 def _reports(pks: list[int]) -> dict[int, list[str]]:
     """Return what each process said on its way, without what AiiDA writes before each line."""
     query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": pks}}, project="id", tag="process")
-    query.append(orm.Log, with_node="process", project=["message", "id"], tag="log").order_by({"log": "id"})
+    query.append(orm.Log, with_node="process", project="message", tag="log").order_by({"log": ["time", "uuid"]})
     found: dict[int, list[str]] = {}
-    for pk, message, _ in query.all():
+    for pk, message in query.all():
         found.setdefault(pk, []).append(_PREFIX.sub("", message.strip()))
     return found
 
@@ -225,13 +236,12 @@ def _outputs(
         project=["*", *(f"attributes.{name}" for name in told)],
         tag="data",
     )
-    for pk, node, *values in query.order_by({"data": "id"}).all():
+    for pk, node, *values in query.order_by({"data": ["ctime", "uuid"]}).all():
         if values[told.index(known)]:
             yield creators[pk], node, values
 
 
 def _users(node: orm.Data, processes: Sequence[Process]) -> list[Process]:
-    """Return the processes of the family that were given a node."""
-    mine = {process.pk: process for process in processes}
-    links = node.base.links.get_outgoing().all()
-    return [mine[link.node.pk] for link in links if link.node.pk in mine]
+    """Return the processes of the family that were given a node, in their order."""
+    given = {link.node.pk for link in node.base.links.get_outgoing().all()}
+    return [process for process in processes if process.pk in given]

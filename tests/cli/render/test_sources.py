@@ -11,6 +11,7 @@ from tests.cli import loop_graph
 FACTS_OF_PROCESSES = {
     "schema", "react_pk", "react_uuid", "process_state", "exit_status", "exit_message", "n_processes",
     "n_failed_processes", "n_cached_processes", "wall_seconds_by_stage", "versions", "missing", "sources",
+    "ledger", "ledger_bases", "troubles", "tables",
 }  # fmt: skip
 
 

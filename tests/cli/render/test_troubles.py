@@ -88,3 +88,26 @@ def test_stop_rule_and_rejected_verdict_are_told_with_what_followed(top):
     assert rejected.stage == "validate"
     assert "miss the target" in rejected.why
     assert rejected.is_open
+
+
+def stopped_run(caller: orm.WorkChainNode, label: str, link: str) -> orm.CalcJobNode:
+    job = add_job("lmp", "seireact.lammps", caller, label)
+    facts = {"n_atoms": 3, "species": ["Li"], "timestep_fs": 2.0, "steps": 50, "steps_asked": 200, "done": False}
+    facts["stopped_by"] = {"rule": "hole", "message": "hole: radius 4.6 Å, allowed up to 4.5 Å"}
+    created(TrajectoryData({"step": [0, 50]}, manifest=[], facts=facts), job, link)
+    finish(job)
+    return job
+
+
+def test_two_runs_that_one_rule_ended_are_told_each_and_a_joined_run_once(top):
+    nodes = []
+    for name in ("produce", "augment"):
+        chain = workchain("ProduceChainWorkChain", top, name)
+        segment = workchain("ProduceWorkChain", chain, "segment_001")
+        jobs = [stopped_run(segment, "iteration_01", "trajectory"), stopped_run(chain, "join", "trajectory")]
+        for node in (segment, chain):
+            finish(node)
+        nodes += [*jobs, segment, chain]
+    finish(top)
+    ended(*nodes, top)
+    assert [trouble.stage for trouble in troubles(top)] == ["produce", "augment"]

@@ -125,6 +125,7 @@
   const CONFIG = {
     responsive: true,
     displaylogo: false,
+    displayModeBar: "hover",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     toImageButtonOptions: { format: "svg" },
   };
