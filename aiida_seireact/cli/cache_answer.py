@@ -80,6 +80,9 @@ def _today(node: CalculationNode, process_class: Any, hashes: dict[int, str | No
     caching._hash_ignored_inputs = [link.link_label for link in links]
     then: dict[str, Any] = caching.get_objects_to_hash()
     then["inputs"] = {link.link_label: hashes[link.node.pk] for link in links if link.link_label not in ignored}
+    # Left out when it was stored, but that is told to the node at hand only: one loaded anew does not know.
+    for option in getattr(process_class, "UNHASHED_OPTIONS", ()):
+        then["attributes"].pop(option, None)
     today = _Today(then, {**then, "attributes": dict(then["attributes"])})
     if isinstance(node, CalcJobNode):
         _jobs_versions(node, process_class, today)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ _GPUS = re.compile(r"--(?P<what>gres=gpu|gpus(?:-per-node|-per-task)?)(?:[:=][A-
 @dataclass(frozen=True)
 class _Job:
     options: Mapping[str, Any]
-    last_info: str
+    last_info: Mapping[str, Any]
     detailed: Mapping[str, Any]
 
 
@@ -208,7 +207,7 @@ def _jobs(jobs: Sequence[Process]) -> dict[int, _Job]:
         project=["id", *(f"attributes.{name}" for name in OPTIONS)],
     )
     return {
-        pk: _Job({"resources": resources or {}, "commands": commands or ""}, last or "", detailed or {})
+        pk: _Job({"resources": resources or {}, "commands": commands or ""}, last or {}, detailed or {})
         for pk, resources, commands, last, detailed in query.all()
     }
 
@@ -266,11 +265,7 @@ def _seconds(one: Process, job: _Job, result: Mapping[str, Any] | None) -> tuple
         return elapsed, SCHEDULER
     if result is not None and isinstance(result.get("seconds"), int | float):
         return float(result["seconds"]), PROGRAM
-    try:
-        seen = json.loads(job.last_info).get("wallclock_time_seconds")
-    except ValueError:
-        seen = None
-    if seen:
+    if seen := job.last_info.get("wallclock_time_seconds"):
         return float(seen), SCHEDULER
     return one.seconds, TORN if result is None else NODE
 

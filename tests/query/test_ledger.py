@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from aiida import orm
+from aiida.schedulers.datastructures import JobInfo
 
 from aiida_seireact import query
 from aiida_seireact.cli.render.ledger import BASES
@@ -63,6 +64,20 @@ def test_a_program_without_a_clock_is_timed_by_its_node(aiida_profile: Any) -> N
     row = query.costs(top).iloc[0]
     assert (row.kind, row.basis) == ("label", "node")
     assert row.wall_hours >= 0
+
+
+def test_a_killed_job_is_timed_by_the_last_look_at_the_queue(aiida_profile: Any) -> None:
+    info = JobInfo()
+    info.job_id, info.wallclock_time_seconds = "12", 7200
+    seen = orm.CalcJobNode()
+    seen.set_last_job_info(info)  # as aiida-core keeps it
+    top = chain("TrainWorkChain")
+    node = job(
+        "seireact.allegro", top, "iteration_01", attributes={"last_job_info": seen.base.attributes.get("last_job_info")}
+    )
+    ends(node, exit_status=410)
+    row = query.costs(top).iloc[0]
+    assert (row.wall_hours, row.basis, row.state) == (2.0, "scheduler", "failed")
 
 
 @pytest.mark.parametrize("content", [b'{"seconds": 60.0, "out', b"[]", b"\xff"])
