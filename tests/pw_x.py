@@ -8,12 +8,13 @@ import platform
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from aiida_seireact.cli.pseudopotentials import cache_folder
 from aiida_seireact.cli.quantum_espresso import INSTALL_PW
+from tests import debian
+from tests.debian import last_words, run
 
 PACKAGE = "quantum-espresso"
 REQUIRE = "SEIREACT_REQUIRE_QE"
@@ -50,10 +51,7 @@ def put_pw_on_path() -> str | None:
 
 def install() -> None:
     """Install the package, where one may."""
-    if os.geteuid() != 0:
-        raise OSError("only root may install it")
-    run("apt-get", "update")
-    run("apt-get", "install", "-y", "--no-install-recommends", PACKAGE)
+    debian.install(PACKAGE, is_there=lambda: shutil.which("pw.x"))
 
 
 def unpack() -> None:
@@ -83,22 +81,6 @@ def missing_libraries() -> list[str]:
     wanted = set(re.findall(r"^([a-z0-9][a-z0-9+.-]*)$", tree, re.MULTILINE)) - {PACKAGE}
     installed = run("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n")
     return sorted(wanted - set(re.findall(r"^ii +(\S+)$", installed, re.MULTILINE)))
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Return what a command prints.
-
-    :raises CalledProcessError: it failed.
-    """
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=600)
-    return done.stdout
-
-
-def last_words(error: Exception) -> str:
-    """Return the last line that a failed command wrote, else the error itself."""
-    lines = str(getattr(error, "stderr", "") or "").strip().splitlines()
-    return lines[-1] if lines else str(error)
 
 
 def need_pw() -> None:

@@ -26,7 +26,6 @@ CURVES = {
     "validation_stress_rmse_gpa": "stress",
     "training_loss": "training loss",
 }
-OF_A_CALL = ["call", "leg", "step", "time_ps", "n_asked", "n_labelled", "n_sparse"]
 
 
 def calls_with_ends(what: What) -> pd.DataFrame:
