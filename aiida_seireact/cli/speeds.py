@@ -59,6 +59,7 @@ def _jobs(potential: PotentialData, kind: type) -> list[Any]:
     from aiida.orm import QueryBuilder
 
     from aiida_seireact.data.potential import PotentialData
+    from aiida_seireact.query.family import came_from_cache
 
     query = QueryBuilder()
     query.append(PotentialData, filters={"attributes.model_hash": potential.model_hash}, tag="model")
@@ -71,4 +72,4 @@ def _jobs(potential: PotentialData, kind: type) -> list[Any]:
         tag="job",
     )
     query.order_by({"job": {"ctime": "desc"}})
-    return [job for job in query.limit(20).all(flat=True) if not job.base.caching.is_created_from_cache]
+    return [job for job in query.limit(20).all(flat=True) if not came_from_cache(job)]

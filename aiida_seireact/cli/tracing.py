@@ -26,7 +26,7 @@ from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
-from aiida_seireact.query.family import LABELLING
+from aiida_seireact.query.family import LABELLING, came_from_cache
 
 UP = (LinkType.CREATE, LinkType.INPUT_CALC)
 
@@ -230,7 +230,7 @@ def labelling_of(job: CalcJobNode, n_frames: int | None = None) -> Labelling:
         n_frames=sum(len(out) for out in _created(job) if isinstance(out, FramesData) and out.is_labelled)
         if n_frames is None
         else n_frames,
-        from_cache=job.base.caching.is_created_from_cache,
+        from_cache=came_from_cache(job),
     )
 
 
@@ -279,5 +279,5 @@ def describe(node: Node) -> str:
     elif isinstance(node, ProcessNode):
         state = node.process_state.value if node.process_state else "not run"
         status = f" [{node.exit_status}]" if node.exit_status is not None else ""
-        text += f": {state}{status}" + (", from the cache" if node.base.caching.is_created_from_cache else "")
+        text += f": {state}{status}" + (", from the cache" if came_from_cache(node) else "")
     return text

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from aiida_seireact.formats import files
 from aiida_seireact.formats.train_settings import TrainSettings
+from aiida_seireact.query.family import came_from_cache
 from aiida_seireact.workchains.train import TrainWorkChain
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _by_earlier(settings: TrainSettings) -> tuple[float, str] | None:
     )
     query.order_by({"job": {"ctime": "desc"}}).limit(20)
     for job in query.all(flat=True):
-        if job.base.caching.is_created_from_cache or "parent" in job.inputs or "checkpoint" in job.inputs:
+        if came_from_cache(job) or "parent" in job.inputs or "checkpoint" in job.inputs:
             continue
         # What is left of it after an import or a deletion may tell nothing.
         if "parameters" not in job.inputs or not {"retrieved", "metrics"} <= set(job.outputs):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from aiida.orm import ProcessNode, QueryBuilder, WorkflowNode
+from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkflowNode
+from aiida.orm.nodes.caching import NodeCaching
 
 STAGES = (
     "structures",
@@ -66,7 +67,8 @@ COLUMNS = (
     "attributes.exception",
     "attributes.paused",
     "attributes.sealed",
-    "extras._aiida_cached_from",
+    f"extras.{NodeCaching.CACHED_FROM_KEY}",
+    f"attributes.{CalcJobNode.SCHEDULER_LAST_CHECK_TIME_KEY}",
 )
 
 
@@ -195,7 +197,8 @@ def _member(row: Sequence[Any], caller: int | None, call_label: str) -> Member:
         exception,
         paused,
         is_sealed,
-        cached,
+        mark,
+        looked_at,
     ) = row
     return Member(
         pk=pk,
@@ -212,10 +215,24 @@ def _member(row: Sequence[Any], caller: int | None, call_label: str) -> Member:
         exception=exception or "",
         paused=bool(paused),
         is_sealed=bool(is_sealed),
-        from_cache=cached is not None,
+        from_cache=mark is not None or _was_seen_before(ctime, looked_at),
         caller=caller,
         call_label=call_label,
     )
+
+
+def came_from_cache(node: ProcessNode) -> bool:
+    """Return whether a process is a copy of one that ran before."""
+    looked_at = node.base.attributes.get(CalcJobNode.SCHEDULER_LAST_CHECK_TIME_KEY, None)
+    return node.base.caching.is_created_from_cache or _was_seen_before(node.ctime, looked_at)
+
+
+def _was_seen_before(ctime: datetime, looked_at: str | None) -> bool:
+    """Return whether a job was last seen in a queue before its node was made: then it is another one's copy.
+
+    `verdi archive import` (aiida-core 2.9) takes away the mark of what came from the cache, and leaves the times.
+    """
+    return looked_at is not None and datetime.fromisoformat(looked_at) < ctime
 
 
 def stage_name(label: str, process: str) -> str:

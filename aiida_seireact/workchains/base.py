@@ -9,6 +9,7 @@ from aiida.common import AttributeDict
 from aiida.engine import (
     BaseRestartWorkChain,
     CalcJob,
+    ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
@@ -34,6 +35,15 @@ def attempt(function: Callable[..., Any], *arguments: Any, **inputs: Any) -> tup
         return None, str(error)
     except (KeyError, TypeError) as error:
         return None, f"{type(error).__name__}: {error}"
+
+
+def lost_the_database(calculation: CalcJobNode) -> bool:
+    """Return whether a job excepted since AiiDA's database did not answer: locked (SQLite), or gone (PostgreSQL).
+
+    Neither the program nor its input is to blame, so another try may go well. SQLite gives up after five seconds,
+    which a machine under heavy load can need.
+    """
+    return bool(calculation.is_excepted and "OperationalError" in (calculation.exception or ""))
 
 
 class ProgramWorkChain(RestartableMixin, BaseRestartWorkChain):
@@ -67,6 +77,17 @@ class ProgramWorkChain(RestartableMixin, BaseRestartWorkChain):
         super().setup()
         self.ctx.inputs = AttributeDict(self.exposed_inputs(self._process_class))
         self.ctx.inputs.metadata = {"options": dict(self.inputs.options)}
+
+    def inspect_process(self) -> ExitCode | None:
+        """Let the handlers decide. They are not asked of a job that excepted; one that lost the database starts again.
+
+        Any other exception a restart would repeat, at the price of the whole job.
+        """
+        calculation = self.ctx.children[-1]
+        if lost_the_database(calculation) and self.ctx.iteration < self.inputs.max_iterations.value:
+            self.report(f"{calculation.process_label} <{calculation.pk}> lost the database; it starts again")
+            return None
+        return super().inspect_process()
 
     @process_handler(priority=600)
     def restart_without_result(self, calculation: CalcJobNode) -> ProcessHandlerReport | None:

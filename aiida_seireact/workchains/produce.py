@@ -26,7 +26,7 @@ from aiida_seireact.calculations.start import contacts_of_start
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
 from aiida_seireact.formats.jobs.lmp import SegmentSettings
-from aiida_seireact.workchains.base import ProgramWorkChain
+from aiida_seireact.workchains.base import ProgramWorkChain, lost_the_database
 from aiida_seireact.workchains.codes import find_code, find_lammps
 from aiida_seireact.workchains.produce_chain import (
     builder_to_extend,
@@ -223,6 +223,9 @@ class ProduceWorkChain(ProtocolMixin, ProgramWorkChain):
 
     def inspect_process(self) -> ExitCode | None:
         """Go on with the next segment if this one ended well and there is more to do."""
+        job = self.ctx.children[-1]
+        if lost_the_database(job) and "remote_folder" in job.outputs:
+            self.ctx.inputs.resume = job.outputs.remote_folder
         refusal = super().inspect_process()
         if refusal is None and self.ctx.is_finished:
             refusal = self._next_segment(self.ctx.children[-1])

@@ -21,7 +21,7 @@ from aiida_seireact.calculations.functions.training import reference_energies_fr
 from aiida_seireact.data.dataset import DatasetData
 from aiida_seireact.formats.checkpoint import complaint_of_origin, frames_mark
 from aiida_seireact.formats.train_settings import TrainSettings
-from aiida_seireact.workchains.base import attempt
+from aiida_seireact.workchains.base import attempt, lost_the_database
 from aiida_seireact.workchains.codes import find_code
 from aiida_seireact.workchains.protocol import ProtocolMixin
 from aiida_seireact.workchains.train_handlers import TrainHandlers
@@ -175,8 +175,9 @@ class TrainWorkChain(ProtocolMixin, TrainHandlers):
             self.out("compiled", job.outputs.compiled)
             return None
         again = job.is_finished and (job.exit_status >= 400 or job.exit_status in self.KILLED)
-        if again and self.ctx.compile_tries < MAX_COMPILE_TRIES:
-            self.report(f"{job.process_label} <{job.pk}> failed; one more try: {job.exit_message}")
+        if (again or lost_the_database(job)) and self.ctx.compile_tries < MAX_COMPILE_TRIES:
+            why = job.exit_message or "it lost the database"
+            self.report(f"{job.process_label} <{job.pk}> failed; one more try: {why}")
             return None
         return self.exit_codes.ERROR_COMPILE_FAILED.format(pk=job.pk, message=job.exit_message or job.process_state)
 

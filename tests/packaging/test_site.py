@@ -8,12 +8,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-import pytest
-
 from tests.packaging.conftest import Built
 
 
-@pytest.mark.slow
 def test_the_site_is_built_without_a_warning(built: Built, tmp_path: Path) -> None:
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 from aiida import orm
+from aiida.common import timezone
 from aiida.schedulers.datastructures import JobInfo
 
 from aiida_seireact import query
@@ -56,6 +58,14 @@ def test_gpus_are_those_the_scheduler_was_asked_for(aiida_profile: Any, commands
 def test_what_came_from_the_cache_took_nothing(aiida_profile: Any) -> None:
     row = row_of(cached=True)
     assert (row.wall_hours, row.basis, bool(row.from_cache)) == (0.0, "cache", True)
+
+
+@pytest.mark.parametrize(("hours", "cached"), [(-1, True), (1, False)])
+def test_a_job_last_seen_before_its_node_was_made_is_a_copy(aiida_profile: Any, hours: float, cached: bool) -> None:
+    """As `verdi archive import` leaves what came from the cache: without the mark."""
+    looked_at = (timezone.now() + timedelta(hours=hours)).isoformat()
+    row = row_of(scheduler_lastchecktime=looked_at)
+    assert (bool(row.from_cache), row.basis) == (cached, "cache" if cached else "program")
 
 
 def test_a_program_without_a_clock_is_timed_by_its_node(aiida_profile: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from aiida.common import AttributeDict, LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from plumpy.process_states import ProcessState
+from sqlalchemy import create_engine
 
 from aiida_seireact.calculations.base import missing_outputs
 from aiida_seireact.workchains.build import BuildWorkChain
@@ -20,7 +23,7 @@ Handled = Callable[..., tuple[bool, int]]
 
 @pytest.fixture
 def after_jobs(aiida_profile: Any, aiida_localhost: orm.Computer) -> Handled:
-    """Return a function of exit statuses of jobs: is another one started, and else with which status does it end."""
+    """Return a function of exit statuses, or exceptions, of jobs: is another one started, else which status ends it."""
     code = orm.InstalledCode(label="build", computer=aiida_localhost, filepath_executable="/bin/true").store()
     recipe = orm.Dict(
         {
@@ -30,11 +33,15 @@ def after_jobs(aiida_profile: Any, aiida_localhost: orm.Computer) -> Handled:
         }
     )
 
-    def job(exit_status: int, outputs: tuple[str, ...]) -> orm.CalcJobNode:
+    def job(end: int | str, outputs: tuple[str, ...]) -> orm.CalcJobNode:
         node = orm.CalcJobNode(computer=aiida_localhost, process_type="aiida.calculations:seireact.build")
         node.set_process_label("BuildCalculation")
-        node.set_process_state(ProcessState.FINISHED)
-        node.set_exit_status(exit_status)
+        if isinstance(end, str):
+            node.set_process_state(ProcessState.EXCEPTED)
+            node.set_exception(end)
+        else:
+            node.set_process_state(ProcessState.FINISHED)
+            node.set_exit_status(end)
         node.store()
         for name in outputs:
             output = orm.Dict({})
@@ -43,17 +50,29 @@ def after_jobs(aiida_profile: Any, aiida_localhost: orm.Computer) -> Handled:
         node.seal()
         return node
 
-    def after(*exit_statuses: int, outputs: tuple[str, ...] = ()) -> tuple[bool, int]:
+    def after(*ends: int | str, outputs: tuple[str, ...] = ()) -> tuple[bool, int]:
         process = instantiate_process(get_manager().get_runner(), BuildWorkChain, code=code, recipe=recipe)
         process.setup()
-        process.ctx.children = [job(status, outputs) for status in exit_statuses]
-        process.ctx.iteration = len(exit_statuses)
+        process.ctx.children = [job(end, outputs) for end in ends]
+        process.ctx.iteration = len(ends)
         process.ctx.inputs = AttributeDict()
         result = process.inspect_process()
         status = 0 if result is None else result.status
         return process.should_run_process() and status == 0, status
 
     return after
+
+
+def locked_database(folder: Path) -> str:
+    """Return what AiiDA keeps of a write to a database that another connection has locked."""
+    engine = create_engine(f"sqlite:///{folder / 'locked.sqlite'}", connect_args={"timeout": 0.01})
+    with engine.connect() as other, engine.connect() as connection:
+        other.exec_driver_sql("BEGIN EXCLUSIVE")
+        try:
+            connection.exec_driver_sql("CREATE TABLE nodes (id INTEGER)")
+        except Exception:
+            return traceback.format_exc()
+    raise AssertionError("the database was not locked")
 
 
 @pytest.mark.parametrize("status", [120, 140, 310, 410, 420, 426])
@@ -71,6 +90,17 @@ def test_a_killed_job_is_tried_as_often_as_is_allowed(after_jobs: Handled, statu
     """Killed, out of walltime or on a node that failed, by the word of SLURM: the inputs are not to blame."""
     assert after_jobs(*[status] * 4) == (True, 0)
     assert after_jobs(*[status] * 5) == (False, 401)
+
+
+def test_a_job_that_lost_the_database_is_tried_again_and_none_else_that_excepted(
+    after_jobs: Handled, tmp_path: Path
+) -> None:
+    """SQLite gives up after five seconds; what else a parser or plugin raises would be raised again."""
+    locked = locked_database(tmp_path)
+    assert after_jobs(locked) == (True, 0)
+    assert after_jobs(*[locked] * 4) == (True, 0)
+    assert after_jobs(*[locked] * 5) == (False, 301)
+    assert after_jobs("KeyError: 'energy'") == (False, 301)
 
 
 @pytest.mark.parametrize("status", [210, 220])
