@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +117,8 @@ def begin(place: Folder, choice: Choice, workers: int, *, fresh: bool) -> Proces
         click.echo("It is submitted anew; what succeeded comes from the cache.")
         node = None
     if node is not None:
-        click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {node.ctime:%-d %b %H:%M} UTC.")
+        submitted = node.ctime.astimezone(UTC)
+        click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {submitted:%-d %b %H:%M} UTC.")
         return node
     with undisturbed():
         node = submit(builder)

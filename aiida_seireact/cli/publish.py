@@ -113,12 +113,18 @@ def _say(line: str) -> None:
 
 def _remarks(plan: Plan) -> list[str]:
     """Return what a person should know before the bundle goes out."""
+    from aiida_seireact.publishing.scripts import with_scripts
+
     failed = [top for top in plan.graph.tops if not top.is_finished_ok]
+    scripts = ", ".join(with_scripts(plan.graph))
     return [
         f"note: {top.process_label} <{top.pk}> did not end well (exit status {top.exit_status}: {top.exit_message}); "
         "the bundle holds what there is and says so."
         for top in failed
-    ] + ([] if plan.models else ["note: there is no trained model behind it (a package); none is in the bundle."])
+    ] + [
+        *([] if plan.models else ["note: there is no trained model behind it (a package); none is in the bundle."]),
+        *([f"note: the shell texts (prepend, append) of {scripts} go along: look for tokens."] if scripts else []),
+    ]
 
 
 def _tell(plan: Plan, out: Path, missing: Sequence[str]) -> None:

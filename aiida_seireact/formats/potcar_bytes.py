@@ -1,8 +1,9 @@
-"""Whether a file is a POTCAR, or holds one: VASP's licence lets nobody pass them on.
+"""Whether a file is a POTCAR or an entry of the ICSD, or holds one: their licences let nobody pass them on.
 
 A POTCAR is known by its name, and by its bytes under any other: alone, inside gzip, bzip2, xz, lzma, zstd, tar and zip
 (behind other bytes too), and in the midst of another text. What VASP prints of it (the head of each potential in
-OUTCAR, its title in vasprun.xml) is no potential, and is let pass. What can't be looked into is told.
+OUTCAR, its title in vasprun.xml) is no potential, and is let pass. An entry of the ICSD is a CIF that gives its number
+there; atoms that came from one are let pass. What can't be looked into is told.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _TITLE = re.compile(
 _HEAD = re.compile(rb"VRHFIN\s*=|TITEL\s*=")
 # What comes after the head is in no output.
 _BODY = re.compile(rb"END of PSCTR")
+_ICSD = re.compile(rb"_database_code_ICSD\s+['\"]?\d+")
 _OUTCAR = re.compile(rb"\s*vasp\.\d")
 _ZIP = b"PK\x03\x04"
 _UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile,
@@ -210,6 +212,8 @@ def _why_bytes(chunks: Iterator[bytes]) -> str:
             return f"it holds what follows the head of one: {_told(found[0])}"
         if (b"VRHFIN" in text or b"TITEL" in text) and not is_outcar and (found := _HEAD.search(text)):
             return f"it holds the head of one: {_told(text[found.start() : found.start() + 40])}"
+        if b"_code_ICSD" in text and (found := _ICSD.search(text)):
+            return f"it holds an entry of the ICSD: {_told(found[0])}"
         tail = text[-OVERLAP:]
     return ""
 

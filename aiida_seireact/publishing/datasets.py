@@ -14,7 +14,7 @@ from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.formats.extxyz import read_extxyz, write_extxyz
 from aiida_seireact.formats.frames import FramesError
 from aiida_seireact.formats.manifest_rows import SPLITS, dataset_hash
-from aiida_seireact.publishing.bundle import DATASETS, PART, Progress, read_json
+from aiida_seireact.publishing.bundle import DATASETS, PART, Progress, read_part
 from aiida_seireact.publishing.subgraph import SubGraph
 
 BYTES_AN_ATOM = 120
@@ -69,7 +69,7 @@ def write_datasets(datasets: Iterable[DatasetData], folder: Path, progress: Prog
 def check_files(folder: Path) -> list[str]:
     """Return what is wrong with the files: not readable, changed frames, another hash than the index tells."""
     wrong = []
-    for entry in read_json(folder / DATASETS / PART):
+    for entry in read_part(folder, DATASETS):
         try:
             frames, split = read_extxyz(folder / entry["file"])
         except FramesError as error:
@@ -84,7 +84,7 @@ def check_files(folder: Path) -> list[str]:
 def check_against_graph(folder: Path) -> list[str]:
     """Return where files and nodes of the loaded profile differ: in frames, labels, order or split."""
     wrong = []
-    for entry in read_json(folder / DATASETS / PART):
+    for entry in read_part(folder, DATASETS):
         try:
             node = orm.load_node(entry["uuid"])
             frames, split = node.frames(), node.column("split").tolist()

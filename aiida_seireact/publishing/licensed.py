@@ -45,7 +45,7 @@ class Licensed:
 
 
 def refuse_licensed(graph: SubGraph, progress: Progress, looked_at: Collection[str] = ()) -> int:
-    """Refuse nodes that hold a POTCAR; return the bytes of all their files, each content once.
+    """Refuse nodes that hold a POTCAR, or an entry of the ICSD; return the bytes of all their files, each content once.
 
     :param looked_at: places, as ``PK:FILE``, of files that can't be looked into here, and were by a person.
     :raises BundleError: naming each node and file.
@@ -53,7 +53,8 @@ def refuse_licensed(graph: SubGraph, progress: Progress, looked_at: Collection[s
     found, n_bytes = find_licensed(graph, progress)
     if held := [place for place in found if not place.is_unread]:
         raise BundleError(
-            f"Not published: {len(held)} of its places hold a POTCAR, and VASP's licence lets nobody pass one on.\n"
+            f"Not published: {len(held)} of its places hold what nobody may pass on: a POTCAR, by VASP's licence, "
+            "or an entry of the ICSD, by its own.\n"
             f"{_listed(held)}\nPublish a process whose history does not lead there (`verdi node graph generate PK` "
             "shows it), or run what retrieved the file again without retrieving it; comments are taken back by `verdi "
             "node comment remove`."
@@ -67,7 +68,7 @@ def refuse_licensed(graph: SubGraph, progress: Progress, looked_at: Collection[s
     if closed := [place for place in unread if place.place not in looked_at]:
         options = " ".join(dict.fromkeys(f"--looked-at '{place.place}'" for place in closed))
         raise BundleError(
-            f"Not published: {len(closed)} of its places can't be looked into, and might hold a POTCAR.\n"
+            f"Not published: {len(closed)} of its places can't be looked into, and might hold a POTCAR or the like.\n"
             f"{_listed(closed)}\nLook yourself (`verdi node repo dump PK FOLDER`). If there is none, say so: {options}"
         )
     return n_bytes
@@ -131,7 +132,7 @@ def _why_told(told: Any) -> str:
     """Return why what a node tells is a POTCAR; empty if it is none."""
     text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
     # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
-    return why_text_is_potcar(text) if "PSCTR" in text or "VRHFIN" in text else ""
+    return why_text_is_potcar(text) if any(word in text for word in ("PSCTR", "VRHFIN", "_code_ICSD")) else ""
 
 
 def _in_comments_and_logs(graph: SubGraph) -> Iterator[Licensed]:

@@ -20,6 +20,7 @@ from aiida_seireact.publishing.bundle import BundleError
 
 SCHEMA_FILE = "datacite-v4.5.json"
 KERNEL = "http://datacite.org/schema/kernel-4"
+SOURCE = "https://github.com/aiida-seireact/aiida-seireact"
 UNPUBLISHED = "(:unav)"
 """What DataCite puts where something is not known yet: the repository fills it in."""
 DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -84,7 +85,6 @@ def datacite_of(
     metadata: Metadata,
     *,
     date: str,
-    version: str,
     subjects: Sequence[str],
     description: str,
     cited: Sequence[tuple[str, str]],
@@ -101,6 +101,14 @@ def datacite_of(
         {"relatedIdentifier": identifier, "relatedIdentifierType": kind, "relationType": "Cites"}
         for identifier, kind in cited
     ]
+    related.append(
+        {
+            "relatedIdentifier": SOURCE,
+            "relatedIdentifierType": "URL",
+            "relationType": "IsCompiledBy",
+            "resourceTypeGeneral": "Software",
+        }
+    )
     if metadata.trajectory_doi:
         related.insert(
             0,
@@ -120,7 +128,6 @@ def datacite_of(
         "publicationYear": date[:4],
         "dates": [{"date": date, "dateType": "Created"}],
         "language": "en",
-        "version": version,
         "subjects": [{"subject": subject} for subject in subjects],
         "formats": ["application/zip", "text/plain", "text/csv", "image/svg+xml", "application/json"],
         "sizes": list(sizes),

@@ -13,7 +13,7 @@ from aiida import orm
 from aiida_seireact.data.potential import PACKAGE_KINDS, PotentialData
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.formats.model import PACKAGE_SUFFIX, ModelFileError, package_hash
-from aiida_seireact.publishing.bundle import MODELS, PART, BundleError, Progress, read_json
+from aiida_seireact.publishing.bundle import MODELS, PART, BundleError, Progress, read_json, read_part
 from aiida_seireact.publishing.subgraph import SubGraph
 
 
@@ -70,7 +70,7 @@ def check_files(folder: Path) -> list[str]:
     """Return which packages are not the models that the index tells."""
     return [
         f"{entry['file']} is not the model {entry['model_hash'][:12]} that the index tells: {found}"
-        for entry in read_json(folder / MODELS / PART)
+        for entry in read_part(folder, MODELS)
         if (found := _hash_of(folder / entry["file"])) != entry["model_hash"]
     ]
 
@@ -78,7 +78,7 @@ def check_files(folder: Path) -> list[str]:
 def check_against_graph(folder: Path) -> list[str]:
     """Return which packages, or cards, are not those of the loaded profile."""
     wrong = []
-    for entry in read_json(folder / MODELS / PART):
+    for entry in read_part(folder, MODELS):
         try:
             node = orm.load_node(entry["uuid"])
             same = node.model_hash == entry["model_hash"]

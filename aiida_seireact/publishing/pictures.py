@@ -15,7 +15,7 @@ from aiida_seireact.figures.files import Format, save
 from aiida_seireact.figures.gallery import FIGURES, make
 from aiida_seireact.formats.atomic import write_json
 from aiida_seireact.publishing.bundle import FIGURES as FOLDER
-from aiida_seireact.publishing.bundle import PART, BundleError, Progress, is_full, read_index, read_json
+from aiida_seireact.publishing.bundle import PART, BundleError, Progress, is_full, read_index, read_part
 from aiida_seireact.query import QueryError
 
 FORMATS: tuple[Format, ...] = ("pdf", "svg", "png")
@@ -70,13 +70,13 @@ def check_figures(folder: Path, work: Path, progress: Progress) -> tuple[list[st
     """Make the figures anew from the loaded profile; return what differs from those shipped, and what was compared.
 
     Every figure that the archive gives is to be there, and no other. Tables and sources are compared byte for byte,
-    pictures (SVG) too where matplotlib is the same version.
+    pictures too where matplotlib is the same version.
 
     :param work: an empty folder.
     """
-    index = read_json(folder / FOLDER / PART)
+    index = read_part(folder, FOLDER)
     same_matplotlib = index["matplotlib"] == matplotlib.__version__
-    formats: tuple[Format, ...] = ("svg",) if same_matplotlib else ()
+    formats = FORMATS if same_matplotlib else ()
     shipped = {entry["name"]: entry for entry in index["made"]}
     wrong = [f"{name} is no figure of the figure map" for name in shipped if name not in FIGURES]
     uuids = [told["uuid"] for told in read_index(folder)["processes"]]

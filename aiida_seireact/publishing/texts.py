@@ -25,11 +25,14 @@ def readme(**told: Any) -> str:
 def licences(licence: str, works: Iterable[Work]) -> str:
     """Return the licence of the bundle, and those of the programs and models it was made with."""
     rows = "\n".join(f"| {work.what} | {work.licence} | `{work.key}` |" for work in works if work.licence)
+    # An expression of several licences has no page of its own.
+    page = "" if " " in licence else f" (https://spdx.org/licenses/{licence}.html)"
     return (
         "# Licences\n\n"
-        f"The data of this bundle (archive, datasets, models, figures, report): **{licence}** "
-        f"(https://spdx.org/licenses/{licence}.html).\n\n"
-        "No program is part of it. Whoever repeats the work needs these, under their own licences:\n\n"
+        f"The data of this bundle (archive, datasets, models, figures, report): **{licence}**{page}.\n\n"
+        "The page of the report shows them by two libraries that lie in it under their own licences, told there: "
+        "plotly.js (MIT) and 3Dmol.js (BSD-3-Clause).\n\n"
+        "No other program is part of it. Whoever repeats the work needs these, under their own licences:\n\n"
         f"| used for | licence | in CITATIONS.bib |\n|---|---|---|\n{rows}\n\n"
         "The models carry the source code of the network that they were packaged with, under its licence (MIT).\n"
     )

@@ -11,7 +11,7 @@ from aiida import orm
 
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.atomic import write_json
-from aiida_seireact.publishing.bundle import PART, TRAJECTORIES, read_json
+from aiida_seireact.publishing.bundle import PART, TRAJECTORIES, read_json, read_part
 from aiida_seireact.publishing.subgraph import SubGraph
 
 FACTS = ("n_atoms", "species", "timestep_fs", "dump_every", "first_step", "last_step", "steps", "done")
@@ -73,7 +73,7 @@ def manifest_of(run: TrajectoryData) -> dict[str, Any]:
 def check_against_graph(folder: Path) -> list[str]:
     """Return which manifests are not those of the loaded profile."""
     wrong = []
-    for entry in read_json(folder / TRAJECTORIES / PART)["runs"]:
+    for entry in read_part(folder, TRAJECTORIES)["runs"]:
         try:
             told = manifest_of(orm.load_node(entry["uuid"]))
         except Exception as error:  # whatever an archive that was altered leads to

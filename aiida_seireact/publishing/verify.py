@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from aiida.common.exceptions import NotExistent
 from aiida.manage import get_manager
 from aiida.manage.configuration import create_profile, get_config, load_profile
 
+from aiida_seireact import __version__
 from aiida_seireact.publishing import bundle, datasets, models, pictures, trajectories
-from aiida_seireact.publishing.bundle import Progress, is_full, read_index, read_json
+from aiida_seireact.publishing.bundle import BundleError, Progress, is_full, read_index, read_json, read_part
 from aiida_seireact.publishing.importing import import_whole
 from aiida_seireact.publishing.metadata import complaints
 from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
+from aiida_seireact.publishing.page import page_differences
 from aiida_seireact.publishing.write import ReportWriter, without_reports
 
 PROFILE = "bundle"
@@ -53,33 +55,54 @@ def verify_graph(folder: Path, work: Path, write_report: ReportWriter, progress:
     :param work: an empty folder, to make figures and report in.
     :param write_report: as it was when the bundle was written.
     """
-    yield Check("metadata", tuple(complaints(read_json(folder / bundle.DATACITE))), "valid by DataCite 4.5")
+    yield _looked("metadata", lambda: (complaints(read_json(folder / bundle.DATACITE)), "valid by DataCite 4.5"))
     # Neither needs the graph: an archive that can't be read leaves them looked at.
-    of_files = [datasets.check_files(folder), models.check_files(folder)]
+    of_datasets = _looked("datasets", lambda: (datasets.check_files(folder), "readable and as their hashes tell"))
+    of_models = _looked("models", lambda: (models.check_files(folder), "as their hashes tell"))
     progress(f"archive: importing {(folder / bundle.ARCHIVE).stat().st_size / 1e6:.1f} MB")
-    imported = _import(folder)
+    imported = _looked("archive", lambda: _import(folder))
     yield imported
     if imported.wrong:
-        yield Check("datasets", tuple(of_files[0]), "readable and as their hashes tell")
-        yield Check("models", tuple(of_files[1]), "as their hashes tell")
+        yield of_datasets
+        yield of_models
         return
-    n_frames = sum(entry["n_frames"] for entry in read_json(folder / bundle.DATASETS / bundle.PART))
-    wrong = of_files[0] or datasets.check_against_graph(folder)
-    yield Check("datasets", tuple(wrong), f"{n_frames} frames equal to those of the archive: labels, ids and splits")
-    n_models = len(read_json(folder / bundle.MODELS / bundle.PART))
-    wrong = of_files[1] or models.check_against_graph(folder)
-    yield Check(
-        "models", tuple(wrong), f"{n_models} packages equal to those of the archive; hashes are of their weights"
+    yield of_datasets if of_datasets.wrong else _looked("datasets", lambda: _datasets(folder))
+    yield of_models if of_models.wrong else _looked("models", lambda: _models(folder))
+    yield _looked(
+        "trajectories", lambda: (trajectories.check_against_graph(folder), "manifests equal to the archive's")
     )
-    yield Check("trajectories", tuple(trajectories.check_against_graph(folder)), "manifests equal to the archive's")
     (work / "figures").mkdir()
-    wrong, said = pictures.check_figures(folder, work / "figures", progress)
-    yield Check("figures", tuple(wrong), said)
+    yield _looked("figures", lambda: pictures.check_figures(folder, work / "figures", progress))
     progress("report: writing it anew")
-    yield _report(folder, work / "report", write_report)
+    yield _looked("report", lambda: _report(folder, work / "report", write_report))
 
 
-def _import(folder: Path) -> Check:
+def _looked(name: str, look: Callable[[], tuple[list[str], str]]) -> Check:
+    """Return a check; it has failed where a file of the bundle is not of its form, whoever made it so."""
+    try:
+        wrong, said = look()
+    except BundleError as error:
+        return Check(name, (str(error),))
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        if is_full(error):
+            raise
+        return Check(name, (f"a file of it is not as `publish` writes it ({type(error).__name__}: {error})",))
+    return Check(name, tuple(wrong), said)
+
+
+def _datasets(folder: Path) -> tuple[list[str], str]:
+    n_frames = sum(entry["n_frames"] for entry in read_part(folder, bundle.DATASETS))
+    said = f"{n_frames} frames equal to those of the archive: labels, ids and splits"
+    return datasets.check_against_graph(folder), said
+
+
+def _models(folder: Path) -> tuple[list[str], str]:
+    n_models = len(read_part(folder, bundle.MODELS))
+    said = f"{n_models} packages equal to those of the archive; hashes are of their weights"
+    return models.check_against_graph(folder), said
+
+
+def _import(folder: Path) -> tuple[list[str], str]:
     """Import the archive, and look for the processes that the index tells."""
     index = read_index(folder)
     try:
@@ -88,7 +111,7 @@ def _import(folder: Path) -> Check:
     except Exception as error:  # whatever a file that is no archive leads to
         if is_full(error):
             raise
-        return Check("archive", (f"{bundle.ARCHIVE} can't be imported: {type(error).__name__}: {error}",))
+        return [f"{bundle.ARCHIVE} can't be imported: {type(error).__name__}: {error}"], ""
     wrong = []
     n_nodes = orm.QueryBuilder().append(orm.Node).count()
     if n_nodes != index["counts"]["nodes"]:
@@ -103,20 +126,20 @@ def _import(folder: Path) -> Check:
             wrong.append(
                 f"{told['uuid']} is {node.process_label} with exit status {node.exit_status}, the index differs"
             )
-    return Check("archive", tuple(wrong), f"imported into an empty profile, {n_nodes} nodes")
+    return wrong, f"imported into an empty profile, {n_nodes} nodes"
 
 
-def _report(folder: Path, work: Path, write_report: ReportWriter) -> Check:
-    """Write the report anew, and compare every number."""
+def _report(folder: Path, work: Path, write_report: ReportWriter) -> tuple[list[str], str]:
+    """Write the report anew, and compare every number, and the page that people read."""
     tops = [orm.load_node(told["uuid"]) for told in read_index(folder)["processes"]]
     try:
         write_report(tops, work)
     except Exception as error:  # whatever an archive that was altered leads to
         if is_full(error):
             raise
-        return Check("report", (f"the report can't be written from the archive: {type(error).__name__}: {error}",))
-    wrong, total = [], 0
-    shipped = folder / bundle.REPORT
+        return [f"the report can't be written from the archive: {type(error).__name__}: {error}"], ""
+    wrong: list[str] = []
+    total, shipped = 0, folder / bundle.REPORT
     names = {path.relative_to(root) for root in (shipped, work) for path in root.rglob("summary.json")}
     for name in sorted(names):
         if not ((shipped / name).is_file() and (work / name).is_file()):
@@ -126,4 +149,15 @@ def _report(folder: Path, work: Path, write_report: ReportWriter) -> Check:
         total += n_numbers(told)
         found = by_uuid(json.loads((work / name).read_text(encoding="utf-8")))
         wrong += [f"{bundle.REPORT}/{name}: {what}" for what in differences(told, found)]
-    return Check("report", tuple(wrong), f"{total} numbers equal to what the archive gives")
+    said = f"{total} numbers equal to what the archive gives"
+    if (there := read_index(folder)["aiida_seireact"]) != __version__:
+        return wrong, f"{said}; the page is not compared (aiida-seireact {there} there, {__version__} here)"
+    pks = frozenset(orm.QueryBuilder().append(orm.Node, project="id").all(flat=True))
+    pages = {path.relative_to(root) for root in (shipped, work) for path in root.rglob("*.html")}
+    for name in sorted(pages):
+        if not ((shipped / name).is_file() and (work / name).is_file()):
+            wrong.append(f"{bundle.REPORT}/{name} is there on one side only")
+            continue
+        theirs, ours = ((root / name).read_text(encoding="utf-8") for root in (shipped, work))
+        wrong += [f"{bundle.REPORT}/{name}: {what}" for what in page_differences(theirs, ours, pks)]
+    return wrong, f"{said}, and so is the page"

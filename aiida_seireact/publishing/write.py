@@ -23,7 +23,7 @@ from aiida_seireact.publishing import bundle, datasets, models, pictures, texts,
 from aiida_seireact.publishing.bundle import BundleError, Progress
 from aiida_seireact.publishing.citations import bibtex_of, identifiers_of, without_entry, works_of
 from aiida_seireact.publishing.environment import write_environment
-from aiida_seireact.publishing.metadata import Metadata, datacite_of
+from aiida_seireact.publishing.metadata import SOURCE, Metadata, datacite_of
 from aiida_seireact.publishing.plan import Plan
 from aiida_seireact.publishing.what_ran import Ran
 
@@ -122,7 +122,6 @@ def _write(plan: Plan, folder: Path, metadata: Metadata, write_report: ReportWri
     told = datacite_of(
         metadata,
         date=created[:10],
-        version=__version__,
         subjects=SUBJECTS,
         description=what,
         cited=identifiers_of(works),
@@ -142,6 +141,7 @@ def _write(plan: Plan, folder: Path, metadata: Metadata, write_report: ReportWri
             labellers=", ".join(sorted(ran.labellers)) or ", ".join(sorted(ran.outside)) or "not told",
             created=created,
             version=__version__,
+            source=SOURCE,
             licence=metadata.licence,
             n_nodes=len(graph.pks),
             datasets=dataset_index,

@@ -259,11 +259,16 @@ def test_who_alters_the_checksums_too_is_caught_by_the_archive(copy: Path) -> No
     (copy / "datacite.json").write_text(json.dumps({**metadata, "publicationYear": "soon"}))
     (manifest,) = [path for path in copy.glob("trajectories/*.json") if path.name != "index.json"]
     manifest.write_text(manifest.read_text().replace('"last_step": 100', '"last_step": 1000', 1))
+    page = copy / "report" / "report.html"
+    page.write_text(page.read_text().replace("begun ", "begun long before ", 1))
+    (copy / "figures" / f"{table.stem}.pdf").write_bytes(b"%PDF")
     write_checksums(copy)
     result = call(verify, copy)
     assert result.exit_code == 1
     for words in (
         f"figures/{table.name} is not what the archive gives",
+        f"figures/{table.stem}.pdf is not what the archive gives",
+        "report/report.html: line ",
         "report/summary.json: n_label_calls is told as 7, the archive gives 6",
         "tells otherwise than the model",
         "is not the dataset",
@@ -291,6 +296,17 @@ def test_several_runs_are_one_bundle_with_figures_of_all(
     assert (index["counts"]["datasets"], index["counts"]["models"]) == (1, 1)
     result = call(verify, tmp_path / "both.zip")
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+def test_a_bundle_without_its_metadata_is_looked_at_to_the_end(copy: Path) -> None:
+    (copy / "datacite.json").unlink()
+    write_checksums(copy)
+    result = call(verify, copy)
+    assert result.exit_code == 1
+    assert "datacite.json of the bundle is not readable" in result.output
+    assert "1 of the checks failed" in result.output
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.slow

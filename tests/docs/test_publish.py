@@ -63,4 +63,4 @@ def test_metadata_of_the_page_are_taken() -> None:
             Metadata.of(given["title"], [given["creator"]], given["license"], trajectory_doi=doi)
     with pytest.raises(BundleError):
         Metadata.of("t", ["Doe"], "CC-BY-4.0")
-    assert "hold a POTCAR, and VASP's licence lets nobody pass one on" in shown("refused")
+    assert "hold what nobody may pass on: a POTCAR, by VASP's licence" in shown("refused")

@@ -25,6 +25,7 @@ from tools.mock_vasp import POTCAR
 from .graphs import folder, quiet
 
 FULL = POTCAR.format(element="Li", symbol="Li_sv").encode()
+ICSD = b"data_1\n_chemical_formula_sum 'Li2 S1'\n_database_code_ICSD 54396\n"
 OUTCAR = (
     b" vasp.6.4.2 20Jul23 complex\n POTCAR:    PAW_PBE Li_sv 10Sep2004\n   VRHFIN =Li: 1s\n   TITEL  = PAW_PBE Li_sv\n"
 )
@@ -77,6 +78,7 @@ WAYS: dict[str, tuple[Callable[[], orm.Data], str, str]] = {
     "as a single file": (lambda: orm.SinglefileData(io.BytesIO(FULL), filename="x"), "x", "begins as one"),
     "as a text": (lambda: orm.Str(FULL.decode()), "its attributes", "head"),
     "in a dictionary": (lambda: orm.Dict({"a": {"b": [FULL.decode()]}}), "its attributes", "head"),
+    "an entry of the ICSD": (lambda: folder(li2s__cif=ICSD), "li2s.cif", "an entry of the ICSD"),
     "on the list of a stash": (stash, "", "its list names POTCAR"),
 }
 
@@ -89,7 +91,8 @@ def test_a_potcar_is_refused_with_node_and_file(way: str, tmp_path: Path, aiida_
     (found,), _ = find_licensed(graph, quiet)
     assert (found.pk, found.file) == (node.pk, file)
     assert why in found.why
-    with pytest.raises(BundleError, match=rf"(?s)1 of its places hold a POTCAR.*<{node.pk}> \({node.uuid}\)"):
+    message = rf"(?s)1 of its places hold what nobody may pass on.*<{node.pk}> \({node.uuid}\)"
+    with pytest.raises(BundleError, match=message):
         refuse_licensed(graph, quiet)
 
 
@@ -186,5 +189,5 @@ def test_what_cannot_be_looked_into_is_refused_until_a_person_did(tmp_path: Path
         refuse_licensed(graph, quiet, [place, "1:other"])
     # Nobody's word lets a POTCAR pass.
     held = study_with(tmp_path, retrieved=folder(POTCAR=b"cut out"))
-    with pytest.raises(BundleError, match="hold a POTCAR"):
+    with pytest.raises(BundleError, match="hold what nobody may pass on"):
         refuse_licensed(held, quiet, [f"{held.pks[0]}:POTCAR"])

@@ -8,6 +8,7 @@ import pytest
 
 from aiida_seireact.publishing.bundle import BundleError
 from aiida_seireact.publishing.metadata import SCHEMA_FILE, Metadata, complaints, datacite_of
+from aiida_seireact.publishing.texts import licences
 
 from .graphs import ASKED
 
@@ -17,7 +18,6 @@ def told(**changes: Any) -> dict[str, Any]:
     return datacite_of(
         Metadata.of(**asked),
         date="2026-11-28",
-        version="0.1.0",
         subjects=["AiiDA"],
         description="What stands behind it.",
         cited=[("10.1038/s41597-020-00638-4", "DOI"), ("arXiv:2506.10944", "arXiv")],
@@ -30,8 +30,10 @@ def test_metadata_are_valid_and_tell_people_licence_and_works() -> None:
     assert [creator["name"] for creator in found["creators"]] == ["Doe, Jane", "Roe, Richard"]
     assert found["rightsList"][0]["rightsUri"] == "https://spdx.org/licenses/CC-BY-4.0.html"
     kinds = [(item["relationType"], item["relatedIdentifierType"]) for item in found["relatedIdentifiers"]]
-    assert kinds == [("IsSupplementedBy", "DOI"), ("Cites", "DOI"), ("Cites", "arXiv")]
+    assert kinds == [("IsSupplementedBy", "DOI"), ("Cites", "DOI"), ("Cites", "arXiv"), ("IsCompiledBy", "URL")]
     assert found["relatedIdentifiers"][0]["relatedIdentifier"] == "10.5281/zenodo.1234567"
+    # Of the data, which have none yet; the version of the program is told where it is named.
+    assert "version" not in found
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,17 @@ def test_what_datacite_does_not_know_is_told(spoil: Any, complaint: str) -> None
     data = told()
     spoil(data)
     assert complaint in "; ".join(complaints(data))
+
+
+def test_several_licences_have_no_page_of_their_own() -> None:
+    asked = "MIT OR Apache-2.0"
+    assert "rightsUri" not in told(licence=asked)["rightsList"][0]
+    assert "spdx.org" not in licences(asked, [])
+    assert "https://spdx.org/licenses/CC-BY-4.0.html" in licences("CC-BY-4.0", [])
+
+
+def test_the_libraries_in_the_page_of_the_report_are_told_with_their_licences() -> None:
+    assert all(word in licences("CC-BY-4.0", []) for word in ("plotly.js (MIT)", "3Dmol.js (BSD-3-Clause)"))
 
 
 def test_the_schema_is_datacites_own() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aiida_seireact.publishing import datasets, models
-from aiida_seireact.publishing.bundle import BundleError, read_index, read_json
+from aiida_seireact.publishing import datasets, models, verify
+from aiida_seireact.publishing.bundle import BundleError, read_index, read_json, read_part
 from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
 from aiida_seireact.publishing.pictures import _where
 
@@ -60,6 +60,39 @@ def test_an_index_that_is_not_ours_is_a_sentence(copy: Path) -> None:
         read_index(copy / "figures")
     with pytest.raises(BundleError, match="none.json of the bundle is not readable"):
         read_json(copy / "none.json")
+
+
+@pytest.mark.parametrize("name", ["title", "created", "processes", "counts"])
+def test_an_index_that_lacks_something_is_a_sentence(copy: Path, name: str) -> None:
+    index = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps({**index, name: None}))
+    with pytest.raises(BundleError, match=f"does not tell {name}: it is not as it was published"):
+        read_index(copy)
+
+
+@pytest.mark.parametrize("part", ["datasets", "models", "trajectories", "figures"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../secret", "datasets/../../secret"])
+def test_an_index_leads_nowhere_out_of_the_bundle(copy: Path, part: str, name: str) -> None:
+    path = copy / part / "index.json"
+    told = json.loads(path.read_text())
+    assert read_part(copy, part) == told
+    entries = told if isinstance(told, list) else told.get("runs", told.get("made"))
+    entries[0].update({"files": {"csv": name}} if part == "figures" else {"file": name})
+    path.write_text(json.dumps(told))
+    with pytest.raises(BundleError, match="which is not in the bundle: nothing of it is read"):
+        read_part(copy, part)
+
+
+@pytest.mark.parametrize("error", [BundleError("so"), KeyError("so"), TypeError("so"), FileNotFoundError("so")])
+def test_a_check_that_stumbles_over_a_file_has_failed(error: Exception) -> None:
+    def look() -> tuple[list[str], str]:
+        raise error
+
+    check = verify._looked("models", look)
+    assert check.name == "models"
+    assert "so" in check.wrong[0]
+    with pytest.raises(OSError, match="full"):
+        verify._looked("models", lambda: (_ for _ in ()).throw(OSError(28, "full")))
 
 
 def test_numbers_are_compared_to_the_last_digit_and_pks_are_not() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aiida.common import timezone
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -56,7 +56,7 @@ def live_parts(pictures: Mapping[str, Picture], moments: Mapping[str, Moment], u
         "script": Markup(script()),
         "licences": licences(),
         "uuids": uuids,
-        "rendered": timezone.now(),
+        "rendered": datetime.now(UTC),
         "version": __version__,
     }
 

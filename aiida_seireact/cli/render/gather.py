@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from aiida import orm
-from aiida.common import timezone
 
 from aiida_seireact.cli.conditions import ConditionNow, conditions_now
 from aiida_seireact.cli.render.augmentation import Augmentation, read_augmentation
@@ -40,7 +39,6 @@ class ReportData:
     started: datetime
     seconds: float
     is_over: bool
-    rendered: datetime
     stages: tuple[str, ...] = ()
     """Stages a study goes through; empty for any other process."""
     content: dict[str, Any] = field(default_factory=dict)
@@ -105,10 +103,9 @@ def gather(top: orm.ProcessNode) -> ReportData:
         state=mine.member.process_state or "created",
         exit_status=mine.member.exit_status,
         exit_message=mine.member.reason if mine.is_failed else "",
-        started=mine.member.ctime,
+        started=mine.member.ctime.astimezone(UTC),
         seconds=mine.seconds,
         is_over=mine.is_sealed,
-        rendered=timezone.now(),
         stages=outputs.stages,
         conditions=conditions_now(_told(processes)),
         processes=processes,
