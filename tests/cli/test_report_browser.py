@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from aiida_seireact.cli.report import write_report
+from aiida_seireact.cli.report import write_report, write_reports
 from tests.browser import browser
 
 from . import loop_graph
@@ -31,9 +31,16 @@ def loop_report(aiida_profile, tmp_path_factory) -> Path:
     return folder / "report.html"
 
 
+@pytest.fixture(scope="module")
+def runs_report(study, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    write_reports([finished_study(study), loop_graph.whole_loop()], folder, formats=())
+    return folder / "report.html"
+
+
 # playwright's loop of events is running while a browser is open: what runs a calcfunction comes before.
 @pytest.fixture(scope="module")
-def chromium(report, loop_report) -> Iterator[Browser]:
+def chromium(report, loop_report, runs_report) -> Iterator[Browser]:
     with browser() as chromium:
         yield chromium
 
@@ -82,15 +89,19 @@ def unfold(page: Page) -> None:
 
 
 def test_every_figure_is_drawn(opened):
-    page = opened.page
+    assert n_drawn(opened.page) >= 5
+
+
+def n_drawn(page: Page) -> int:
+    """Unfold a page; return how many figures it has, each of them drawn and none empty."""
     unfold(page)
     n_figures = page.evaluate("Object.keys(JSON.parse(document.getElementById('figures').textContent)).length")
-    assert n_figures >= 5
     assert page.locator("[data-plot]").count() == n_figures
     assert page.locator("[data-plot] > .plot-container svg.main-svg:first-child").count() == n_figures
     # A figure without a trace is an empty frame.
     empty = "[...document.querySelectorAll('[data-plot]')].filter((at) => !at.querySelector('.trace, .hm, .points'))"
     assert page.evaluate(f"{empty}.map((at) => at.dataset.plot)") == []
+    return int(n_figures)
 
 
 def test_the_cell_is_there_in_3d_at_both_moments(opened):
@@ -195,6 +206,22 @@ def test_the_report_of_a_whole_loop_is_drawn_too(chromium, loop_report):
     opened = Opened(chromium, loop_report, viewport={"width": 1000, "height": 800})
     unfold(opened.page)
     assert opened.errors == []
+    opened.context.close()
+
+
+def test_the_page_of_several_runs_is_drawn_sorted_and_dark_too(chromium, runs_report):
+    opened = Opened(chromium, runs_report, viewport={"width": 1000, "height": 800}, color_scheme="dark")
+    page = opened.page
+    assert n_drawn(page) >= 5
+    assert page.locator(".stage canvas").count() == 1
+    head = page.locator("main table th button").first
+    head.click()
+    assert page.locator("main table th[aria-sort=ascending]").count() == 1
+    page.get_by_role("button", name="Show the page light").click()
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
+    assert opened.errors == []
+    assert opened.fetched == []
     opened.context.close()
 
 
