@@ -184,5 +184,6 @@ def _print_map() -> None:
         table.add_column("queries", overflow="fold")
         for name, entry in FIGURES.items():
             if entry.paper == paper:
-                table.add_row(name, entry.shows, ", ".join(entry.queries) or f"cannot be made: {entry.why_not}")
+                how = f"cannot be made: {entry.why_not}" if entry.why_not else ", ".join(entry.queries)
+                table.add_row(name, entry.shows, how)
         console.print(table)

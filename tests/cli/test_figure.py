@@ -11,6 +11,7 @@ import pytest
 from aiida import orm
 
 from aiida_seireact.figures import files
+from aiida_seireact.figures.gallery import FIGURES
 from tests.figures.conftest import run_of
 
 from .test_status import run
@@ -69,7 +70,10 @@ def test_the_list_needs_no_profile() -> None:
     result = run("figure", "--list")
     assert result.exit_code == 0, result.output
     assert "arXiv:2506.10944" in result.output
-    assert "cannot be made" in result.output
+    # What cannot be made says why; what can names the tables it is drawn from.
+    told = " ".join(result.output.split())
+    assert told.count("cannot be made: ") == sum(bool(entry.why_not) for entry in FIGURES.values())
+    assert all(name in told for name in ("health", "sulfur", "far_movers", "paces"))
 
 
 @pytest.mark.parametrize(
