@@ -20,8 +20,8 @@ PHASE_COLUMNS = {
 PS4_COLUMNS = {**IN_TIME, "n_intact": "int", "n_p": "int", "intact_fraction": "float"}
 THICKNESS_COLUMNS = {**IN_TIME, "definition": "str", "side": "str", "thickness_ang": "float"}
 PACE_COLUMNS = {
-    **SERIES, "stretch": "str", "rate_per_ps": "float", "kinetics": "str", "break_ps": "float",
-    "break_low_ps": "float", "break_high_ps": "float",
+    **SERIES, "stretch": "str", "rate_per_ps": "float", "break_ps": "float", "break_low_ps": "float",
+    "break_high_ps": "float", "kinetics": "str",
 }  # fmt: skip
 PROFILE_COLUMNS = {
     **IN_TIME, "of": "str", "kind": "str", "z_ang": "float", "slab_ang": "float", "count": "float",

@@ -10,7 +10,6 @@ import pandas as pd
 from aiida_seireact.query.analyses import SERIES, Found, analyses_in
 from aiida_seireact.query.frame import table
 from aiida_seireact.query.graph import Graph
-from aiida_seireact.query.interphase import IN_TIME
 from aiida_seireact.query.sources import What
 
 ALL = "all"
@@ -34,7 +33,7 @@ CONDUCTIVITY_COLUMNS = {
 }  # fmt: skip
 SURVIVAL_COLUMNS = {**OF_MOTION, "lag_ps": "float", "staying": "float", "there": "float"}
 FAR_MOVER_COLUMNS = {
-    **IN_TIME, "atom_id": "int", "z_fraction": "float", "moved_ang": "float",
+    **SERIES, "atom_id": "int", "step": "int", "time_ps": "float", "z_fraction": "float", "moved_ang": "float",
 }  # fmt: skip
 
 PER_VOLUME, TIMES_VOLUME = "1/(eV Å ps)", "Å²/(eV ps)"
