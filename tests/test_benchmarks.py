@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import million
+from benchmarks.query import FULL, too_slow
 
 
 def run(name: str, *arguments: str) -> str:
@@ -62,6 +63,13 @@ def test_the_benchmark_of_queries_gets_the_same_numbers_as_node_by_node() -> Non
     assert told.count("same: True") == 3
     assert re.search(r"^phases +\d+\.\d\d +\d+\.\d\d +3000$", told, re.MULTILINE)
     assert re.fullmatch(r"ratio = \d+\.\d", told.splitlines()[-1])
+
+
+def test_the_benchmark_of_queries_names_those_that_took_a_second_at_the_full_size() -> None:
+    spent = {"labels": 0.99, "phases": 1.0, "costs": 2.345}
+    assert too_slow(spent, FULL) == "too slow, 1 s or more: phases (1.00 s), costs (2.35 s)"
+    assert too_slow({"labels": 0.99}, FULL) == ""
+    assert too_slow(spent, {**FULL, "labels": 30}) == ""
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def _make(
 
     graph = walked(what)
     kinds: Sequence[Any] = formats or ("pdf", "svg", "png")
-    left_out = 0
+    left_out, not_drawn = 0, []
     for name in FIGURES if everything else names:
         try:
             found = make(name, graph, colour=colour, mean_over=mean_over)
@@ -132,10 +132,17 @@ def _make(
                 left_out += 1
                 continue
             found = plain
-        save(found, folder, kinds)
+        try:
+            save(found, folder, kinds)
+        except FigureError as error:
+            # It is found out as it is drawn, of two rows at one place of a map, say; the others are drawn.
+            not_drawn.append(str(error))
+            continue
         _tell(found, folder, kinds)
     if left_out:
         click.echo(f"{left_out} figures have nothing to draw here: --dry-run tells what each lacks.")
+    if not_drawn:
+        raise click.ClickException("\n".join(not_drawn))
 
 
 def _plain(name: str, graph: Any) -> Figure | None:
@@ -184,5 +191,6 @@ def _print_map() -> None:
         table.add_column("queries", overflow="fold")
         for name, entry in FIGURES.items():
             if entry.paper == paper:
-                table.add_row(name, entry.shows, ", ".join(entry.queries) or f"cannot be made: {entry.why_not}")
+                how = f"cannot be made: {entry.why_not}" if entry.why_not else ", ".join(entry.queries)
+                table.add_row(name, entry.shows, how)
         console.print(table)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -140,7 +142,7 @@ def row_of(path: Path, row: int | None) -> Number:
     :raises TraceError: no such file or row, no row asked for, or a table that does not name its nodes.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8") as stream, _long_cells():
             table = csv.DictReader(stream)
             names, rows = list(table.fieldnames or ()), list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -159,6 +161,16 @@ def row_of(path: Path, row: int | None) -> Number:
         raise TraceError(f"Row {row} of {path} names no node.")
     told = ", ".join(f"{name} {value}" for name, value in cells.items() if value and name not in BOOKKEEPING)
     return Number(f"row {row} of {path.name}", told, cells.get("path") or "", tuple(nodes.values()))
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Read cells of any length: those of a sum over many jobs hold more UUIDs than the 131,072 letters csv takes."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)  # it is one for the whole process
 
 
 def short(value: Any) -> str:

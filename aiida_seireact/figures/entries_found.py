@@ -11,9 +11,6 @@ from aiida_seireact.figures.entry import LIC, LPSC, Entry
 from aiida_seireact.figures.figure import Reference
 from aiida_seireact.figures.tables import QUANTITY, VALUE, below_each_other
 from aiida_seireact.query import What
-from aiida_seireact.query.frame import table
-from aiida_seireact.query.graph import Graph
-from aiida_seireact.query.structure import discoveries_in
 
 ANALYSIS = "`analysis_arrays` ← `seireact.analyse`"
 DISCOVERY = "`discovery`, `discovery_arrays` ← `seireact.classify`"
@@ -28,6 +25,7 @@ CLUSTER_LABELS = {
     "clusters": "clusters", "largest cluster": "atoms", "cluster of a random atom": "atoms",
     "dimension": "directions without an end",
 }  # fmt: skip
+SULFUR = {"counted": "counted", "expected": "x_S⁴, by chance"}
 
 
 def of_whole(found: pd.DataFrame) -> pd.DataFrame:
@@ -52,36 +50,16 @@ def unknown_groups(what: What) -> pd.DataFrame:
     return found.iloc[order].reset_index(drop=True)
 
 
-SULFUR_COLUMNS = {
-    "name": "str", "trajectory_uuid": "str", "n_atoms": "float", "region": "str", "suggested_name": "str",
-    "counted": "float", "expected": "float", "p_value": "float",
-}  # fmt: skip
-
-
-def sulfur(what: What) -> pd.DataFrame:
-    """Return for each region of a run which share of its Li have four S, and x_S⁴, which chance would give; two rows.
-
-    ``p_value`` tells whether those Li lie together more than chance would have it.
-    """
-    blocks = []
-    for one in discoveries_in(Graph(what), ()):
-        for region in one.numbers.get("regions") or []:
-            if told := region.get("sulfur"):
-                of = {"region": f"{region['like']} region", "suggested_name": region.get("name")}
-                numbers = {name: told.get(name) for name in ("counted", "expected", "p_value")}
-                blocks.append({**one.columns(), **of, **numbers})
-    return below_each_other(table(SULFUR_COLUMNS, blocks), {"counted": "counted", "expected": "x_S⁴, by chance"})
-
-
 FOUND = {
     "sulfur": Entry(
         title="Li2S or chance",
         paper=LPSC,
         shows="27 % Li2S, beside x_S⁴ = 0.72⁴ = 0.269 that a random mixture gives",
         caption="Share of the Li of each antifluorite-like region whose four anions are S, beside x_S⁴ by composition.",
+        queries=("sulfur",),
         nodes="`discovery` ← `seireact.classify`",
         needs="classify a run in which a region of environments was found that has S",
-        read=sulfur,
+        read=lambda what: below_each_other(query.sulfur(what), SULFUR),
         chart=Chart(
             "bar", "region", VALUE, x_label="", y_label="share of the Li with four S", series=QUANTITY, from_zero=True,
             has_mean=False, hover=("suggested_name", "p_value"),

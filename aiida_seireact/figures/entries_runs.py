@@ -10,9 +10,7 @@ from aiida_seireact.figures.entry import LPSC, OURS, Entry
 from aiida_seireact.figures.facts import RUN_OF
 from aiida_seireact.figures.tables import QUANTITY, VALUE, below_each_other, summed
 from aiida_seireact.query import What
-from aiida_seireact.query.analyses import analyses_in
-from aiida_seireact.query.frame import table
-from aiida_seireact.query.graph import Graph
+from aiida_seireact.query.health import MEASURES
 
 TRAJECTORY = "`seireact.trajectory` ← `seireact.lammps`"
 TRACES = {
@@ -56,42 +54,19 @@ def costs(what: What) -> pd.DataFrame:
     return found[found.groupby(QUANTITY)[VALUE].transform("sum") > 0].reset_index(drop=True)
 
 
-HEALTH = {
-    "smallest_distance_ang": ("steps", "smallest distance", "Å"),
-    "largest_hole_ang": ("steps", "largest hole", "Å"),
-    "void_volume_ang3": ("void_steps", "voids", "Å³"),
-}
-"""Arrays of an analysis about the health of a run: steps, what they are, unit."""
-HEALTH_COLUMNS = {
-    "name": "str", "trajectory_uuid": "str", "n_atoms": "float", "step": "int", "time_ps": "float", QUANTITY: "str",
-    VALUE: "float",
-}  # fmt: skip
-
-
-def health(what: What) -> pd.DataFrame:
-    """Return smallest distance, radius of the largest hole and volume of voids of each frame, a row a number."""
-    blocks = []
-    for one in analyses_in(Graph(what), ("steps", "void_steps", *HEALTH)):
-        for array, (steps, quantity, _) in HEALTH.items():
-            if array in one.arrays:
-                at = one.arrays[steps]
-                times = {"step": at, "time_ps": one.times_ps(at)}
-                blocks.append({**one.columns(), **times, QUANTITY: quantity, VALUE: one.arrays[array]})
-    return table(HEALTH_COLUMNS, blocks).dropna(subset=[VALUE]).reset_index(drop=True)
-
-
 RUNS = {
     "cavities": Entry(
         title="Cavities and close atoms with time",
         paper=LPSC,
         shows="that no cavity opens in the interface cell",
         caption="Radius of the largest hole, volume of voids, smallest distance of two atoms.",
+        queries=("health",),
         nodes="`analysis_arrays` ← `seireact.analyse`",
         needs="analyse a run (`health` is on by default; voids with `voids`)",
-        read=health,
+        read=lambda what: query.health(what),
         chart=Chart(
             "line", "time_ps", VALUE, x_label="time (ps)", panel=QUANTITY, from_zero=True,
-            y_labels={quantity: f"{quantity} ({unit})" for _, quantity, unit in HEALTH.values()},
+            y_labels={quantity: f"{quantity} ({unit})" for _, quantity, unit in MEASURES.values()},
         ),
     ),
     "traces": Entry(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aiida_seireact import query
@@ -13,22 +12,11 @@ from aiida_seireact.figures.chart import Chart
 from aiida_seireact.figures.entry import LPS, LPSC, Entry
 from aiida_seireact.figures.tables import QUANTITY, VALUE, below_each_other, chosen
 from aiida_seireact.query import What
-from aiida_seireact.query.analyses import Found, analyses_in
-from aiida_seireact.query.frame import table
-from aiida_seireact.query.graph import Graph
 
 ANALYSIS = "`analysis_arrays` ← `seireact.analyse`"
 LAG, MSD = "lag (ps)", "mean squared displacement (Å²)"
 DIRECTIONS = {"all": "all directions", "xy": "in the plane", "z": "out of the plane"}
 D = "D (cm²/s)"
-OF_RUN = {"name": "str", "trajectory_uuid": "str", "n_atoms": "float"}
-PACE_COLUMNS = {
-    **OF_RUN, "stretch": "str", "rate_per_ps": "float", "break_ps": "float", "break_low_ps": "float",
-    "break_high_ps": "float", "kinetics": "str",
-}  # fmt: skip
-JUMP_COLUMNS = {
-    **OF_RUN, "atom_id": "int", "step": "int", "time_ps": "float", "z_fraction": "float", "moved_ang": "float",
-}  # fmt: skip
 
 
 def displacements(what: What, analysis: str, directions: Sequence[str]) -> pd.DataFrame:
@@ -66,42 +54,6 @@ def onsager_pairs(what: What) -> pd.DataFrame:
     return found.assign(pair=found["species"] + "–" + found["other"], of=of, **ends)
 
 
-def paces(what: What) -> pd.DataFrame:
-    """Return the rates at which intact PS4 fall before and after the break that was found, a row a stretch.
-
-    The break and its 95 % interval are told in both rows; of a run without a break there is no row.
-    """
-    blocks: list[dict[str, Any]] = []
-    for one in analyses_in(Graph(what), ("steps", "n_intact_ps4"), ("ps4_pace",)):
-        pace = one.numbers.get("ps4_pace") or {}
-        if not pace.get("break_found") or "break_ps" not in pace:
-            continue
-        low, high = pace["break_interval_95_ps"] or (None, None)
-        of = {**_told(one), "break_ps": pace["break_ps"], "break_low_ps": low, "break_high_ps": high}
-        for stretch in ("before", "after"):
-            rate = pace[f"rate_{stretch}_per_ps"]
-            blocks.append({**of, "stretch": stretch, "rate_per_ps": rate, "kinetics": pace.get("best")})
-    return table(PACE_COLUMNS, blocks)
-
-
-def far_movers(what: What) -> pd.DataFrame:
-    """Return a row for each atom that went far within a time: where along the cell it began, and how far it went."""
-    blocks: list[dict[str, Any]] = []
-    names = ("steps", "jumps_ids", "jumps_steps", "jumps_z_fraction", "jumps_moved_ang")
-    for one in analyses_in(Graph(what), names):
-        held = one.arrays
-        if "jumps_ids" not in held:
-            continue
-        far = np.linalg.norm(held["jumps_moved_ang"], axis=1)
-        of = {"atom_id": held["jumps_ids"], "step": held["jumps_steps"], "time_ps": one.times_ps(held["jumps_steps"])}
-        blocks.append({**_told(one), **of, "z_fraction": held["jumps_z_fraction"], "moved_ang": far})
-    return table(JUMP_COLUMNS, blocks)
-
-
-def _told(one: Found) -> dict[str, Any]:
-    return one.columns()
-
-
 def conductivities(what: What) -> pd.DataFrame:
     """Return conductivities and Haven ratios, with their unit in the name of the quantity."""
     found = query.conductivity(what)
@@ -111,7 +63,7 @@ def conductivities(what: What) -> pd.DataFrame:
 
 def regimes(what: What) -> pd.DataFrame:
     """Return the rate of each stretch, and when the break was, a row a number."""
-    found = paces(what)
+    found = query.paces(what)
     rates = found.assign(**{QUANTITY: "rate", VALUE: found["rate_per_ps"]})
     breaks = chosen(found, stretch="before")
     breaks = breaks.assign(
@@ -211,9 +163,10 @@ TRANSPORT = {
         paper=LPSC,
         shows="Li that moves more than 10 Å within 5 ns",
         caption="Where along the cell each such atom began, and how far it went within the time asked.",
+        queries=("far_movers",),
         nodes=ANALYSIS,
         needs="analyse a run with `jumps: {within_ps: …, longer_than_ang: …}`",
-        read=far_movers,
+        read=lambda what: query.far_movers(what),
         chart=Chart(
             "scatter", "z_fraction", "moved_ang", x_label="z over the height of the cell", y_label="moved (Å)",
             has_mean=False, from_zero=True, hover=("atom_id", "time_ps"),
@@ -262,6 +215,7 @@ TRANSPORT = {
         paper=LPS,
         shows="a fast regime within 20 ps, then a slow one",
         caption="Rates at which intact PS4 fall before and after the break, and the break with its 95 % interval.",
+        queries=("paces",),
         nodes="`analysis` ← `seireact.analyse`",
         needs="analyse a run that has both (`thickness` tells `ps4_pace`)",
         read=regimes,

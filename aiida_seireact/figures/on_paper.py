@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
@@ -32,13 +33,17 @@ def to_matplotlib(figure: Figure) -> Picture:
     handles: dict[str, Any] = {}
     for number, panel in enumerate(figure.panels):
         axes = picture.add_subplot(rows, columns, number + 1)
-        _draw_panel(figure, panel, axes)
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+        for name, handle in _draw_panel(figure, panel, axes):
             handles.setdefault(name, handle)
     if len(handles) > 1:
         inches = 0.6 + 0.075 * max(map(len, handles))
         ncols = max(1, min(len(handles), int(picture.get_figwidth() / inches)))
-        picture.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=ncols)
+        legend = picture.legend(
+            list(handles.values()), ["name"] * len(handles), loc="outside lower center", ncols=ncols
+        )
+        # Afterwards, since matplotlib before 3.10 leaves out names that begin with _ here too.
+        for text, name in zip(legend.get_texts(), handles, strict=True):
+            text.set_text(_literal(name))
     # Once and for all: each format in which it is saved would find the same places anew, and that is most of its cost.
     if (layout := picture.get_layout_engine()) is not None:
         layout.execute(picture)
@@ -54,60 +59,79 @@ def _size(figure: Figure, rows: int, columns: int) -> tuple[float, float]:
     return (width, (3.4 if rows == 1 else 2.5 * rows) + 0.3)
 
 
-def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> None:
+def _literal(name: str) -> str:
+    """Return a name that matplotlib draws as it is: a dollar in a user's label begins no formula."""
+    return name.replace("$", r"\$")
+
+
+def _draw_panel(figure: Figure, panel: Panel, axes: Axes) -> list[tuple[str, Any]]:
+    """Draw a panel; return name and artist of what stands in the legend.
+
+    By hand, since matplotlib leaves out what is called ``_…``, and so may a user have called a run.
+    """
+    handles: list[tuple[str, Any]] = []
     places = categories(figure, panel)
     bars = [trace for trace in panel.traces if trace.kind == "bar"]
     n_points = sum(len(trace) for trace in panel.traces)
     areas = [trace for trace in panel.traces if trace.kind == "area"]
     if areas:
         heights = [figure.column(trace, trace.y) for trace in areas]
-        axes.stackplot(
+        stack = axes.stackplot(
             stacked_x(figure, areas), heights, colors=[trace.colour for trace in areas],
-            labels=["_" + t.name if t.is_quiet else t.name for t in areas], linewidth=0, alpha=0.85,
+            labels=[_label(trace) for trace in areas], linewidth=0, alpha=0.85,
         )  # fmt: skip
+        handles += [(trace.name, area) for trace, area in zip(areas, stack, strict=True) if not trace.is_quiet]
     for trace in panel.traces:
         x, y = figure.column(trace, trace.x), figure.column(trace, trace.y)
         if places:
             x = np.array([places[str(name)] for name in x], dtype=float)
-        label = "_" + trace.name if trace.is_quiet else trace.name
+        handle: Any = None
         if trace.kind == "line":
-            _line(figure, trace, axes, x, y, label)
+            handle = _line(figure, trace, axes, x, y)
         elif trace.kind == "scatter":
-            _points(figure, trace, axes, x, y, label, few=n_points < FEW)
+            handle = _points(figure, trace, axes, x, y, few=n_points < FEW)
         elif trace.kind == "bar":
             width = _BAR_WIDTH / len(bars)
             place = next(place for place, bar in enumerate(bars) if bar is trace)
             middle = x - _BAR_WIDTH / 2 + (place + 0.5) * width
-            axes.bar(middle, y, width=0.94 * width, color=trace.colour, label=label)
+            handle = axes.bar(middle, y, width=0.94 * width, color=trace.colour, label=_label(trace))
             _error_bars(figure, trace, axes, middle, y)
         elif trace.kind == "heat":
             _heat(figure, panel, trace, axes)
-    _look(figure, panel, axes, places)
+        if handle is not None and not trace.is_quiet:
+            handles.append((trace.name, handle))
+    handles += _look(figure, panel, axes, places)
+    return [(name, handle) for name, handle in handles if name]
 
 
-def _line(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], label: str) -> None:
+def _label(trace: Trace) -> str:
+    """Return the label of an artist, for a legend that somebody else draws."""
+    return _literal("_" + trace.name if trace.is_quiet else trace.name)
+
+
+def _line(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any]) -> Artist:
     style = "steps-post" if trace.is_step else "default"
     marker = trace.marker if np.isfinite(y.astype(float)).sum() < 2 else ""
-    axes.plot(
+    (line,) = axes.plot(
         x, y, color=trace.colour, linestyle=DASHES[trace.dash], drawstyle=style, marker=marker, markersize=4,
-        label=label,
+        label=_label(trace),
     )  # fmt: skip
     if trace.low is not None:
         low, high = interval(figure, trace)
         axes.fill_between(
             x, low, high, color=trace.colour, alpha=0.22, linewidth=0, step="post" if trace.is_step else None
         )
+    return line
 
 
-def _points(
-    figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], label: str, *, few: bool
-) -> None:
+def _points(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any], *, few: bool) -> Artist:
     size = 24 if few else 8
-    axes.scatter(
+    points = axes.scatter(
         x, y, s=size, color=trace.colour, marker=trace.marker, alpha=0.75, linewidths=0, rasterized=len(x) > _MANY,
-        label=label,
+        label=_label(trace),
     )  # fmt: skip
     _error_bars(figure, trace, axes, x, y)
+    return points
 
 
 def _error_bars(figure: Figure, trace: Trace, axes: Axes, x: NDArray[Any], y: NDArray[Any]) -> None:
@@ -136,32 +160,40 @@ def _heat(figure: Figure, panel: Panel, trace: Trace, axes: Axes) -> None:
     axes.get_figure().colorbar(image, ax=axes, label=panel.value_label)  # type: ignore[union-attr]
 
 
-def _look(figure: Figure, panel: Panel, axes: Axes, places: dict[str, int]) -> None:
+def _references(figure: Figure, panel: Panel, axes: Axes) -> list[tuple[str, Artist]]:
+    """Draw the lines that are no data; return them with their names."""
+    drawn: list[tuple[str, Artist]] = []
+    for reference in panel.references:
+        x, y = line_of(figure, panel, reference)
+        look: dict[str, Any] = {"color": MUTED, "linewidth": 1.0, "label": _literal(reference.name) or "_"}
+        if reference.way == "horizontal":
+            line = axes.axhline(y[0], linestyle="--", **look)
+        elif reference.way == "vertical":
+            line = axes.axvline(x[0], linestyle="--", **look)
+        else:
+            (line,) = axes.plot(x, y, linestyle=":", zorder=1, **look)
+        drawn.append((reference.name, line))
+    return drawn
+
+
+def _look(figure: Figure, panel: Panel, axes: Axes, places: dict[str, int]) -> list[tuple[str, Artist]]:
+    """Dress the axes; return the lines that are no data, with their names."""
     is_heat = any(trace.kind == "heat" for trace in panel.traces)
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label, xscale=panel.x_scale, yscale=panel.y_scale)
     if panel.title:
         inches = axes.get_figure().get_figwidth() / max(1, figure.columns)  # type: ignore[union-attr]
-        axes.set_title("\n".join(in_lines(panel.title, int(12 * inches))), fontsize=9.5)
+        axes.set_title(_literal("\n".join(in_lines(panel.title, int(12 * inches)))), fontsize=9.5)
     if places:
         if len(places) <= _FEW_NAMES:
             places = {"\n".join(in_lines(name, 60 // len(places))): place for name, place in places.items()}
         turned = len(places) > _FEW_NAMES and (sum(map(len, places)) > 60 or max(map(len, places)) > 14)
-        axes.set_xticks(
-            list(places.values()), list(places), rotation=30 if turned else 0, ha="right" if turned else "center"
-        )
+        names = [_literal(name) for name in places]
+        axes.set_xticks(list(places.values()), names, rotation=30 if turned else 0, ha="right" if turned else "center")
     elif panel.x_scale == "linear" and not is_heat:
         axes.xaxis.set_major_locator(MaxNLocator(6))
     if panel.y_scale == "linear" and not is_heat and counts(figure, panel):
         axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    for reference in panel.references:
-        x, y = line_of(figure, panel, reference)
-        label = reference.name or "_"
-        if reference.way == "horizontal":
-            axes.axhline(y[0], color=MUTED, linestyle="--", linewidth=1.0, label=label)
-        elif reference.way == "vertical":
-            axes.axvline(x[0], color=MUTED, linestyle="--", linewidth=1.0, label=label)
-        else:
-            axes.plot(x, y, color=MUTED, linestyle=":", linewidth=1.0, label=label, zorder=1)
+    lines = _references(figure, panel, axes)
     if panel.is_square:
         axes.set_aspect("equal", adjustable="datalim")
     if panel.from_zero and panel.y_scale == "linear":
@@ -172,3 +204,4 @@ def _look(figure: Figure, panel: Panel, axes: Axes, places: dict[str, int]) -> N
         plain_log(axes.yaxis)
     axes.grid(not is_heat, axis="y" if places else "both")
     axes.set_axisbelow(True)
+    return lines

@@ -8,7 +8,8 @@ the number) and ``process_uuid`` (what made it). Units are in the names of the c
 
 from aiida_seireact.query.failures import failures
 from aiida_seireact.query.graph import walked
-from aiida_seireact.query.interphase import phases, profiles, ps4, thickness
+from aiida_seireact.query.health import health
+from aiida_seireact.query.interphase import paces, phases, profiles, ps4, thickness
 from aiida_seireact.query.labelling import coverage, datasets, labels, members
 from aiida_seireact.query.learning import calls, campaigns, canaries, canary_atoms, uncertainties
 from aiida_seireact.query.ledger import costs, processes
@@ -16,9 +17,9 @@ from aiida_seireact.query.md import runs, speeds, traces
 from aiida_seireact.query.sources import QueryError, What
 from aiida_seireact.query.stability import entropy, gaps, hull, products
 from aiida_seireact.query.stages import stages
-from aiida_seireact.query.structure import clusters, groups, rdf, templates, xrd
+from aiida_seireact.query.structure import clusters, groups, rdf, sulfur, templates, xrd
 from aiida_seireact.query.training import curves, models, parity
-from aiida_seireact.query.transport import conductivity, diffusion, msd, onsager, survival
+from aiida_seireact.query.transport import conductivity, diffusion, far_movers, msd, onsager, survival
 from aiida_seireact.query.validation import elastic, eos, scores
 
 __all__ = [
@@ -39,14 +40,17 @@ __all__ = [
     "entropy",
     "eos",
     "failures",
+    "far_movers",
     "gaps",
     "groups",
+    "health",
     "hull",
     "labels",
     "members",
     "models",
     "msd",
     "onsager",
+    "paces",
     "parity",
     "phases",
     "processes",
@@ -58,6 +62,7 @@ __all__ = [
     "scores",
     "speeds",
     "stages",
+    "sulfur",
     "survival",
     "templates",
     "thickness",

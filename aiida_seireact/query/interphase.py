@@ -19,6 +19,10 @@ PHASE_COLUMNS = {
 }  # fmt: skip
 PS4_COLUMNS = {**IN_TIME, "n_intact": "int", "n_p": "int", "intact_fraction": "float"}
 THICKNESS_COLUMNS = {**IN_TIME, "definition": "str", "side": "str", "thickness_ang": "float"}
+PACE_COLUMNS = {
+    **SERIES, "stretch": "str", "rate_per_ps": "float", "break_ps": "float", "break_low_ps": "float",
+    "break_high_ps": "float", "kinetics": "str",
+}  # fmt: skip
 PROFILE_COLUMNS = {
     **IN_TIME, "of": "str", "kind": "str", "z_ang": "float", "slab_ang": "float", "count": "float",
     "fraction": "float",
@@ -91,6 +95,27 @@ def ps4(what: What) -> pd.DataFrame:
         share = _share(intact, np.full(len(intact), n_p or 0))
         blocks.append({**one.columns(), **moments, "n_intact": intact, "n_p": n_p, "intact_fraction": share})
     return table(PS4_COLUMNS, blocks)
+
+
+def paces(what: What) -> pd.DataFrame:
+    """Return two rows for each run whose reaction has two regimes: the stretch before the break, and that after it.
+
+    ``rate_per_ps`` is that of the number of intact PS4, below zero while they react; ``kinetics`` the law that fits
+    best. The break and its 95 % interval are told in both rows; a run without a break has none.
+
+    :raises QueryError: not a process.
+    """
+    blocks: list[dict[str, Any]] = []
+    for one in analyses_in(Graph(what), ("steps", INTACT_PS4), ("ps4_pace",)):
+        pace = one.numbers.get("ps4_pace") or {}
+        if not pace.get("break_found") or "break_ps" not in pace:
+            continue
+        low, high = pace["break_interval_95_ps"] or (None, None)
+        ends = {"break_ps": pace["break_ps"], "break_low_ps": low, "break_high_ps": high}
+        for stretch in ("before", "after"):
+            rate = {"rate_per_ps": pace[f"rate_{stretch}_per_ps"], "kinetics": pace.get("best")}
+            blocks.append({**one.columns(), "stretch": stretch, **rate, **ends})
+    return table(PACE_COLUMNS, blocks)
 
 
 def thickness(what: What) -> pd.DataFrame:

@@ -167,9 +167,11 @@ def summed(jobs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     if missing := [name for name in by if name not in jobs.columns]:
         raise QueryError(f"Costs have no column {missing[0]!r}: sum over some of {', '.join(jobs.columns)}.")
-    counted = jobs.assign(n_jobs=1, n_failed=jobs["state"].isin(["failed", "killed"]).astype(int))
-    counted = counted.rename(columns={"from_cache": "n_from_cache"}).astype({"n_from_cache": int})
+    is_failed, is_cached = jobs["state"].isin(["failed", "killed"]), jobs["from_cache"].astype(bool)
+    counted = jobs.assign(n_jobs=1, n_failed=is_failed.astype(int), n_from_cache=is_cached.astype(int))
     numbers = ["n_jobs", "n_failed", "n_from_cache", "wall_hours", "core_hours", "gpu_hours"]
+    # What is grouped by is a column of the answer already.
+    numbers = [name for name in numbers if name not in by]
     return counted.groupby(list(by), sort=False, as_index=False)[numbers].sum()
 
 

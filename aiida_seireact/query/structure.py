@@ -31,6 +31,10 @@ GROUP_COLUMNS = {
     "crystallinity": "float",
 }  # fmt: skip
 
+SULFUR_COLUMNS = {
+    **SERIES, "region": "str", "suggested_name": "str", "counted": "float", "expected": "float", "p_value": "float",
+}  # fmt: skip
+
 
 def rdf(what: What) -> pd.DataFrame:
     """Return a row for each distance of each radial distribution function.
@@ -147,6 +151,24 @@ def groups(what: What) -> pd.DataFrame:
         for region in one.numbers.get("regions") or []:
             blocks.append({**_group(one, region, "region"), "id": f"{region['like']} region"})
     return table(GROUP_COLUMNS, blocks)
+
+
+def sulfur(what: What) -> pd.DataFrame:
+    """Return a row for each region of environments whose anions are S and others: is it Li2S, or chance.
+
+    ``counted`` is the share of its Li whose four anions are S, ``expected`` that of a random mixture of its
+    composition, x_S⁴; ``p_value`` tells whether those Li lie together more than chance would have it.
+
+    :raises QueryError: not a process.
+    """
+    blocks = []
+    for one in discoveries_in(Graph(what), ()):
+        for region in one.numbers.get("regions") or []:
+            if told := region.get("sulfur"):
+                of = {"region": f"{region['like']} region", "suggested_name": region.get("name")}
+                numbers = {name: told.get(name) for name in ("counted", "expected", "p_value")}
+                blocks.append({**one.columns(), **of, **numbers})
+    return table(SULFUR_COLUMNS, blocks)
 
 
 def discoveries_in(graph: Graph, names: tuple[str, ...]) -> list[Found]:

@@ -173,6 +173,17 @@ def coatings_of(trajectories: Sequence[str]) -> dict[str, str]:
 
 
 def coating_in(slabs: Sequence[Mapping[str, Any]]) -> str:
-    """Return what coats the boundaries of a stack, ``bare`` if nothing does."""
-    counts = Counter(str(slab["phase"]) for slab in slabs)
-    return " + ".join(sorted(phase for phase, count in counts.items() if count > 1)) or BARE
+    """Return what coats the boundaries of a periodic stack, ``bare`` if nothing does.
+
+    A coating is a phase that lies more than once in the stack, each time between two unlike other phases. So neither
+    grains of one phase, nor an electrode below and above, which is one across the cell's boundary, coat anything.
+
+    :param slabs: of a recipe, from below, each with its ``phase``.
+    """
+    phases = [str(slab["phase"]) for slab in slabs]
+    # Slabs of one phase on each other, across the cell's boundary too, are one: at 0 the slab before is the last.
+    ring = [phase for place, phase in enumerate(phases) if phase != phases[place - 1]]
+    between = [ring[place - 1] != ring[(place + 1) % len(ring)] for place in range(len(ring))]
+    counts = Counter(ring)
+    fits = {phase: all(fit for one, fit in zip(ring, between, strict=True) if one == phase) for phase in counts}
+    return " + ".join(sorted(phase for phase, count in counts.items() if count > 1 and fits[phase])) or BARE

@@ -32,6 +32,9 @@ CONDUCTIVITY_COLUMNS = {
     "low": "float", "high": "float",
 }  # fmt: skip
 SURVIVAL_COLUMNS = {**OF_MOTION, "lag_ps": "float", "staying": "float", "there": "float"}
+FAR_MOVER_COLUMNS = {
+    **SERIES, "atom_id": "int", "step": "int", "time_ps": "float", "z_fraction": "float", "moved_ang": "float",
+}  # fmt: skip
 
 PER_VOLUME, TIMES_VOLUME = "1/(eV Å ps)", "Å²/(eV ps)"
 ONSAGERS = {
@@ -181,6 +184,27 @@ def survival(what: What) -> pd.DataFrame:
                 curves = {"lag_ps": one.arrays["windows_lag_ps"], "staying": staying, "there": there}
                 blocks.append({**_motion(one, "windows"), **source, **curves})
     return table(SURVIVAL_COLUMNS, blocks)
+
+
+def far_movers(what: What) -> pd.DataFrame:
+    """Return a row for each atom that went far within a time, as its analysis was asked.
+
+    ``step`` and ``time_ps`` are when it began, ``z_fraction`` where along the cell, as a share of its height;
+    ``moved_ang`` is how far from there it went.
+
+    :raises QueryError: not a process.
+    """
+    names = ("steps", "jumps_ids", "jumps_steps", "jumps_z_fraction", "jumps_moved_ang")
+    blocks = []
+    for one in analyses_in(Graph(what), names):
+        held = one.arrays
+        if "jumps_ids" not in held:
+            continue
+        moments = {"step": held["jumps_steps"], "time_ps": one.times_ps(held["jumps_steps"])}
+        far = np.linalg.norm(np.reshape(held["jumps_moved_ang"], (-1, 3)), axis=1)
+        of = {"atom_id": held["jumps_ids"], "z_fraction": held["jumps_z_fraction"], "moved_ang": far}
+        blocks.append({**one.columns(), **moments, **of})
+    return table(FAR_MOVER_COLUMNS, blocks)
 
 
 # ------------------------------------------------------------------------------------ rows

@@ -118,7 +118,7 @@ class JobKeys(FromCode):
 
 
 class FigureMap(FromCode):
-    """The figure map: a table for each paper, and what cannot be made with the reason."""
+    """The figure map: a table for each paper, ± where there is a mean, and what cannot be made with the reason."""
 
     def markdown(self, thing: Any) -> list[str]:
         papers = find("aiida_seireact.figures.entry:PAPERS")
@@ -130,7 +130,8 @@ class FigureMap(FromCode):
             lines += ["| it shows | `aiida-seireact figure` | queries | nodes | made by |", "|---|---|---|---|---|"]
             for name, entry in made.items():
                 queries = ", ".join(f"`{of}`" for of in entry.queries) or "–"
-                row = [entry.shows, f"`{name}`", queries, entry.nodes, entry.needs]
+                mean = " ±" if entry.chart and entry.chart.has_mean else ""
+                row = [entry.shows, f"`{name}`{mean}", queries, entry.nodes, entry.needs]
                 lines.append("| " + " | ".join(cell(text) for text in row) + " |")
             missing = {name: entry for name, entry in mine.items() if entry.why_not}
             if missing:

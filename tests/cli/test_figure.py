@@ -11,6 +11,8 @@ import pytest
 from aiida import orm
 
 from aiida_seireact.figures import files
+from aiida_seireact.figures.figure import Figure, FigureError
+from aiida_seireact.figures.gallery import FIGURES
 from tests.figures.conftest import run_of
 
 from .test_status import run
@@ -69,7 +71,10 @@ def test_the_list_needs_no_profile() -> None:
     result = run("figure", "--list")
     assert result.exit_code == 0, result.output
     assert "arXiv:2506.10944" in result.output
-    assert "cannot be made" in result.output
+    # What cannot be made says why; what can names the tables it is drawn from.
+    told = " ".join(result.output.split())
+    assert told.count("cannot be made: ") == sum(bool(entry.why_not) for entry in FIGURES.values())
+    assert all(name in told for name in ("health", "sulfur", "far_movers", "paces"))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +102,33 @@ def test_what_cannot_be_drawn_gets_a_sentence(
     assert said in " ".join(result.output.split())
     assert "Traceback" not in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_label_with_dollars_is_drawn_as_it_is(aiida_profile: Any, tmp_path: Path) -> None:
+    odd = [run_of(r"a $\frac$", [8, 4, 2]), run_of("_hidden", [8, 8, 7])]
+    result = run("figure", "ps4", *[one.pk for one in odd], "-o", tmp_path, "--format", "svg")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "ps4.svg").stat().st_size
+
+
+def test_what_cannot_be_drawn_after_all_gets_a_sentence_and_the_rest_is_drawn(
+    studies: list[orm.WorkChainNode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = files.to_matplotlib
+
+    def refusing(figure: Figure) -> Any:
+        if figure.name == "ps4":
+            raise FigureError("Figure ps4: areas that are stacked have different x.")
+        return draw(figure)
+
+    monkeypatch.setattr(files, "to_matplotlib", refusing)
+    for names in (["ps4", "traces"], ["--all"]):
+        result = run("figure", *names, studies[0].pk, "-o", tmp_path / names[0], "--format", "svg")
+        assert result.exit_code == 1
+        assert "Error: Figure ps4: areas that are stacked have different x." in result.output
+        assert "Traceback" not in result.output
+        assert (tmp_path / names[0] / "traces.svg").exists()
+        assert not list((tmp_path / names[0]).glob("ps4*"))
 
 
 def test_a_full_disk_gets_a_sentence_and_leaves_no_half_file(

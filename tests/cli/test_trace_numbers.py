@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from uuid import UUID
 
 import pytest
 from aiida.common.links import LinkType
 
+from aiida_seireact.cli import trace_numbers
 from tests.graphviz import need_dot
 
 from .conftest import finish, workchain
@@ -155,6 +158,19 @@ def test_a_row_of_a_figure_is_walked_back_from_the_nodes_it_names(study, top, tm
     assert "has rows 0 to 1, give one" in run("trace", table).output
     table.write_text("a,b\n1,2\n")
     assert "has no column node_uuid" in run("trace", table, "--row", 0).output
+
+
+def test_a_row_of_thousands_of_nodes_is_read(tmp_path, monkeypatch):
+    uuids = [str(UUID(int=number)) for number in range(5000)]
+    table = tmp_path / "costs.csv"
+    table.write_text(f"value,node_uuid\n1.5,{' '.join(uuids)}\n")
+    assert table.stat().st_size > csv.field_size_limit()
+    before = csv.field_size_limit()
+    monkeypatch.setattr(trace_numbers, "_load", lambda uuid: uuid)  # they are in no profile
+    found = trace_numbers.row_of(table, 0)
+    assert found.nodes == tuple(uuids)
+    assert found.value == "value 1.5"
+    assert csv.field_size_limit() == before
 
 
 def test_a_frame_is_found_by_the_beginning_of_its_id(study, top):

@@ -49,6 +49,8 @@ def test_the_map_has_every_figure_and_no_line_is_broken() -> None:
     for name, entry in FIGURES.items():
         assert len(re.findall(rf"`{name}`", text)) >= 1
         assert not entry.why_not or entry.why_not.split(":")[0][:30] in text
+    marked = {name for name in FIGURES if f"`{name}` ±" in text}
+    assert marked == {name for name, entry in FIGURES.items() if entry.chart and entry.chart.has_mean}
     rows = [line for line in lines if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
 

@@ -14,7 +14,6 @@ from aiida_seireact.figures.figure import Figure, FigureError
 from aiida_seireact.figures.on_page import to_plotly
 from aiida_seireact.figures.on_paper import to_matplotlib
 from aiida_seireact.figures.style import PALETTE, PHASE_COLOURS
-from aiida_seireact.query.trajectories import coating_in
 from tests.figures.tables import facts, phases, ps4, uuid
 
 WORDS = Words("ps4", "Intact PS4", "")
@@ -179,9 +178,3 @@ def test_what_cannot_be_told_is_refused() -> None:
         assemble(WORDS, ps4("a", [1]), replace(PS4, has_mean=False), facts=facts(a={}), mean_over="seed")
     with pytest.raises(FigureError, match="There is nothing to draw in figure ps4"):
         assemble(WORDS, ps4("a", [1])[:0], PS4)
-
-
-def test_a_coating_is_what_lies_on_both_boundaries() -> None:
-    stack = [{"phase": "Li6PS5Cl"}, {"phase": "Li2S"}, {"phase": "Li"}, {"phase": "Li2S"}]
-    assert coating_in(stack) == "Li2S"
-    assert coating_in(stack[::2]) == "bare"

@@ -1,4 +1,4 @@
-"""Tables that figures make of those of queries: errors, ends of curves, rates, far movers, health."""
+"""Tables that figures make of those of queries: errors, ends of curves, rates, health."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiida import orm
 
-from aiida_seireact.figures import entries_learning, entries_runs, entries_transport
+from aiida_seireact.figures import entries_learning
 from aiida_seireact.figures.gallery import make
 from aiida_seireact.figures.style import lighter, pretty
 from aiida_seireact.figures.tables import below_each_other, joined, summed
@@ -21,7 +21,7 @@ STEPS = [0, 500, 1000]  # of 2 fs: 0, 1, 2 ps
 
 @pytest.fixture(scope="module")
 def rest(aiida_profile: Any) -> orm.WorkChainNode:
-    """A run with what the graphs of the queries' tests lack: pace, jumps, voids, profiles of phases and templates."""
+    """A run with what the graphs of the queries' tests lack: pace, voids, profiles of phases and templates."""
     top = chain("ReactWorkChain")
     run = trajectory(STEPS).store()
     pace = {
@@ -31,8 +31,7 @@ def rest(aiida_profile: Any) -> orm.WorkChainNode:
     counts = [[[1.0, 3.0], [3.0, 1.0], [0.0, 0.0]]] * 2
     found = arrays(
         steps=STEPS, n_intact_ps4=[8, 1, 0], smallest_distance_ang=[2.0, 1.9, 1.8], largest_hole_ang=[np.nan, 3.0, 4.0],
-        void_steps=[0, 1000], void_volume_ang3=[0.0, 12.5], jumps_ids=[7, 9], jumps_steps=[0, 500],
-        jumps_z_fraction=[0.25, 0.5], jumps_moved_ang=[[11.0, 0.0, 0.0], [0.0, 0.0, -14.0]],
+        void_steps=[0, 1000], void_volume_ang3=[0.0, 12.5],
         phase_profile=counts, phase_profile_steps=[0, 500], phase_profile_z_ang=[1.0, 3.0],
         phase_names=["unknown", "Li", "Li2S"], ptm_profile=counts, ptm_profile_steps=[0, 500],
         ptm_profile_z_ang=[1.0, 3.0], ptm_structures=["other", "bcc", "hcp"],
@@ -56,30 +55,16 @@ def rest(aiida_profile: Any) -> orm.WorkChainNode:
 
 
 def test_a_break_is_a_figure_of_two_rates_and_a_time(rest: orm.WorkChainNode) -> None:
-    found = entries_transport.paces(rest)
-    assert found[["stretch", "rate_per_ps", "break_ps"]].to_numpy().tolist() == [
-        ["before", -20, 0.6],
-        ["after", -1, 0.6],
-    ]
     figure = make("regimes", rest)
     rates, times = figure.panels
     assert figure.column(rates.traces[0], "value").tolist() == [-20.0, -1.0]
     assert figure.column(times.traces[0], "low").tolist() == [0.5]
 
 
-def test_far_movers_begin_where_they_were(rest: orm.WorkChainNode) -> None:
-    found = entries_transport.far_movers(rest)
-    assert found[["atom_id", "time_ps", "z_fraction", "moved_ang"]].to_numpy().tolist() == [
-        [7, 0.0, 0.25, 11.0], [9, 1.0, 0.5, 14.0],
-    ]  # fmt: skip
-    assert make("far_movers", rest).n_points == 2
-
-
-def test_health_leaves_out_frames_without_a_number(rest: orm.WorkChainNode) -> None:
-    found = entries_runs.health(rest)
-    by_quantity = {name: rows["value"].tolist() for name, rows in found.groupby("quantity", sort=False)}
-    assert by_quantity == {"smallest distance": [2.0, 1.9, 1.8], "largest hole": [3.0, 4.0], "voids": [0.0, 12.5]}
-    assert found.query("quantity == 'voids'")["time_ps"].tolist() == [0.0, 2.0]
+def test_cavities_have_a_panel_with_its_unit_for_each_measure(rest: orm.WorkChainNode) -> None:
+    figure = make("cavities", rest)
+    assert [panel.y_label for panel in figure.panels] == ["smallest distance (Å)", "largest hole (Å)", "voids (Å³)"]
+    assert figure.column(figure.panels[2].traces[0], "value").tolist() == [0.0, 12.5]
 
 
 def test_li2s_lies_beside_what_chance_gives(rest: orm.WorkChainNode) -> None:

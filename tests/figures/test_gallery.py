@@ -25,8 +25,6 @@ NOT_IN_THE_GRAPHS = {
     "elastic",
     "scorecard",
     "stability",
-    "far_movers",
-    "sulfur",
     "phase_map",
     "template_map",
     "regimes",
@@ -110,6 +108,7 @@ def test_every_entry_is_whole(name: str) -> None:
         assert not entry.chart
     else:
         assert entry.chart
+        assert entry.queries
         assert entry.nodes
         assert entry.needs
         assert entry.caption.endswith(".")
@@ -134,6 +133,7 @@ def test_a_process_with_nothing_gives_a_sentence_for_every_figure(aiida_profile:
         ("gaps", query.gaps, ["name", "gap_ev"]),
         ("speed", query.speeds, ["n_atoms", "ns_per_day"]),
         ("survival", query.survival, ["group", "lag_ps", "staying"]),
+        ("far_movers", query.far_movers, ["atom_id", "z_fraction", "moved_ang"]),
     ],
 )
 def test_the_csv_has_the_numbers_of_the_query(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import QuadMesh
+from matplotlib.text import Text
 
 from aiida_seireact.figures.figure import Figure, FigureError, Panel, Reference, Trace, sources_of
 from aiida_seireact.figures.files import save
@@ -163,6 +164,39 @@ def test_a_picture_does_not_depend_on_the_formats_before_it(tmp_path: Path) -> N
     for figure in (figure_of(*lines), figure_of(Trace("heat", "one", every(), "t", "z_ang", value="share"))):
         alone = save(figure, tmp_path / "alone", ["svg"])["svg"].read_bytes()
         assert save(figure, tmp_path / "all", ["pdf", "png", "svg"])["svg"].read_bytes() == alone
+
+
+ODD = ["_hidden", r"a $\frac$", "5 $", r"\$x_1$", "Li$_2$S"]
+
+
+def test_the_legend_has_every_name_as_it_is_but_those_of_quiet_traces(tmp_path: Path) -> None:
+    quiet = Trace("line", "quiet", every(), "time_ps", "share", is_quiet=True)
+    limit = (Reference("horizontal", 0.3, "limit"), Reference("vertical", 0.2))
+    for kind in ("line", "scatter", "bar", "area"):
+        traces = [Trace(kind, name, every(0, 1), "time_ps", "low") for name in ODD]  # type: ignore[arg-type]
+        picture = to_matplotlib(figure_of(*traces, quiet, references=limit))
+        (legend,) = picture.legends
+        assert [shown(text) for text in legend.get_texts()] == [*ODD, "limit"]
+        save(figure_of(*traces, quiet), tmp_path, ["svg", "png", "pdf"])
+
+
+def shown(text: Text) -> str:
+    """Return what matplotlib draws of a text: a formula is refused here."""
+    drawn, is_formula = text._preprocess_math(text.get_text())  # type: ignore[attr-defined]
+    assert not is_formula
+    return str(drawn)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_names_are_no_formulas_on_paper(tmp_path: Path, name: str) -> None:
+    table = TABLE.assign(phase=[name, "Li"] * 3)
+    panel = Panel((Trace("bar", name, every(0, 1), "phase", "share"),), "x", "$E_0$ (eV)", title=name)
+    figure = Figure("test", "Test", "A test.", table, (panel,), sources_of(table))
+    (axes,) = to_matplotlib(figure).axes
+    assert shown(axes.title if axes.get_title() else axes._left_title) == name
+    assert [shown(label) for label in axes.get_xticklabels()] == [name, "Li"]
+    assert axes.yaxis.label._preprocess_math("$E_0$ (eV)")[1]  # labels of axes are ours, and may be formulas
+    save(figure, tmp_path, ["svg"])
 
 
 def test_names_are_no_markup_on_the_page() -> None:

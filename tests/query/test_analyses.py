@@ -38,6 +38,8 @@ def transport() -> orm.ArrayData:
         onsager_species=["Li", "S"], onsager_per_ev_ang_ps=MATRIX, onsager_error_per_ev_ang_ps=MATRIX / 10,
         windows_onsager_volume_ang2_per_ev_ps=np.array([[[7.0]], [[np.nan]]]),
         windows_onsager_volume_error_ang2_per_ev_ps=np.array([[[0.7]], [[np.nan]]]),
+        jumps_ids=[7, 9], jumps_steps=[0, 500], jumps_z_fraction=[0.25, 0.5],
+        jumps_moved_ang=[[3.0, 0.0, 4.0], [0.0, 12.0, -5.0]],
     )  # fmt: skip
 
 
@@ -63,12 +65,15 @@ def discovery() -> tuple[orm.Dict, orm.ArrayData]:
     }
     group |= {"share_of_all": 0.1, "share_of_interphase": 0.5, "crystallinity": {"value": 0.7}}
     region = {"like": "antifluorite", "name": "Li2S", "reason": "joined", "n_environments": 50, "share_of_all": 0.2}
+    region["sulfur"] = {"counted": 0.27, "expected": 0.72**4, "p_value": 0.4}
+    metal = {"like": "bcc", "name": "Li", "sulfur": None}
     curves = arrays(
         steps=[0], in_time=[[1]], n_centres=[1], z_edges_ang=[0.0, 1.0], along_z=[[1.0]], all_along_z=[1.0],
         elements=["Li", "S"], r_ang=[1.0, 2.0], rdf=[[[1.0, 2.0], [np.nan, np.nan]]], two_theta_deg=[10.0, 20.0],
-        xrd=[[0.5, 1.0]], xrd_nearest=[[np.nan, np.nan]], region_xrd=[[1.0, 0.0]], region_xrd_nearest=[[1.0, 0.1]],
+        xrd=[[0.5, 1.0]], xrd_nearest=[[np.nan, np.nan]], region_xrd=[[1.0, 0.0], [np.nan] * 2],
+        region_xrd_nearest=[[1.0, 0.1], [np.nan] * 2],
     )  # fmt: skip
-    return orm.Dict({"groups": [group], "regions": [{**region, "unknown_share": 0.6}], "centre": "Li"}), curves
+    return orm.Dict({"groups": [group], "regions": [{**region, "unknown_share": 0.6}, metal], "centre": "Li"}), curves
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +143,19 @@ def test_rdf_and_xrd_are_of_the_run_and_of_what_was_found(study: orm.WorkChainNo
         ("all", "found"): 100.0, ("unknown 3", "found"): 100.0, ("antifluorite region", "found"): 100.0,
         ("antifluorite region", "nearest"): 100.0,
     }  # fmt: skip
-    assert query.groups(study)["suggested_name"].tolist() == ["Li2S-like", "Li2S"]
+    assert query.groups(study)["suggested_name"].tolist() == ["Li2S-like", "Li2S", "Li"]
+
+
+def test_sulfur_of_a_region_lies_beside_chance(study: orm.WorkChainNode) -> None:
+    (row,) = query.sulfur(study).to_dict("records")
+    assert (row["region"], row["suggested_name"], row["counted"]) == ("antifluorite region", "Li2S", 0.27)
+    # 0.72⁴ of the Li of a random mixture of the paper's composition have four S.
+    assert (row["expected"], row["p_value"]) == (pytest.approx(0.269, abs=5e-4), 0.4)
+
+
+def test_far_movers_begin_where_they_were_and_are_told_by_their_distance(study: orm.WorkChainNode) -> None:
+    found = query.far_movers(study)[["atom_id", "step", "time_ps", "z_fraction", "moved_ang"]]
+    assert found.to_numpy().tolist() == [[7, 0, 0.0, 0.25, 5.0], [9, 500, 1.0, 0.5, 13.0]]
 
 
 def test_clusters_and_templates_are_in_time(study: orm.WorkChainNode) -> None:

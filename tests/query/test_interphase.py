@@ -127,6 +127,30 @@ def test_thickness_has_rows_where_it_is_defined(study: orm.WorkChainNode) -> Non
     ]  # fmt: skip
 
 
+def paced(**told: Any) -> orm.WorkChainNode:
+    """Return an analysis whose result tells this of the pace of the reaction."""
+    top = chain("AnalyseWorkChain")
+    analyse = job("seireact.analyse", top, "iteration_01", trajectory=trajectory(STEPS))
+    ends(analyse, analysis=orm.Dict({"ps4_pace": told}), analysis_arrays=arrays(steps=STEPS, n_intact_ps4=[8, 1, 0]))
+    return top
+
+
+def test_paces_are_a_row_before_and_after_the_break(aiida_profile: Any) -> None:
+    break_ = {"break_found": True, "break_ps": 0.06, "break_interval_95_ps": [0.05, 0.07], "best": "two lines"}
+    found = query.paces(paced(**break_, rate_before_per_ps=-120.0, rate_after_per_ps=-7.0))
+    assert found[["stretch", "rate_per_ps", "kinetics"]].to_numpy().tolist() == [
+        ["before", -120.0, "two lines"], ["after", -7.0, "two lines"],
+    ]  # fmt: skip
+    assert found[["break_ps", "break_low_ps", "break_high_ps"]].to_numpy().tolist() == [[0.06, 0.05, 0.07]] * 2
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"break_found": False, "break_ps": None}, {"break_found": True, "break_steps": 3}]
+)
+def test_a_reaction_of_one_pace_or_of_no_time_has_no_row(aiida_profile: Any, told: dict[str, Any]) -> None:
+    assert query.paces(paced(**told)).empty
+
+
 def test_profiles_keep_atoms_slabs_and_charge(study: orm.WorkChainNode) -> None:
     found = query.profiles(study)
     lithium = found.query("of == 'composition' and kind == 'Li' and step == 50")

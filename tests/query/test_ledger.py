@@ -106,3 +106,27 @@ def test_a_job_that_still_runs_has_not_failed() -> None:
         {"stage": ["md"] * 4, "state": ["done", "running", "failed", "killed"], "from_cache": [False] * 4, **numbers}
     )
     assert summed(jobs, ["stage"])["n_failed"].tolist() == [2]
+
+
+@pytest.mark.parametrize("by", ["from_cache", "wall_hours"])
+def test_costs_are_summed_over_any_of_their_columns(by: str) -> None:
+    hours = {name: [1.0, 2.0, 1.0] for name in ("wall_hours", "core_hours", "gpu_hours")}
+    jobs = pd.DataFrame({"state": ["done", "failed", "done"], "from_cache": [False, True, False], **hours})
+    found = summed(jobs, [by])
+    assert found[by].tolist() == jobs[by].iloc[:2].tolist()
+    assert found["n_from_cache"].tolist() == [0, 1]
+    assert found["core_hours"].tolist() == [2.0, 2.0]
+
+
+def test_costs_of_a_study_are_summed_by_what_came_from_the_cache(aiida_profile: Any) -> None:
+    top = chain("TrainWorkChain")
+    ends(job("seireact.allegro", top, "iteration_01"), retrieved=retrieved({"seconds": 60.0, "outputs": {}}))
+    copy = job("seireact.allegro", top, "iteration_02")
+    ends(copy, retrieved=retrieved({"seconds": 60.0, "outputs": {}}))
+    copy.base.extras.set("_aiida_cached_from", "somewhere")
+    found = query.costs(top, by="from_cache").set_index("from_cache")
+    assert found[["n_jobs", "n_from_cache"]].T.to_dict() == {
+        False: {"n_jobs": 1, "n_from_cache": 0},
+        True: {"n_jobs": 1, "n_from_cache": 1},
+    }
+    assert found["wall_hours"].tolist() == [pytest.approx(1 / 60), 0.0]
