@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-# A whole number that is part of no word, name or decimal number.
-_NUMBER = re.compile(r"(?<![\w.+-])\d+(?![\w]|\.\d)")
+# A whole number that is part of no word, name or decimal number; or the PK in a key, or a folder, of one of several runs.
+_NUMBER = re.compile(r"(?<![\w.+-])\d+(?!\w|\.\d)|(?<=runs\.)\d+(?=\.)|(?<=report_)\d+\b")
 _MADE = re.compile(r"\bon \d{1,2} \w+ \d{4}, \d\d:\d\d UTC from the provenance graph")
 _SPACE = re.compile(r"\s+")
 _AROUND = 40  # letters told before a difference

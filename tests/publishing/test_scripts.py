@@ -20,7 +20,9 @@ def test_codes_and_computers_with_texts_are_named_and_no_others(aiida_profile: A
     computer.store()
     job = orm.CalcJobNode(computer=computer, process_type="aiida.calculations:seireact.lammps")
     for name, text in {"with-module": "module load it", "bare": " "}.items():
-        code = orm.InstalledCode(name, computer, "/bin/true", prepend_text=text).store()
+        code = orm.InstalledCode(
+            label=name, computer=computer, filepath_executable="/bin/true", prepend_text=text
+        ).store()
         job.base.links.add_incoming(code, LinkType.INPUT_CALC, name.replace("-", "_"))
     call(top, job, "md")
     job.store()
