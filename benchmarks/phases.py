@@ -39,6 +39,7 @@ from aiida_seireact.science.labelling import (
     relabel,
     same_neighbours_expectation,
 )
+from aiida_seireact.science.labelling.reduction import NORMALISATIONS
 from benchmarks._phases import ABSENT, AMORPHOUS, DISORDERED, KNOWN, SHARE_CL, SHARE_P, SIZES, SPEC, environments
 
 NEW = "adopted"
@@ -52,6 +53,7 @@ class Settings:
     z: float = 3.0
     maxk: int = 100
     alpha: float = 1e-6
+    normalisation: str = "none"
     keep_variance: float | None = None
     landmarks: int | None = None
 
@@ -110,7 +112,9 @@ def classify(world: World, settings: Settings) -> Classified:
     drawn = np.arange(n_points)
     if settings.landmarks is not None and settings.landmarks < n_points:
         drawn = np.sort(np.random.default_rng(0).choice(n_points, settings.landmarks, replace=False))
-    reduction: Reduction = fit_reduction(world.descriptors[drawn], settings.keep_variance)
+    reduction: Reduction = fit_reduction(
+        world.descriptors[drawn], settings.keep_variance, normalisation=settings.normalisation
+    )
     points = reduction.apply(world.descriptors)
     peaks = density_peaks(points[drawn], z=settings.z, maxk=settings.maxk, alpha=settings.alpha)
     references = [reference(name, reduction.apply(values)) for name, values in world.references.items()]
@@ -227,7 +231,14 @@ def told(scores: Scores) -> str:
 @click.option("--rattles", type=float, multiple=True, default=(0.10, 0.15, 0.20), show_default=True, help="Å.")
 @click.option("--seed", "seeds", type=int, multiple=True, default=(7, 8, 9), show_default=True, help="Of the data.")
 @click.option("--z", default=Settings.z, show_default=True)
-@click.option("--maxk", default=Settings.maxk, show_default=True)
+@click.option("--maxk", default=Settings.maxk, show_default=True, help="Neighbours known to the density estimate.")
+@click.option(
+    "--normalisation",
+    type=click.Choice(NORMALISATIONS),
+    default=Settings.normalisation,
+    show_default=True,
+    help="Of the features before clustering.",
+)
 @click.option("--keep-variance", type=float, help="Reduce to principal components; default: not.")
 @click.option("--landmarks", type=int, help="Environments clustered; default: all.")
 def main(
@@ -236,11 +247,12 @@ def main(
     seeds: tuple[int, ...],
     z: float,
     maxk: int,
+    normalisation: str,
     keep_variance: float | None,
     landmarks: int | None,
 ) -> None:
     """Print confusion matrices and scores for each rattle and seed."""
-    settings = Settings(z=z, maxk=maxk, keep_variance=keep_variance, landmarks=landmarks)
+    settings = Settings(z=z, maxk=maxk, normalisation=normalisation, keep_variance=keep_variance, landmarks=landmarks)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("aiida-seireact", "ase", "numpy"))
     click.echo(f"{versions}; 1 thread")
     click.echo(f"{SPEC}")

