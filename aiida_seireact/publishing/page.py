@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-# A whole number that is part of no word, name or decimal number; or the PK in a key, or a folder, of one of several runs.
+# A whole number that is part of no word, name or decimal number; or the PK in a key, or a folder, of one of several.
 _NUMBER = re.compile(r"(?<![\w.+-])\d+(?!\w|\.\d)|(?<=runs\.)\d+(?=\.)|(?<=report_)\d+\b")
 _MADE = re.compile(r"\bon \d{1,2} \w+ \d{4}, \d\d:\d\d UTC from the provenance graph")
 _SPACE = re.compile(r"\s+")
