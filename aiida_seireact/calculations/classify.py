@@ -49,9 +49,12 @@ def validate_references(references: Mapping[str, Any] | None, _: Any) -> str | N
 
 
 def define_discovery(spec: CalcJobProcessSpec) -> None:
-    """Add the outputs about unknown clusters, which are there only if there are such clusters."""
+    """Add the outputs about unknown clusters and known phases, which are there unless `discover` is null."""
     spec.output(
-        "discovery", valid_type=orm.Dict, required=False, help="What each unknown cluster is, with a suggested name."
+        "discovery",
+        valid_type=orm.Dict,
+        required=False,
+        help="What each group of environments is, with a suggested name; of antifluorites whether all-S ones cluster.",
     )
     spec.output("discovery_arrays", valid_type=orm.ArrayData, required=False, help="Its curves: RDF, XRD, profiles.")
     spec.output("examples", valid_type=FramesData, required=False, help="Environments of each to look at.")
@@ -87,7 +90,7 @@ class ClassifyCalculation(ProgramCalculation):
 
     PARSER = "seireact.classify"
     RETRIEVE_TEMPORARY = (files.PHASES, files.LABELS, files.DISCOVERY, files.EXAMPLES)
-    CACHE_VERSION = 3
+    CACHE_VERSION = 4
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -149,10 +149,11 @@ class AssignCalculation(PartCalculation):
 
 
 class DiscoverCalculation(PartCalculation):
-    """A run, its labels and its classifier in; what the unknown clusters are out."""
+    """A run, its labels and its classifier in; what the unknown clusters and the known phases are out."""
 
     PART = "discover"
     PARSER = "seireact.classify_discover"
+    CACHE_VERSION = 2
     RETRIEVE_TEMPORARY = (files.DISCOVERY, files.EXAMPLES)
 
     @classmethod

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aiida_seireact.cli.render import figures
-from aiida_seireact.cli.render.discovery import discovery_text, save_pages
+from aiida_seireact.cli.render.discovery import discovery_text, regions_before_text, save_pages
 from aiida_seireact.figures.saving import save_picture
 from aiida_seireact.figures.style import PALETTE, phase_colours, styled
 from aiida_seireact.formats import files
@@ -82,6 +82,9 @@ def tell(outputs: Mapping[str, Any], console: Console) -> None:
         console.print(f"Note: {note}")
     if outputs.get("discovery"):
         console.print(discovery_text(outputs["discovery"]), markup=False, highlight=False, soft_wrap=True)
+    if outputs.get("regions_before"):
+        told = regions_before_text(outputs["regions_before"], outputs["spec"]["centre"])
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _sensitivity(outputs: Mapping[str, Any]) -> Table:

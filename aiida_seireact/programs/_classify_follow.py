@@ -101,8 +101,10 @@ def renamed_outputs(
     # How clusters split with z is still so; which names they had then is not.
     table = [{key: value for key, value in row.items() if key in SPLIT} for row in kept.get("sensitivity", [])]
     interphase = outputs["interphase"]
+    regions = _regions_before(outputs)
     return {
         **kept,
+        **({"regions_before": regions} if regions else {}),
         **facts_of(classifier),
         **facts_of_course(
             course,
@@ -116,6 +118,17 @@ def renamed_outputs(
     }
 
 
+def _regions_before(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what stays true of regions: they are atoms of one structure type, whatever their clusters are called."""
+    if outputs.get("discovery") is None:
+        return list(outputs.get("regions_before", []))
+    return [{key: region[key] for key in OF_REGION} for region in outputs["discovery"]["regions"]]
+
+
+OF_REGION = (
+    *("structure_type", "like", "name", "formula", "composition", "step", "n_environments", "share_of_all"),
+    *("crystallinity", "sulfur"),
+)
 SPLIT = ("z", "n_clusters", "core_fraction", "adjusted_rand")
 
 

@@ -77,7 +77,7 @@ def classify_all(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
         "null_expectation": null_expectation(run.numbers),
         "files": {"phases": files.PHASES, "labels": files.LABELS},
     }
-    if job.discover is not None and (classifier.cluster_labels == 0).any():
+    if job.discover is not None:
         outputs["discovery"] = _discover(job, run, classifier, folder, progress)
     return outputs
 
@@ -139,12 +139,10 @@ def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
 
 
 def discover_unknown(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Look at the unknown clusters of a run whose labels lie in the folder."""
+    """Look at the groups of a run whose labels lie in the folder, the unknown ones above all."""
     spec = job.spec.spec()
     assert job.trajectory is not None
     run, classifier = Run.open(job.trajectory, folder, spec), _known(job, folder, spec)
-    if not (classifier.cluster_labels == 0).any():
-        return {}
     return {"discovery": _discover(job, run, classifier, folder, progress)}
 
 

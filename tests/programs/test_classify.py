@@ -121,18 +121,19 @@ def test_phase_named_later_needs_no_clustering(folder: Path, done: dict[str, Any
     for name in ("run.dump", "zb.dump", "phases.npz"):
         (tmp_path / name).symlink_to(folder / name)
     (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
-    references = {"ZB": {"files": ["zb.dump"]}}
-    status, result, _ = call(
-        classify.main,
-        tmp_path,
-        {
-            "trajectory": JOB["trajectory"],
-            "references": references,
-            "classifier": "known.npz",
-            "discover": None,
-        },
-    )
+    job = {
+        "trajectory": JOB["trajectory"],
+        "references": {"ZB": {"files": ["zb.dump"]}},
+        "classifier": "known.npz",
+        "discover": {"n_frames": 1},
+    }
+    status, result, _ = call(classify.main, tmp_path, job)
     assert status == 0, result
+    # All clusters have names: what lies beyond the gates, and antifluorites, are looked at all the same.
+    assert result["outputs"]["n_unknown_clusters"] == 0
+    assert {"LiCl", "ZB", "beyond ZB"} < {group["id"] for group in result["outputs"]["discovery"]["groups"]}
+    part = {**job, "part": "discover", "classifier": "phases.npz"}
+    assert call(classify.main, tmp_path, part)[1]["outputs"]["discovery"] == result["outputs"]["discovery"]
     assert result["outputs"]["clustered_anew"] is False
     assert result["outputs"]["phase_fractions"]["last_tenth"]["ZB"] == pytest.approx(1.0, abs=0.02)
     assert result["outputs"]["phase_fractions"]["first_tenth"] == pytest.approx(
