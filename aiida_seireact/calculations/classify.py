@@ -17,7 +17,7 @@ from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import Job
-from aiida_seireact.formats.jobs.classify import ClassifyJob
+from aiida_seireact.formats.jobs.classify import ClassifyJob, beside_classifier
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.labelling import LabellingError, require_name
 
@@ -65,7 +65,9 @@ def write_classify_files(inputs: Mapping[str, Any], folder: Path, links: Links, 
 
     :param changes: keys of the job on top of `parameters`.
     """
-    job: dict[str, Any] = {**inputs["parameters"].get_dict(), **changes}
+    given = inputs["parameters"].get_dict()
+    # What is left the program compares with the classifier.
+    job: dict[str, Any] = {**(beside_classifier(given) if "classifier" in inputs else given), **changes}
     computer = inputs["code"].computer
     chosen, of_run = job.pop("references", {}), job.pop("trajectory", {})
     if "trajectory" in inputs:
@@ -107,7 +109,13 @@ class ClassifyCalculation(ProgramCalculation):
             validator=validate_references,
             help="Runs of the pure phases, by the name their environments get.",
         )
-        spec.input("classifier", valid_type=PhasesData, required=False, help="Label by it, without clustering again.")
+        spec.input(
+            "classifier",
+            valid_type=PhasesData,
+            required=False,
+            help="Label by it, without clustering again. Settings of the clustering and gates are its own: those in "
+            "`parameters` may repeat them or be defaults.",
+        )
         spec.input(
             "parameters",
             valid_type=orm.Dict,

@@ -15,7 +15,7 @@ from aiida_seireact.formats.frames import FramesError
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.label_chunks import LabelsOf
-from aiida_seireact.formats.phases import load_classifier, save_classifier
+from aiida_seireact.formats.phases import save_classifier
 from aiida_seireact.programs._classify_assign import assign_frames
 from aiida_seireact.programs._classify_cluster import (
     Landmarks,
@@ -27,6 +27,7 @@ from aiida_seireact.programs._classify_cluster import (
 )
 from aiida_seireact.programs._classify_draw import Drawn, draw, gathered
 from aiida_seireact.programs._classify_frames import Progress, Run, stream_of
+from aiida_seireact.programs._classify_known import known_classifier, require_settled
 from aiida_seireact.programs._classify_result import facts_of_course, null_expectation
 from aiida_seireact.programs._discovery import discover
 from aiida_seireact.programs._program import program
@@ -66,7 +67,8 @@ def classify_all(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
         unnamed, made = cluster(drawn, job, progress)
         landmarks = Landmarks(drawn.frames, drawn.rows)
     else:
-        unnamed, made, landmarks = _known(job, folder, spec), None, Landmarks.none()
+        unnamed, made, landmarks = known_classifier(job, folder, spec), None, Landmarks.none()
+        require_settled(job, unnamed)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
     save_classifier(folder / files.PHASES, classifier, spec)
     course, chunks = assign_frames(run, classifier, landmarks, job, folder, progress)
@@ -116,7 +118,8 @@ def cluster_drawn(job: ClassifyJob, folder: Path, progress: Progress) -> dict[st
         outputs["files"]["landmark_places"] = files.LANDMARK_PLACES
         outputs["notes"] = _notes(job, drawn.n_environments)
     else:
-        unnamed, made = _known(job, folder, spec), None
+        unnamed, made = known_classifier(job, folder, spec), None
+        require_settled(job, unnamed)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
     save_classifier(folder / files.PHASES, classifier, spec)
     return {**_facts(job, classifier, made, spec, progress), **outputs}
@@ -127,7 +130,7 @@ def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
     spec = job.spec.spec()
     assert job.trajectory is not None
     run = Run.open(job.trajectory, folder, spec)
-    classifier = _known(job, folder, spec)
+    classifier = known_classifier(job, folder, spec)
     landmarks = Landmarks.none() if job.landmark_places is None else Landmarks.load(folder / job.landmark_places)
     course, chunks = assign_frames(run, classifier, landmarks, job, folder, progress)
     return {
@@ -142,7 +145,7 @@ def discover_unknown(job: ClassifyJob, folder: Path, progress: Progress) -> dict
     """Look at the groups of a run whose labels lie in the folder, the unknown ones above all."""
     spec = job.spec.spec()
     assert job.trajectory is not None
-    run, classifier = Run.open(job.trajectory, folder, spec), _known(job, folder, spec)
+    run, classifier = Run.open(job.trajectory, folder, spec), known_classifier(job, folder, spec)
     return {"discovery": _discover(job, run, classifier, folder, progress)}
 
 
@@ -206,16 +209,6 @@ def _discover(job: ClassifyJob, run: Run, classifier: Classifier, folder: Path, 
     )
 
 
-def _known(job: ClassifyJob, folder: Path, spec: DescriptorSpec) -> Classifier:
-    classifier, known_spec = load_classifier(folder / str(job.classifier))
-    if known_spec.content_hash != spec.content_hash:
-        raise InvalidInput(
-            f"{job.classifier} was made with the descriptors {known_spec.to_dict()}, the job asks for "
-            f"{spec.to_dict()}: points of unlike descriptors can't be compared; give the same spec."
-        )
-    return classifier
-
-
 def _facts(
     job: ClassifyJob, classifier: Classifier, made: PeaksInput | None, spec: DescriptorSpec, progress: Progress
 ) -> dict[str, Any]:
@@ -224,7 +217,7 @@ def _facts(
         "clustered_anew": made is not None,
         "spec": spec.to_dict(),
         "spec_hash": spec.content_hash,
-        "normalisation": job.normalisation,
+        "normalisation": classifier.reduction.normalisation,
         "sensitivity": [] if made is None else sensitivity(classifier, made, job, progress),
     }
 

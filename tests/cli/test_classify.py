@@ -94,6 +94,34 @@ def test_what_can_t_be_done_is_a_sentence(folder: Path, words: list[str], senten
     assert sentence in output
 
 
+def test_what_is_asked_for_beside_a_classifier_is_its_own_or_refused(folder: Path) -> None:
+    (folder / "made.yaml").write_text("{maxk: 30, sensitivity: []}\n")
+    made = ("classify", "run.dump", "-r", "known", "--skip-first", "0", "--no-discover")
+    assert said(*made, "--settings", "made.yaml", "-o", "first")[0] == 0
+    (folder / "finer.yaml").write_text("{spec: {n_max: 9}}\n")
+    (folder / "gates.yaml").write_text("{gates: {point: 1.0}}\n")
+    (folder / "same.yaml").write_text("{spec: {n_max: 4, centre: Li}, maxk: 30, gates: {point: 2.0}}\n")
+    (folder / "wide.yaml").write_text("{normalisation: standard}\n")
+
+    def by_it(*words: str) -> tuple[int, str]:
+        return said("classify", "run.dump", "--classifier", "first", "--dry-run", *words)
+
+    for words, sentence in {
+        ("--z", "9"): "z: 9 was asked for, but",
+        ("--landmarks", "100"): "n_landmarks: 100 was asked for, but",
+        ("--centre", "S"): "spec.centre: S was asked for, but",
+        ("--settings", "finer.yaml"): "spec.n_max: 9 was asked for, but",
+        ("--settings", "gates.yaml"): "gates.point: 1 was asked for, but",
+        ("--settings", "wide.yaml"): "normalisation: standard was asked for, but",
+    }.items():
+        code, text = by_it(*words)
+        assert code != 0, words
+        assert sentence in text
+        assert "without the classifier" in text
+    code, text = by_it("--settings", "same.yaml", "--z", "3", "--centre", "Li", "--metal", "LiCl")
+    assert code == 0, text
+
+
 def test_results_are_not_replaced_by_mistake(folder: Path) -> None:
     (folder / "run.dump.phases").mkdir()
     (folder / "run.dump.phases" / "result.json").write_text("{}")
