@@ -41,7 +41,8 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--centre", metavar="ELEMENT", help="Whose environments are classified. Default: Li, or that of the "
               "classifier.")  # fmt: skip
 @click.option("--landmarks", type=click.IntRange(100), metavar="N", help="Environments that are clustered; all others "
-              "follow their nearest landmark. Default: 20000.")  # fmt: skip
+              "follow their nearest landmark. Default: 20000; with a PK that of the protocol, 10000 in fast.",
+              )  # fmt: skip
 @click.option("--z", type=float, metavar="Z", help="Peaks less significant than this are merged: smaller, more "
               "clusters. The table at the end shows what another one would change. Default: 3.")  # fmt: skip
 @click.option("--metal", multiple=True, metavar="NAME", help="Label that is metal, not interphase. Default: Li.")
@@ -79,6 +80,12 @@ def classify(profile: str | None, words: tuple[str, ...], **given: Any) -> None:
     """
     values = _settings(given)
     if len(words) == 1 and words[0].isdigit() and not Path(words[0]).exists():
+        for name in ("out", "force", "timestep_fs"):
+            if given[name]:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} belongs to files; results of a PK are nodes: `aiida-seireact report` "
+                    "draws them."
+                )
         in_profile(profile, words[0], values, given)
         return
     for name in ("parallel", "protocol"):

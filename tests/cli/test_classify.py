@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from aiida_seireact.cli.classify_inputs import phase_of, readable, reference_files, species_of
 from aiida_seireact.cli.main import cli
+from aiida_seireact.formats.jobs.classify import ClassifyJob
+from aiida_seireact.workchains.classify import ClassifyWorkChain
 from tests.programs.conftest import write_dump
 from tests.programs.test_classify import rattled
 
@@ -71,6 +73,9 @@ def test_a_dry_run_tells_and_writes_nothing(folder: Path) -> None:
         (["run.dump", "-r", "a/b=known/LiCl.extxyz"], "references: A phase can't be named 'a/b'"),
         (["run.dump", "--metal", "unknown"], "metal: A phase can't be named 'unknown'"),
         (["run.dump", "--parallel", "4"], "--parallel belongs to the PK of a trajectory"),
+        (["1310", "--out", "sei"], "--out belongs to files; results of a PK are nodes"),
+        (["1310", "--force"], "--force belongs to files"),
+        (["1310", "--timestep-fs", "2"], "--timestep-fs belongs to files"),
         (["run.dump", "--classifier", "run.dump"], "is not a whole phases file"),
         (["run.dump", "--classifier", "1310"], "There is no classifier"),
         (["cut.dump", "--dry-run", "--skip-first", "0"], "cut.dump is cut off in the atoms of step"),
@@ -147,6 +152,14 @@ def test_relabel_and_adopt_refuse_with_a_sentence(folder: Path, words: list[str]
     code, output = said(*words)
     assert code != 0
     assert sentence in output
+
+
+def test_help_names_the_landmarks_of_files_and_of_the_protocol() -> None:
+    defaults = (
+        ClassifyJob.model_fields["n_landmarks"].default,
+        ClassifyWorkChain.get_protocol_inputs("fast")["parameters"]["n_landmarks"],
+    )
+    assert "Default: {}; with a PK that of the protocol, {} in fast.".format(*defaults) in said("classify", "--help")[1]
 
 
 @pytest.mark.parametrize("command", ["classify", "relabel", "adopt"])
