@@ -113,6 +113,7 @@ class ClusterCalculation(PartCalculation):
 
     PART = "cluster"
     PARSER = "seireact.classify_cluster"
+    CACHE_VERSION = 2
     RETRIEVE_TEMPORARY = (files.PHASES, files.LANDMARK_PLACES)
 
     @classmethod

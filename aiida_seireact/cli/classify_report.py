@@ -94,6 +94,12 @@ def _sensitivity(outputs: Mapping[str, Any]) -> Table:
     ]
     named.sort(key=lambda name: (name == UNKNOWN, name))
     table = Table("z", "clusters", "core", "ARI", *named, title="What another z would change (shares of landmarks)")
+    if not named:
+        table.title = "What another z would change"
+        table.caption = (
+            "By the landmarks of the classifier. Names at another z need the clustering: the result of the run that it "
+            "was made of has them."
+        )
     for row in rows:
         mark = f"[bold]{row['z']:g}[/bold]" if row["z"] == outputs["z"] else f"{row['z']:g}"
         if "refused" in row:

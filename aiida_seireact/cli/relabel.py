@@ -178,7 +178,7 @@ def in_folder(
     from aiida_seireact.cli.classify_report import read_outputs
     from aiida_seireact.formats import files
     from aiida_seireact.formats.atomic import write_json
-    from aiida_seireact.formats.phases import load_classifier, save_classifier
+    from aiida_seireact.formats.phases import load_classifier, load_sensitivity, save_classifier
     from aiida_seireact.programs._classify_follow import changed, follow_run, renamed_outputs
 
     outputs = read_outputs(folder)
@@ -193,7 +193,7 @@ def in_folder(
     if (target / files.RESULT).exists():
         raise click.ClickException(f"{target} holds a result already: choose another --out.")
     target.mkdir(parents=True, exist_ok=True)
-    save_classifier(target / files.PHASES, new, spec)
+    save_classifier(target / files.PHASES, new, spec, load_sensitivity(folder / files.PHASES))
     course, chunks = follow_run(folder, target, old, new)
     result = json.loads((folder / files.RESULT).read_text(encoding="utf-8"))
     result["outputs"] = renamed_outputs(outputs, new, course, chunks)

@@ -15,7 +15,7 @@ from aiida_seireact.formats.frames import FramesError
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.label_chunks import LabelsOf
-from aiida_seireact.formats.phases import save_classifier
+from aiida_seireact.formats.phases import load_sensitivity, save_classifier
 from aiida_seireact.programs._classify_assign import assign_frames
 from aiida_seireact.programs._classify_cluster import (
     Landmarks,
@@ -70,10 +70,11 @@ def classify_all(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
         unnamed, made, landmarks = known_classifier(job, folder, spec), None, Landmarks.none()
         require_settled(job, unnamed)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
-    save_classifier(folder / files.PHASES, classifier, spec)
+    facts = _facts(job, classifier, made, spec, folder, progress)
+    save_classifier(folder / files.PHASES, classifier, spec, facts["sensitivity"])
     course, chunks = assign_frames(run, classifier, landmarks, job, folder, progress)
     outputs = {
-        **_facts(job, classifier, made, spec, progress),
+        **facts,
         **facts_of_course(course, chunks, centre=spec.centre, metal=job.metal, electrolyte=job.electrolyte),
         "notes": _notes(job, run.n_environments),
         "null_expectation": null_expectation(run.numbers),
@@ -121,8 +122,9 @@ def cluster_drawn(job: ClassifyJob, folder: Path, progress: Progress) -> dict[st
         unnamed, made = known_classifier(job, folder, spec), None
         require_settled(job, unnamed)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
-    save_classifier(folder / files.PHASES, classifier, spec)
-    return {**_facts(job, classifier, made, spec, progress), **outputs}
+    facts = _facts(job, classifier, made, spec, folder, progress)
+    save_classifier(folder / files.PHASES, classifier, spec, facts["sensitivity"])
+    return {**facts, **outputs}
 
 
 def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -210,15 +212,25 @@ def _discover(job: ClassifyJob, run: Run, classifier: Classifier, folder: Path, 
 
 
 def _facts(
-    job: ClassifyJob, classifier: Classifier, made: PeaksInput | None, spec: DescriptorSpec, progress: Progress
+    job: ClassifyJob,
+    classifier: Classifier,
+    made: PeaksInput | None,
+    spec: DescriptorSpec,
+    folder: Path,
+    progress: Progress,
 ) -> dict[str, Any]:
+    # Densities and neighbours are not kept, so the table of a classifier is that of the run it was made of.
+    if made is None:
+        table = load_sensitivity(folder / str(job.classifier))
+    else:
+        table = sensitivity(classifier, made, job, progress)
     return {
         **facts_of(classifier),
         "clustered_anew": made is not None,
         "spec": spec.to_dict(),
         "spec_hash": spec.content_hash,
         "normalisation": classifier.reduction.normalisation,
-        "sensitivity": [] if made is None else sensitivity(classifier, made, job, progress),
+        "sensitivity": table,
     }
 
 

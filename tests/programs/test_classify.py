@@ -20,7 +20,7 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.classify import KEYS_OF_PART, ClassifyJob, Part
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
-from aiida_seireact.formats.phases import load_classifier
+from aiida_seireact.formats.phases import load_classifier, load_sensitivity
 from aiida_seireact.programs import classify
 from aiida_seireact.programs._classify_cluster import describe_files
 from aiida_seireact.programs._classify_draw import draw, landmarks_at
@@ -142,6 +142,12 @@ def test_phase_named_later_needs_no_clustering(folder: Path, done: dict[str, Any
     )
     after = load_classifier(tmp_path / "phases.npz")[0]
     assert np.array_equal(after.clusters, before.clusters)
+    # The table comes with every run; the names that clusters had at another z are those of before.
+    names = {"fractions", "n_unknown_clusters"}
+    assert result["outputs"]["sensitivity"] == [
+        {key: value for key, value in row.items() if key not in names} for row in done["sensitivity"]
+    ]
+    assert load_sensitivity(tmp_path / "phases.npz") == result["outputs"]["sensitivity"]
     assert after.names == ("unknown", "LiCl", "Li2S", "ZB")
 
 

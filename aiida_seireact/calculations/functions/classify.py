@@ -137,7 +137,7 @@ def _renamed(
     described = {name: _described(frames, spec) for name, frames in references.items()}
     new = changed(old, settings.get_dict(), described)
     with tempfile.TemporaryDirectory() as folder:
-        save_classifier(Path(folder) / files.PHASES, new, spec)
+        save_classifier(Path(folder) / files.PHASES, new, spec, phases.sensitivity())
         return old, new, PhasesData(Path(folder) / files.PHASES)
 
 

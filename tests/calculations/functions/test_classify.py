@@ -34,7 +34,7 @@ def classified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
         "trajectory": {"files": ["run.npz"]},
         "references": {"LiCl": {"files": ["licl.npz"]}},
         "discover": None,
-        "sensitivity": [],
+        "sensitivity": [2.0],
     }
     status, result, _ = call(classify.main, folder, job)
     assert status == 0, result
@@ -80,6 +80,8 @@ def test_a_phase_added_and_one_adopted_name_what_was_unknown(
         assert told["phase_fractions"]["last_tenth"]["ZB"] > 0.95
         assert told["phase_fractions"]["first_tenth"]["LiCl"] == outputs["phase_fractions"]["first_tenth"]["LiCl"]
         assert told["clustered_anew"] is False
+        assert [row["z"] for row in told["sensitivity"]] == [2.0, 3.0]
+        assert found["phases"].sensitivity() == told["sensitivity"]
         assert found["phases"].label_names == ["unknown", "LiCl", "ZB"]
         labels = Labels.of_arrays(arrays_of_node(found["labels"]))
         assert course_of(labels).content_hash == told["labels"]["content_hash"]
