@@ -17,7 +17,7 @@ from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats import files
 from aiida_seireact.formats.jobs.base import Job
-from aiida_seireact.formats.jobs.classify import ClassifyJob
+from aiida_seireact.formats.jobs.classify import ClassifyJob, beside_classifier
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.science.labelling import LabellingError, require_name
 
@@ -49,9 +49,12 @@ def validate_references(references: Mapping[str, Any] | None, _: Any) -> str | N
 
 
 def define_discovery(spec: CalcJobProcessSpec) -> None:
-    """Add the outputs about unknown clusters, which are there only if there are such clusters."""
+    """Add the outputs about unknown clusters and known phases, which are there unless `discover` is null."""
     spec.output(
-        "discovery", valid_type=orm.Dict, required=False, help="What each unknown cluster is, with a suggested name."
+        "discovery",
+        valid_type=orm.Dict,
+        required=False,
+        help="What each group of environments is, with a suggested name; of antifluorites whether all-S ones cluster.",
     )
     spec.output("discovery_arrays", valid_type=orm.ArrayData, required=False, help="Its curves: RDF, XRD, profiles.")
     spec.output("examples", valid_type=FramesData, required=False, help="Environments of each to look at.")
@@ -62,7 +65,9 @@ def write_classify_files(inputs: Mapping[str, Any], folder: Path, links: Links, 
 
     :param changes: keys of the job on top of `parameters`.
     """
-    job: dict[str, Any] = {**inputs["parameters"].get_dict(), **changes}
+    given = inputs["parameters"].get_dict()
+    # What is left the program compares with the classifier.
+    job: dict[str, Any] = {**(beside_classifier(given) if "classifier" in inputs else given), **changes}
     computer = inputs["code"].computer
     chosen, of_run = job.pop("references", {}), job.pop("trajectory", {})
     if "trajectory" in inputs:
@@ -87,7 +92,7 @@ class ClassifyCalculation(ProgramCalculation):
 
     PARSER = "seireact.classify"
     RETRIEVE_TEMPORARY = (files.PHASES, files.LABELS, files.DISCOVERY, files.EXAMPLES)
-    CACHE_VERSION = 3
+    CACHE_VERSION = 4
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -104,7 +109,13 @@ class ClassifyCalculation(ProgramCalculation):
             validator=validate_references,
             help="Runs of the pure phases, by the name their environments get.",
         )
-        spec.input("classifier", valid_type=PhasesData, required=False, help="Label by it, without clustering again.")
+        spec.input(
+            "classifier",
+            valid_type=PhasesData,
+            required=False,
+            help="Label by it, without clustering again. Settings of the clustering and gates are its own: those in "
+            "`parameters` may repeat them or be defaults.",
+        )
         spec.input(
             "parameters",
             valid_type=orm.Dict,

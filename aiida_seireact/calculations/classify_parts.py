@@ -113,6 +113,7 @@ class ClusterCalculation(PartCalculation):
 
     PART = "cluster"
     PARSER = "seireact.classify_cluster"
+    CACHE_VERSION = 2
     RETRIEVE_TEMPORARY = (files.PHASES, files.LANDMARK_PLACES)
 
     @classmethod
@@ -149,10 +150,11 @@ class AssignCalculation(PartCalculation):
 
 
 class DiscoverCalculation(PartCalculation):
-    """A run, its labels and its classifier in; what the unknown clusters are out."""
+    """A run, its labels and its classifier in; what the unknown clusters and the known phases are out."""
 
     PART = "discover"
     PARSER = "seireact.classify_discover"
+    CACHE_VERSION = 2
     RETRIEVE_TEMPORARY = (files.DISCOVERY, files.EXAMPLES)
 
     @classmethod

@@ -28,7 +28,8 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
               help="Frames of a pure phase at temperature (dump, .npz, extxyz), or a folder with a file or a folder a "
               "phase; with a PK in place of the trajectory, a node. May be given again.")  # fmt: skip
 @click.option("--classifier", metavar="FILE|FOLDER|PK", help="Label by this one (phases.npz, or the folder it lies in; "
-              "with the PK of a trajectory also phases, or their process, in the profile), without clustering again.",
+              "with the PK of a trajectory also phases, or their process, in the profile), without clustering again. "
+              "Descriptors, clusters and gates are its own; `relabel` changes gates.",
               )  # fmt: skip
 @click.option("-o", "--out", type=FOLDER, metavar="FOLDER", help="Where results go; default: TRAJECTORY.phases")
 @click.option("--skip-first", type=click.IntRange(0), default=1, show_default=True,
@@ -37,9 +38,11 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--stride", type=click.IntRange(1), default=1, show_default=True, help="Every how manieth frame is read.")
 @click.option("--reference-skip", type=click.IntRange(0), default=1, show_default=True,
               help="Frames left out at the start of each file of a reference.")  # fmt: skip
-@click.option("--centre", metavar="ELEMENT", default="Li", show_default=True, help="Whose environments are classified.")
+@click.option("--centre", metavar="ELEMENT", help="Whose environments are classified. Default: Li, or that of the "
+              "classifier.")  # fmt: skip
 @click.option("--landmarks", type=click.IntRange(100), metavar="N", help="Environments that are clustered; all others "
-              "follow their nearest landmark. Default: 20000.")  # fmt: skip
+              "follow their nearest landmark. Default: 20000; with a PK that of the protocol, 10000 in fast.",
+              )  # fmt: skip
 @click.option("--z", type=float, metavar="Z", help="Peaks less significant than this are merged: smaller, more "
               "clusters. The table at the end shows what another one would change. Default: 3.")  # fmt: skip
 @click.option("--metal", multiple=True, metavar="NAME", help="Label that is metal, not interphase. Default: Li.")
@@ -77,6 +80,12 @@ def classify(profile: str | None, words: tuple[str, ...], **given: Any) -> None:
     """
     values = _settings(given)
     if len(words) == 1 and words[0].isdigit() and not Path(words[0]).exists():
+        for name in ("out", "force", "timestep_fs"):
+            if given[name]:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} belongs to files; results of a PK are nodes: `aiida-seireact report` "
+                    "draws them."
+                )
         in_profile(profile, words[0], values, given)
         return
     for name in ("parallel", "protocol"):
@@ -95,6 +104,8 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     values |= {name: value for name, value in named.items() if value is not None}
     if given["no_discover"]:
         values["discover"] = None
+    if given["centre"] is not None:
+        values["spec"] = {**values.get("spec", {}), "centre": given["centre"]}
     return values
 
 
@@ -136,9 +147,9 @@ def on_files(trajectory: list[Path], values: dict[str, Any], given: Mapping[str,
                 raise click.ClickException(
                     f"There is no classifier {path}: give phases.npz, or the folder that `classify` wrote."
                 )
-            values = {**values, "classifier": str(path), "spec": spec_of_classifier(path)}
+            values = {**values, "classifier": str(path), "spec": spec_of_classifier(path, values.get("spec", {}))}
         else:
-            spec = {"species": species_of(runs[:1], *references.values()), "centre": given["centre"]}
+            spec = {"species": species_of(runs[:1], *references.values())}
             values = {**values, "spec": {**spec, **values.get("spec", {})}}
             if not references:
                 click.secho(
@@ -197,11 +208,14 @@ def _tell_plan(job: Any) -> None:
     """Say what would be read and done."""
     from aiida_seireact.formats.jobs.base import InvalidInput
     from aiida_seireact.programs._classify_frames import Run, stream_of
+    from aiida_seireact.programs._classify_known import known_classifier, require_settled
     from aiida_seireact.programs.classify import as_invalid_input
 
     try:
         with as_invalid_input():
             run = Run.open(job.trajectory, Path(), job.spec.spec())
+            if job.classifier is not None:
+                require_settled(job, known_classifier(job, Path(), run.spec))
             for name, chosen in job.references.items():
                 click.echo(f"reference {name}: {len(stream_of(chosen, Path(), one_run=False))} frames")
     except InvalidInput as error:
@@ -263,12 +277,7 @@ def build(pk: str, values: dict[str, Any], given: Mapping[str, Any]) -> ProcessB
             )
     frames = {"skip_first": given["skip_first"], "stride": given["stride"]}
     changes = {**values, "trajectory": frames, "references": {"skip_first": given["reference_skip"]}}
-    if given["centre"] != "Li":
-        changes["spec"] = {**changes.get("spec", {}), "centre": given["centre"]}
     phases = None if given["classifier"] is None else _classifier_node(given["classifier"])
-    if phases is not None:
-        # The descriptors are those of the classifier.
-        changes["spec"] = phases.classifier()[1].to_dict()
     try:
         builder = ClassifyWorkChain.get_builder_from_protocol(
             trajectory,
@@ -276,11 +285,10 @@ def build(pk: str, values: dict[str, Any], given: Mapping[str, Any]) -> ProcessB
             protocol=given["protocol"],
             overrides={"parameters": changes},
             parallel=given["parallel"],
+            classifier=phases,
         )
     except (ValueError, NotExistent) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
-    if phases is not None:
-        builder.classifier = phases
     return checked(builder)
 
 

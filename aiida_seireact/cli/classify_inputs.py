@@ -112,17 +112,22 @@ def species_of(*groups: Sequence[Path]) -> list[str]:
     return usual_order(chemical_symbols[number] for number in numbers)
 
 
-def spec_of_classifier(path: Path) -> dict[str, Any]:
+def spec_of_classifier(path: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the descriptors a classifier was made with.
 
-    :raises click.ClickException: no classifier.
+    :param asked: keys of the spec that the user named.
+    :raises click.ClickException: no classifier, or one made with others than were asked for.
     """
     from aiida_seireact.formats.phases import PhasesError, load_classifier
+    from aiida_seireact.programs._classify_known import spec_complaint
 
     try:
-        return load_classifier(path)[1].to_dict()
+        spec = load_classifier(path)[1]
     except PhasesError as error:
         raise click.ClickException(str(error)) from None
+    if message := spec_complaint(asked, spec, str(path)):
+        raise click.ClickException(message)
+    return spec.to_dict()
 
 
 def classifier_file(path: Path) -> Path:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aiida_seireact.cli.render import figures
-from aiida_seireact.cli.render.discovery import discovery_text, save_pages
+from aiida_seireact.cli.render.discovery import discovery_text, regions_before_text, save_pages
 from aiida_seireact.figures.saving import save_picture
 from aiida_seireact.figures.style import PALETTE, phase_colours, styled
 from aiida_seireact.formats import files
@@ -82,6 +82,9 @@ def tell(outputs: Mapping[str, Any], console: Console) -> None:
         console.print(f"Note: {note}")
     if outputs.get("discovery"):
         console.print(discovery_text(outputs["discovery"]), markup=False, highlight=False, soft_wrap=True)
+    if outputs.get("regions_before"):
+        told = regions_before_text(outputs["regions_before"], outputs["spec"]["centre"])
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _sensitivity(outputs: Mapping[str, Any]) -> Table:
@@ -91,6 +94,12 @@ def _sensitivity(outputs: Mapping[str, Any]) -> Table:
     ]
     named.sort(key=lambda name: (name == UNKNOWN, name))
     table = Table("z", "clusters", "core", "ARI", *named, title="What another z would change (shares of landmarks)")
+    if not named:
+        table.title = "What another z would change"
+        table.caption = (
+            "By the landmarks of the classifier. Names at another z need the clustering: the result of the run that it "
+            "was made of has them."
+        )
     for row in rows:
         mark = f"[bold]{row['z']:g}[/bold]" if row["z"] == outputs["z"] else f"{row['z']:g}"
         if "refused" in row:

@@ -178,7 +178,7 @@ def in_folder(
     from aiida_seireact.cli.classify_report import read_outputs
     from aiida_seireact.formats import files
     from aiida_seireact.formats.atomic import write_json
-    from aiida_seireact.formats.phases import load_classifier, save_classifier
+    from aiida_seireact.formats.phases import load_classifier, load_sensitivity, save_classifier
     from aiida_seireact.programs._classify_follow import changed, follow_run, renamed_outputs
 
     outputs = read_outputs(folder)
@@ -193,7 +193,7 @@ def in_folder(
     if (target / files.RESULT).exists():
         raise click.ClickException(f"{target} holds a result already: choose another --out.")
     target.mkdir(parents=True, exist_ok=True)
-    save_classifier(target / files.PHASES, new, spec)
+    save_classifier(target / files.PHASES, new, spec, load_sensitivity(folder / files.PHASES))
     course, chunks = follow_run(folder, target, old, new)
     result = json.loads((folder / files.RESULT).read_text(encoding="utf-8"))
     result["outputs"] = renamed_outputs(outputs, new, course, chunks)
@@ -248,7 +248,7 @@ def in_profile(
     from aiida_seireact.data.frames import FramesData
     from aiida_seireact.programs._classify_follow import changed
 
-    phases, labels, classification = parts_of(identifier)
+    phases, labels, classification, discovery = parts_of(identifier)
     frames = {name: FramesData(_frames(paths, reference_skip)) for name, paths in references.items()}
     old, spec = phases.classifier()
     new = changed(old, settings, _described(references, reference_skip, spec))
@@ -267,6 +267,7 @@ def in_profile(
                 labels=labels,
                 classification=classification,
                 settings=orm.Dict(settings),
+                **({} if discovery is None else {"discovery": discovery}),
                 **frames,
             )
     if not node.is_finished_ok:
@@ -283,10 +284,15 @@ def in_profile(
     click.echo(f"labels <{found['labels'].pk}>, classification <{found['classification'].pk}>")
     shares = found["classification"]["phase_fractions"]["last_tenth"]
     click.echo("last tenth: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+    told = found["classification"].get_dict()
+    if told.get("regions_before"):
+        from aiida_seireact.cli.render.discovery import regions_before_text
+
+        click.echo(regions_before_text(told["regions_before"], told["spec"]["centre"]))
 
 
-def parts_of(identifier: str) -> tuple[PhasesData, ArrayData | None, Dict | None]:
-    """Return phases, and labels and classification where the node has them.
+def parts_of(identifier: str) -> tuple[PhasesData, ArrayData | None, Dict | None, Dict | None]:
+    """Return phases, and labels, classification and discovery where the node has them.
 
     :raises click.ClickException: a node without phases.
     """
@@ -296,7 +302,7 @@ def parts_of(identifier: str) -> tuple[PhasesData, ArrayData | None, Dict | None
 
     node = load_node(identifier)
     if isinstance(node, PhasesData):
-        return node, None, None
+        return node, None, None, None
     if not isinstance(node, ProcessNode) or "phases" not in node.outputs:
         raise click.ClickException(
             f"Node {node.pk} is a {type(node).__name__} without phases: give a ClassifyWorkChain that has ended well, "
@@ -304,8 +310,12 @@ def parts_of(identifier: str) -> tuple[PhasesData, ArrayData | None, Dict | None
         )
     labels = node.outputs.labels if "labels" in node.outputs else None
     if labels is not None and labels.base.attributes.get("chunks", []):
-        return node.outputs.phases, labels, None
-    return node.outputs.phases, labels, node.outputs.classification if "classification" in node.outputs else None
+        return node.outputs.phases, labels, None, None
+    held = set(node.outputs)
+    classification, discovery = (
+        node.outputs[name] if name in held else None for name in ("classification", "discovery")
+    )
+    return node.outputs.phases, labels, classification, discovery
 
 
 def _frames(paths: list[Path], skip: int) -> Any:

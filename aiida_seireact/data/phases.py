@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.exceptions import ValidationError
 
 from aiida_seireact.formats import files
-from aiida_seireact.formats.phases import PhasesError, load_classifier
+from aiida_seireact.formats.phases import PhasesError, load_classifier, load_sensitivity
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Classifier
 
@@ -52,6 +52,11 @@ class PhasesData(orm.SinglefileData):
             if hashlib.sha256(stream.read()).hexdigest() != self.base.attributes.get("content_hash"):
                 raise ValidationError("The file of these phases does not belong to their content hash.")
         return True
+
+    def sensitivity(self) -> list[dict[str, Any]]:
+        """Return what another z would have given in the run it was made of; empty in older nodes."""
+        with self.as_path() as path:
+            return load_sensitivity(path)
 
     def classifier(self) -> tuple[Classifier, DescriptorSpec]:
         """Return the classifier and the spec of the descriptors it understands."""

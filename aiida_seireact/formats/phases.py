@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from aiida_seireact.science.density_peaks import DensityPeaks
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import Classifier, Gates, Naming, Placement, Reduction, Reference
 
-__all__ = ["Labels", "PhasesError", "load_classifier", "save_classifier"]
+__all__ = ["Labels", "PhasesError", "load_classifier", "load_sensitivity", "save_classifier", "split_table"]
 
 FORM = 2
 """Form of the file: 1 had no saddles between clusters, no second pass and no settings of the density estimate."""
@@ -30,8 +31,20 @@ OTHERS = (
 )
 
 
-def save_classifier(path: str | Path, classifier: Classifier, spec: DescriptorSpec) -> None:
-    """Write a classifier with the spec of its descriptors: arrays and JSON, no pickles, atomically."""
+SPLIT = ("z", "n_clusters", "core_fraction", "adjusted_rand", "refused")
+"""Columns of a sensitivity table that tell how clusters split with z, whatever they are called."""
+
+
+def save_classifier(
+    path: str | Path,
+    classifier: Classifier,
+    spec: DescriptorSpec,
+    sensitivity: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write a classifier with the spec of its descriptors: arrays and JSON, no pickles, atomically.
+
+    :param sensitivity: what another z would have given; of it the columns ``SPLIT`` are kept.
+    """
     references, placements = classifier.references, classifier.placements
     vectors, scale, n_landmarks = classifier.reduction.vectors, classifier.reduction.scale, len(classifier.landmarks)
     no_points = np.zeros((0, classifier.landmarks.shape[1]), dtype=np.float32)
@@ -46,6 +59,7 @@ def save_classifier(path: str | Path, classifier: Classifier, spec: DescriptorSp
         "gates": asdict(classifier.gates),
         "adopted": [list(item.adopted) for item in references],
         "peaks": {name: value for name, value in peaks.items() if name not in PEAKS},
+        "sensitivity": split_table(sensitivity),
     }
     arrays: dict[str, Any] = {
         "form": FORM,
@@ -64,6 +78,21 @@ def save_classifier(path: str | Path, classifier: Classifier, spec: DescriptorSp
     }
     naming = {name: getattr(classifier.naming, name) for name in NAMING}
     save_arrays(path, {**arrays, **naming, **{name: peaks[name] for name in PEAKS}})
+
+
+def split_table(sensitivity: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the columns of a sensitivity table that stay when clusters get other names."""
+    return [{key: row[key] for key in SPLIT if key in row} for row in sensitivity]
+
+
+def load_sensitivity(path: str | Path) -> list[dict[str, Any]]:
+    """Return the sensitivity table that a classifier carries; empty in files from before they carried one.
+
+    :raises PhasesError: missing, truncated or foreign file.
+    """
+    settings = json.loads(str(load_arrays(path, "phases", ("settings",))["settings"]))
+    table: list[dict[str, Any]] = settings.get("sensitivity", [])
+    return table
 
 
 def load_classifier(path: str | Path) -> tuple[Classifier, DescriptorSpec]:

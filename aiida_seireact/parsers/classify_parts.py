@@ -23,7 +23,7 @@ def labels_of(path: Path, chunks: list[dict[str, Any]]) -> orm.ArrayData:
 
 
 def attach_discovery(parser: ProgramParser, result: dict[str, Any], folder: Path) -> None:
-    """Attach what was found of unknown clusters, if anything was looked for and there."""
+    """Attach what was found of unknown clusters and known phases, if it was looked for."""
     discovery = result.pop("discovery", None)
     if discovery is None:
         return
@@ -65,7 +65,7 @@ class AssignParser(ProgramParser):
 
 
 class DiscoverParser(ProgramParser):
-    """Outputs ``discovery``, ``discovery_arrays`` and ``examples`` where there are unknown clusters."""
+    """Outputs ``discovery``, ``discovery_arrays`` and ``examples``."""
 
     def make_outputs(self, result: dict[str, Any], folder: Path) -> ExitCode | None:
         attach_discovery(self, result, folder)

@@ -13,6 +13,7 @@ from aiida_seireact.formats import files
 from aiida_seireact.formats.arrays_file import PhasesError
 from aiida_seireact.formats.environments import Course, Labels, course_of
 from aiida_seireact.formats.label_chunks import LabelsWriter, iter_labels
+from aiida_seireact.formats.phases import split_table
 from aiida_seireact.programs._classify_cluster import Described, facts_of
 from aiida_seireact.programs._classify_result import facts_of_course
 from aiida_seireact.science.labelling import Assignment, Classifier, adopt, follow, relabel
@@ -98,11 +99,11 @@ def renamed_outputs(
     :param outputs: those of before.
     """
     kept = {name: value for name, value in outputs.items() if name not in GONE}
-    # How clusters split with z is still so; which names they had then is not.
-    table = [{key: value for key, value in row.items() if key in SPLIT} for row in kept.get("sensitivity", [])]
     interphase = outputs["interphase"]
+    regions = _regions_before(outputs)
     return {
         **kept,
+        **({"regions_before": regions} if regions else {}),
         **facts_of(classifier),
         **facts_of_course(
             course,
@@ -111,12 +112,23 @@ def renamed_outputs(
             metal=interphase["metal"],
             electrolyte=interphase["electrolyte"],
         ),
-        "sensitivity": table,
+        # How clusters split with z is still so; which names they had then is not.
+        "sensitivity": split_table(kept.get("sensitivity", [])),
         "clustered_anew": False,
     }
 
 
-SPLIT = ("z", "n_clusters", "core_fraction", "adjusted_rand")
+def _regions_before(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what stays true of regions: they are atoms of one structure type, whatever their clusters are called."""
+    if outputs.get("discovery") is None:
+        return list(outputs.get("regions_before", []))
+    return [{key: region[key] for key in OF_REGION} for region in outputs["discovery"]["regions"]]
+
+
+OF_REGION = (
+    *("structure_type", "like", "name", "formula", "composition", "step", "n_environments", "share_of_all"),
+    *("crystallinity", "sulfur"),
+)
 
 
 def _profile(renamed: Labels, before: Labels) -> Any:

@@ -66,7 +66,12 @@ def discover(
         [np.bincount(groups.of(*labels_of(place)), minlength=len(groups)) for place in range(n_frames)], axis=1
     )
     late = _late(n_frames)
-    drawn = _drawn(in_time, [g.kind == "unknown" for g in groups.groups], late, settings)
+    # A few environments beyond a gate are told by number; more of them deserve a frame as an unknown cluster does.
+    looked_for = [
+        g.kind == "unknown" or (g.kind == "gated" and row.max() >= settings.fewest)
+        for g, row in zip(groups.groups, in_time, strict=True)
+    ]
+    drawn = _drawn(in_time, looked_for, late, settings)
     closely = [_most(row, drawn) for row in in_time]
     measured = [Measured() for _ in groups.groups]
     enough = in_time[:, drawn].sum(axis=1) >= settings.fewest
@@ -138,14 +143,14 @@ def _late(n_frames: int) -> list[int]:
     return list(range(n_frames - max(1, round(n_frames / 5)), n_frames))
 
 
-def _drawn(in_time: IntArray, unknown: Sequence[bool], late: Sequence[int], settings: DiscoverSettings) -> list[int]:
-    """Choose frames: late ones, some over the whole run, and one for each unknown cluster that is in none of these."""
+def _drawn(in_time: IntArray, looked_for: Sequence[bool], late: Sequence[int], settings: DiscoverSettings) -> list[int]:
+    """Choose frames: late ones, some over the whole run, and one for each group looked for that is in none of these."""
     n_frames = in_time.shape[1]
     n_late = max(1, settings.n_frames // 2)
     chosen = {round(place) for place in np.linspace(late[-1], late[0], n_late)}
     if settings.n_frames > n_late:
         chosen |= {round(place) for place in np.linspace(0, n_frames - 1, settings.n_frames - n_late)}
-    for row in in_time[np.asarray(unknown, dtype=bool)]:
+    for row in in_time[np.asarray(looked_for, dtype=bool)]:
         if row.any() and not row[sorted(chosen)].any():
             chosen.add(int(np.argmax(row)))
     return sorted(chosen)

@@ -35,12 +35,19 @@ def regions(
 ) -> tuple[list[dict[str, Any]], list[tuple[FloatArray, FloatArray]]]:
     """Join groups of one structure type, where an unknown one is among them, and tell what they are together.
 
-    All of it is of the last frame looked at.
+    Antifluorites are joined also where all have names: whether their all-sulfur environments sit together is not
+    answered by a name. All of it is of the last frame looked at.
 
     :param rows: what was told of each group.
     :returns: what is told of each region, and its diffraction pattern with the nearest known one.
     """
-    kinds = sorted({row["structure_type"] for row in rows if row["kind"] != "known" and row.get("structure_type")})
+    kinds = sorted(
+        {
+            row["structure_type"]
+            for row in rows
+            if row.get("structure_type") and (row["kind"] != "known" or row["structure_type"] == ANTIFLUORITE)
+        }
+    )
     found, patterns = [], []
     for kind in kinds:
         joined = [number for number, row in enumerate(rows) if row.get("structure_type") == kind]

@@ -15,7 +15,7 @@ from aiida_seireact.formats.frames import FramesError
 from aiida_seireact.formats.jobs.base import InvalidInput, MissingPackage
 from aiida_seireact.formats.jobs.classify import ClassifyJob
 from aiida_seireact.formats.label_chunks import LabelsOf
-from aiida_seireact.formats.phases import load_classifier, save_classifier
+from aiida_seireact.formats.phases import load_sensitivity, save_classifier
 from aiida_seireact.programs._classify_assign import assign_frames
 from aiida_seireact.programs._classify_cluster import (
     Landmarks,
@@ -27,6 +27,7 @@ from aiida_seireact.programs._classify_cluster import (
 )
 from aiida_seireact.programs._classify_draw import Drawn, draw, gathered
 from aiida_seireact.programs._classify_frames import Progress, Run, stream_of
+from aiida_seireact.programs._classify_known import known_classifier, require_settled
 from aiida_seireact.programs._classify_result import facts_of_course, null_expectation
 from aiida_seireact.programs._discovery import discover
 from aiida_seireact.programs._program import program
@@ -66,18 +67,20 @@ def classify_all(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
         unnamed, made = cluster(drawn, job, progress)
         landmarks = Landmarks(drawn.frames, drawn.rows)
     else:
-        unnamed, made, landmarks = _known(job, folder, spec), None, Landmarks.none()
+        unnamed, made, landmarks = known_classifier(job, folder, spec), None, Landmarks.none()
+        require_settled(job, unnamed)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
-    save_classifier(folder / files.PHASES, classifier, spec)
+    facts = _facts(job, classifier, made, spec, folder, progress)
+    save_classifier(folder / files.PHASES, classifier, spec, facts["sensitivity"])
     course, chunks = assign_frames(run, classifier, landmarks, job, folder, progress)
     outputs = {
-        **_facts(job, classifier, made, spec, progress),
+        **facts,
         **facts_of_course(course, chunks, centre=spec.centre, metal=job.metal, electrolyte=job.electrolyte),
         "notes": _notes(job, run.n_environments),
         "null_expectation": null_expectation(run.numbers),
         "files": {"phases": files.PHASES, "labels": files.LABELS},
     }
-    if job.discover is not None and (classifier.cluster_labels == 0).any():
+    if job.discover is not None:
         outputs["discovery"] = _discover(job, run, classifier, folder, progress)
     return outputs
 
@@ -116,10 +119,12 @@ def cluster_drawn(job: ClassifyJob, folder: Path, progress: Progress) -> dict[st
         outputs["files"]["landmark_places"] = files.LANDMARK_PLACES
         outputs["notes"] = _notes(job, drawn.n_environments)
     else:
-        unnamed, made = _known(job, folder, spec), None
+        unnamed, made = known_classifier(job, folder, spec), None
+        require_settled(job, unnamed)
     classifier = relabel(unnamed, add=references_for(job, described, unnamed))
-    save_classifier(folder / files.PHASES, classifier, spec)
-    return {**_facts(job, classifier, made, spec, progress), **outputs}
+    facts = _facts(job, classifier, made, spec, folder, progress)
+    save_classifier(folder / files.PHASES, classifier, spec, facts["sensitivity"])
+    return {**facts, **outputs}
 
 
 def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -127,7 +132,7 @@ def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
     spec = job.spec.spec()
     assert job.trajectory is not None
     run = Run.open(job.trajectory, folder, spec)
-    classifier = _known(job, folder, spec)
+    classifier = known_classifier(job, folder, spec)
     landmarks = Landmarks.none() if job.landmark_places is None else Landmarks.load(folder / job.landmark_places)
     course, chunks = assign_frames(run, classifier, landmarks, job, folder, progress)
     return {
@@ -139,12 +144,10 @@ def assign_share(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str
 
 
 def discover_unknown(job: ClassifyJob, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Look at the unknown clusters of a run whose labels lie in the folder."""
+    """Look at the groups of a run whose labels lie in the folder, the unknown ones above all."""
     spec = job.spec.spec()
     assert job.trajectory is not None
-    run, classifier = Run.open(job.trajectory, folder, spec), _known(job, folder, spec)
-    if not (classifier.cluster_labels == 0).any():
-        return {}
+    run, classifier = Run.open(job.trajectory, folder, spec), known_classifier(job, folder, spec)
     return {"discovery": _discover(job, run, classifier, folder, progress)}
 
 
@@ -208,26 +211,26 @@ def _discover(job: ClassifyJob, run: Run, classifier: Classifier, folder: Path, 
     )
 
 
-def _known(job: ClassifyJob, folder: Path, spec: DescriptorSpec) -> Classifier:
-    classifier, known_spec = load_classifier(folder / str(job.classifier))
-    if known_spec.content_hash != spec.content_hash:
-        raise InvalidInput(
-            f"{job.classifier} was made with the descriptors {known_spec.to_dict()}, the job asks for "
-            f"{spec.to_dict()}: points of unlike descriptors can't be compared; give the same spec."
-        )
-    return classifier
-
-
 def _facts(
-    job: ClassifyJob, classifier: Classifier, made: PeaksInput | None, spec: DescriptorSpec, progress: Progress
+    job: ClassifyJob,
+    classifier: Classifier,
+    made: PeaksInput | None,
+    spec: DescriptorSpec,
+    folder: Path,
+    progress: Progress,
 ) -> dict[str, Any]:
+    # Densities and neighbours are not kept, so the table of a classifier is that of the run it was made of.
+    if made is None:
+        table = load_sensitivity(folder / str(job.classifier))
+    else:
+        table = sensitivity(classifier, made, job, progress)
     return {
         **facts_of(classifier),
         "clustered_anew": made is not None,
         "spec": spec.to_dict(),
         "spec_hash": spec.content_hash,
-        "normalisation": job.normalisation,
-        "sensitivity": [] if made is None else sensitivity(classifier, made, job, progress),
+        "normalisation": classifier.reduction.normalisation,
+        "sensitivity": table,
     }
 
 

@@ -11,8 +11,10 @@ from aiida.engine import CalcJob, ExitCode, ProcessBuilder, ProcessSpec, ToConte
 from aiida_seireact.calculations.classify import ClassifyCalculation, ClassifySettings
 from aiida_seireact.calculations.trajectories import count_frames
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
-from aiida_seireact.formats.jobs.classify import SpecSettings
+from aiida_seireact.formats.jobs.classify import SETTLED, SpecSettings, beside_classifier
+from aiida_seireact.programs._classify_known import settled_complaint, spec_complaint
 from aiida_seireact.science.descriptors import usual_order
 from aiida_seireact.workchains.base import ProgramWorkChain
 from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
@@ -80,13 +82,19 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         overrides: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         parallel: int | None = None,
+        classifier: PhasesData | None = None,
     ) -> ProcessBuilder:
         """Return a builder; ``references`` are runs of the pure phases, by name; ``parallel`` jobs share the frames.
 
-        Descriptors know the species of the run and of the references, unless ``overrides`` name others.
+        Descriptors know the species of the run and of the references, unless ``overrides`` name others. With a
+        ``classifier`` they are its own, and the protocol says nothing of the clustering.
+
+        :raises ValueError: ``overrides`` that are unlike what the classifier was made with.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
-        if "species" not in (overrides or {}).get("parameters", {}).get("spec", {}):
+        if classifier is not None:
+            inputs["parameters"] = _beside(classifier, inputs["parameters"], (overrides or {}).get("parameters", {}))
+        elif "species" not in (overrides or {}).get("parameters", {}).get("spec", {}):
             inputs["parameters"]["spec"]["species"] = usual_order(
                 symbol for run in (trajectory, *references.values()) for symbol in species_of(run)
             )
@@ -96,6 +104,8 @@ class ClassifyWorkChain(ProtocolMixin, ProgramWorkChain):
         builder.code = code or find_classify(inputs["parameters"].get("spec", {}).get("source", "ace"))
         builder.parameters = orm.Dict(inputs["parameters"])
         builder.options = dict(options or {})
+        if classifier is not None:
+            builder.classifier = classifier
         if parallel is not None:
             builder.parallel = orm.Int(parallel)
         return builder
@@ -107,10 +117,14 @@ def species_of(run: TrajectoryData | FramesData) -> list[str]:
 
 
 def validate_classify(inputs: Mapping[str, Any], _: Any) -> str | None:
-    """Refuse species that the descriptors don't know, or that are not there, and more jobs than frames."""
+    """Refuse species that the descriptors don't know, settings unlike the classifier's, more jobs than frames."""
     if not {"trajectory", "parameters"} <= set(inputs):
         return None
     settings = ClassifySettings.model_validate(inputs["parameters"].get_dict())
+    if "classifier" in inputs and (
+        message := _classifier_complaint(inputs["parameters"].get_dict(), inputs["classifier"])
+    ):
+        return message
     references = {f"reference {name}": run for name, run in inputs.get("references", {}).items()}
     for name, run in {"trajectory": inputs["trajectory"], **references}.items():
         if message := _species_complaint(species_of(run), settings.spec):
@@ -125,6 +139,35 @@ def validate_classify(inputs: Mapping[str, Any], _: Any) -> str | None:
     return (
         f"parallel: {inputs['parallel'].value} jobs can't share {n_frames} frames: ask for at most {max(1, n_frames)}."
     )
+
+
+def _beside(phases: PhasesData, parameters: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters without what a protocol says of the clustering, and with the descriptors of a classifier.
+
+    :param asked: what was asked for beside the protocol.
+    :raises ValueError: it is unlike what the classifier was made with.
+    """
+    classifier, spec = phases.classifier()
+    for message in (settled_complaint(asked, classifier, THE), spec_complaint(asked.get("spec", {}), spec, THE)):
+        if message:
+            raise ValueError(message)
+    kept = {name: value for name, value in parameters.items() if name not in SETTLED}
+    return {**kept, **{name: asked[name] for name in SETTLED & set(asked)}, "spec": spec.to_dict()}
+
+
+THE = "the classifier"
+
+
+def _classifier_complaint(parameters: Mapping[str, Any], phases: PhasesData) -> str | None:
+    own_hash = phases.base.attributes.get("spec_hash")
+    if SpecSettings.model_validate(parameters.get("spec", {})).spec().content_hash != own_hash:
+        return (
+            "parameters.spec: the classifier was made with other descriptors, and points of unlike ones can't be "
+            "compared: give `classifier` to get_builder_from_protocol, which takes those of the classifier."
+        )
+    asked = {name: value for name, value in beside_classifier(parameters).items() if name in SETTLED}
+    message = settled_complaint(asked, phases.classifier()[0], THE) if asked else None
+    return message and f"parameters.{message}"
 
 
 def _species_complaint(species: list[str], spec: SpecSettings) -> str | None:

@@ -164,12 +164,15 @@ class ClassifyPartsWorkChain(StagedWorkChain):
     # ---------------------------------------------------------------------------------------- results
 
     def should_discover(self) -> bool:
-        """Whether there are unknown clusters, and they are to be looked at."""
-        wanted = self.inputs.parameters.get_dict().get("discover", {}) is not None
-        return wanted and self.ctx.cluster.outputs.clusters["n_unknown_clusters"] > 0
+        """Whether groups are to be looked at.
+
+        Also where each cluster has a name: environments beyond the gates have none, and whether all-sulfur
+        environments sit together is asked of named phases too.
+        """
+        return self.inputs.parameters.get_dict().get("discover", {}) is not None
 
     def discover(self) -> ToContext | ExitCode:
-        """Look at the unknown clusters."""
+        """Look at what is unknown, and at the known phases beside it."""
         inputs = {
             **self._common("discover"),
             "trajectory": self.inputs.trajectory,

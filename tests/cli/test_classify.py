@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from aiida_seireact.cli.classify_inputs import phase_of, readable, reference_files, species_of
 from aiida_seireact.cli.main import cli
+from aiida_seireact.formats.jobs.classify import ClassifyJob
+from aiida_seireact.workchains.classify import ClassifyWorkChain
 from tests.programs.conftest import write_dump
 from tests.programs.test_classify import rattled
 
@@ -71,6 +73,9 @@ def test_a_dry_run_tells_and_writes_nothing(folder: Path) -> None:
         (["run.dump", "-r", "a/b=known/LiCl.extxyz"], "references: A phase can't be named 'a/b'"),
         (["run.dump", "--metal", "unknown"], "metal: A phase can't be named 'unknown'"),
         (["run.dump", "--parallel", "4"], "--parallel belongs to the PK of a trajectory"),
+        (["1310", "--out", "sei"], "--out belongs to files; results of a PK are nodes"),
+        (["1310", "--force"], "--force belongs to files"),
+        (["1310", "--timestep-fs", "2"], "--timestep-fs belongs to files"),
         (["run.dump", "--classifier", "run.dump"], "is not a whole phases file"),
         (["run.dump", "--classifier", "1310"], "There is no classifier"),
         (["cut.dump", "--dry-run", "--skip-first", "0"], "cut.dump is cut off in the atoms of step"),
@@ -92,6 +97,34 @@ def test_what_can_t_be_done_is_a_sentence(folder: Path, words: list[str], senten
     code, output = said("classify", *words)
     assert code != 0
     assert sentence in output
+
+
+def test_what_is_asked_for_beside_a_classifier_is_its_own_or_refused(folder: Path) -> None:
+    (folder / "made.yaml").write_text("{maxk: 30, sensitivity: []}\n")
+    made = ("classify", "run.dump", "-r", "known", "--skip-first", "0", "--no-discover")
+    assert said(*made, "--settings", "made.yaml", "-o", "first")[0] == 0
+    (folder / "finer.yaml").write_text("{spec: {n_max: 9}}\n")
+    (folder / "gates.yaml").write_text("{gates: {point: 1.0}}\n")
+    (folder / "same.yaml").write_text("{spec: {n_max: 4, centre: Li}, maxk: 30, gates: {point: 2.0}}\n")
+    (folder / "wide.yaml").write_text("{normalisation: standard}\n")
+
+    def by_it(*words: str) -> tuple[int, str]:
+        return said("classify", "run.dump", "--classifier", "first", "--dry-run", *words)
+
+    for words, sentence in {
+        ("--z", "9"): "z: 9 was asked for, but",
+        ("--landmarks", "100"): "n_landmarks: 100 was asked for, but",
+        ("--centre", "S"): "spec.centre: S was asked for, but",
+        ("--settings", "finer.yaml"): "spec.n_max: 9 was asked for, but",
+        ("--settings", "gates.yaml"): "gates.point: 1 was asked for, but",
+        ("--settings", "wide.yaml"): "normalisation: standard was asked for, but",
+    }.items():
+        code, text = by_it(*words)
+        assert code != 0, words
+        assert sentence in text
+        assert "without the classifier" in text
+    code, text = by_it("--settings", "same.yaml", "--z", "3", "--centre", "Li", "--metal", "LiCl")
+    assert code == 0, text
 
 
 def test_results_are_not_replaced_by_mistake(folder: Path) -> None:
@@ -119,6 +152,14 @@ def test_relabel_and_adopt_refuse_with_a_sentence(folder: Path, words: list[str]
     code, output = said(*words)
     assert code != 0
     assert sentence in output
+
+
+def test_help_names_the_landmarks_of_files_and_of_the_protocol() -> None:
+    defaults = (
+        ClassifyJob.model_fields["n_landmarks"].default,
+        ClassifyWorkChain.get_protocol_inputs("fast")["parameters"]["n_landmarks"],
+    )
+    assert "Default: {}; with a PK that of the protocol, {} in fast.".format(*defaults) in said("classify", "--help")[1]
 
 
 @pytest.mark.parametrize("command", ["classify", "relabel", "adopt"])

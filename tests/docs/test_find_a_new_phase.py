@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -10,8 +11,9 @@ from types import ModuleType
 
 import pytest
 from ase.io import read
+from click.testing import CliRunner
 
-from aiida_seireact.cli.main import cli  # noqa: F401  (the console script, as the script of the pictures calls it)
+from aiida_seireact.cli.main import cli
 from tests.docs._pages import DOCS, blocks
 
 PAGE = DOCS / "howto" / "find_a_new_phase.md"
@@ -94,6 +96,32 @@ def test_adopting_moves_the_unknown_and_leaves_the_known(said: tuple[str, str]) 
     assert rows["Li2S"] == pytest.approx([before["Li2S"], after["Li2S"]], abs=2.0)
     assert rows[NAME] == pytest.approx([after[NAME]], abs=2.0)
     assert rows["unknown"] == pytest.approx([before["unknown"], after["unknown"]], abs=2.0)
+
+
+def test_by_the_new_classifier_the_region_is_tested_for_domains_without_anything_unknown(
+    folder: Path, said: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    command = [block.text.split() for block in blocks(PAGE) if block.info == "console"][3]
+    result = CliRunner().invoke(cli, command[2:])
+    assert result.exit_code == 0, result.output
+    text = told("anew")
+    rows = {line.split()[0]: percents(line) for line in text.splitlines()[:2]}
+    outputs = json.loads((folder / "named" / "result.json").read_text(encoding="utf-8"))["outputs"]["discovery"]
+    for name, shares in rows.items():
+        (group,) = [group for group in outputs["groups"] if group["id"] == name]
+        found = [100 * group["share_of_all"], 100 * group["share_of_interphase"]]
+        assert shares == pytest.approx(found, abs=2.0), name
+    (region,) = [region for region in outputs["regions"] if region["like"] == "antifluorite"]
+    assert region["unknown_clusters"] == []
+    assert {"Li2S", NAME} <= set(region["groups"])
+    sulfur = region["sulfur"]
+    assert sulfur["p_value"] > 0.01
+    line = next(line for line in text.splitlines() if "x_S⁴" in line)
+    assert percents(line) == pytest.approx([100 * sulfur["counted"], 100 * sulfur["expected"]], abs=2.0)
+    # `adopt`, which reads no frame, repeats the test as it was.
+    (before,) = [line for line in said[1].splitlines() if line.startswith("  four S around")]
+    assert before in said[0].splitlines()
 
 
 def test_the_commands_of_the_page_are_those_that_ran() -> None:

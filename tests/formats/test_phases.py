@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_seireact.formats.phases import Labels, PhasesError, load_classifier, save_classifier
+from aiida_seireact.formats.phases import Labels, PhasesError, load_classifier, load_sensitivity, save_classifier
 from aiida_seireact.science.density_peaks import density_peaks
 from aiida_seireact.science.descriptors import DescriptorSpec
 from aiida_seireact.science.labelling import (
@@ -62,6 +62,15 @@ def test_classifier_comes_back_and_labels_alike(tmp_path: Path, keep_variance: f
     expected = assign(written.reduction.apply(fresh), written)
     found = assign(got.reduction.apply(fresh), got)
     assert same(found, expected)
+
+
+def test_a_classifier_carries_what_another_z_would_have_given(tmp_path: Path) -> None:
+    row = {"z": 2.0, "n_clusters": 3, "core_fraction": 0.9, "adjusted_rand": 0.8}
+    table = [{**row, "n_unknown_clusters": 1, "fractions": {"A": 1.0}}, {"z": 9.0, "refused": "one peak"}]
+    save_classifier(tmp_path / "phases.npz", classifier(None, Gates()), SPEC, table)
+    assert load_sensitivity(tmp_path / "phases.npz") == [row, table[1]]
+    with pytest.raises(PhasesError, match="There is no phases file"):
+        load_sensitivity(tmp_path / "none.npz")
 
 
 def test_classifier_without_references(tmp_path: Path) -> None:

@@ -20,11 +20,12 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.classify import KEYS_OF_PART, ClassifyJob, Part
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.label_chunks import LabelsOf, iter_labels
-from aiida_seireact.formats.phases import load_classifier
+from aiida_seireact.formats.phases import load_classifier, load_sensitivity
 from aiida_seireact.programs import classify
 from aiida_seireact.programs._classify_cluster import describe_files
 from aiida_seireact.programs._classify_draw import draw, landmarks_at
 from aiida_seireact.programs._classify_frames import Run
+from aiida_seireact.programs._classify_known import settled_complaint
 from aiida_seireact.science.descriptors import DescriptorSpec
 
 from .conftest import call, write_dump
@@ -121,18 +122,19 @@ def test_phase_named_later_needs_no_clustering(folder: Path, done: dict[str, Any
     for name in ("run.dump", "zb.dump", "phases.npz"):
         (tmp_path / name).symlink_to(folder / name)
     (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
-    references = {"ZB": {"files": ["zb.dump"]}}
-    status, result, _ = call(
-        classify.main,
-        tmp_path,
-        {
-            "trajectory": JOB["trajectory"],
-            "references": references,
-            "classifier": "known.npz",
-            "discover": None,
-        },
-    )
+    job = {
+        "trajectory": JOB["trajectory"],
+        "references": {"ZB": {"files": ["zb.dump"]}},
+        "classifier": "known.npz",
+        "discover": {"n_frames": 1},
+    }
+    status, result, _ = call(classify.main, tmp_path, job)
     assert status == 0, result
+    # All clusters have names: what lies beyond the gates, and antifluorites, are looked at all the same.
+    assert result["outputs"]["n_unknown_clusters"] == 0
+    assert {"LiCl", "ZB", "beyond ZB"} < {group["id"] for group in result["outputs"]["discovery"]["groups"]}
+    part = {**job, "part": "discover", "classifier": "phases.npz"}
+    assert call(classify.main, tmp_path, part)[1]["outputs"]["discovery"] == result["outputs"]["discovery"]
     assert result["outputs"]["clustered_anew"] is False
     assert result["outputs"]["phase_fractions"]["last_tenth"]["ZB"] == pytest.approx(1.0, abs=0.02)
     assert result["outputs"]["phase_fractions"]["first_tenth"] == pytest.approx(
@@ -140,6 +142,12 @@ def test_phase_named_later_needs_no_clustering(folder: Path, done: dict[str, Any
     )
     after = load_classifier(tmp_path / "phases.npz")[0]
     assert np.array_equal(after.clusters, before.clusters)
+    # The table comes with every run; the names that clusters had at another z are those of before.
+    names = {"fractions", "n_unknown_clusters"}
+    assert result["outputs"]["sensitivity"] == [
+        {key: value for key, value in row.items() if key not in names} for row in done["sensitivity"]
+    ]
+    assert load_sensitivity(tmp_path / "phases.npz") == result["outputs"]["sensitivity"]
     assert after.names == ("unknown", "LiCl", "Li2S", "ZB")
 
 
@@ -368,6 +376,52 @@ def test_new_points_are_normalised_as_the_landmarks_were(folder: Path, tmp_path:
     assert outputs["normalisation"] == normalisation
     assert outputs["phase_fractions"]["first_tenth"]["LiCl"] > 0.95
     assert outputs["phase_fractions"]["last_tenth"]["unknown"] == 1.0
+    (tmp_path / "phases.npz").rename(tmp_path / "known.npz")
+    by_it = {"trajectory": JOB["trajectory"], "classifier": "known.npz", "discover": None}
+    assert call(classify.main, tmp_path, by_it)[1]["outputs"]["normalisation"] == normalisation
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"z": 9.0}, "z: 9 was asked for, but phases.npz was made with 3, and nothing is clustered again"),
+        ({"z": 3.5}, "classify without the classifier"),
+        ({"gates": {"point": 1.0}}, r"gates.point: 1 .* made with 2, .*`aiida-seireact relabel`"),
+        ({"gates": {"reach": None}}, "gates.reach: null .* made with 4"),
+        ({"n_landmarks": 500}, "n_landmarks: 500 .* made with 2160"),
+        ({"normalisation": "standard"}, "normalisation: standard .* made with none"),
+        ({"keep_variance": None}, "keep_variance: null .* made with 0.9999"),
+        ({"keep_variance": 0.99}, "keep_variance: 0.99 .* made with 0.9999"),
+        ({"maxk": 50}, "maxk: 50 .* made with 100"),
+        ({"engine": "dadapy"}, "engine: dadapy .* made with native"),
+        ({"neighbours": "ivf"}, "neighbours: ivf .* made with exact"),
+        ({"sensitivity": [2.0]}, "sensitivity: .* has its landmarks and clusters already"),
+        ({"landmark_slab_ang": None}, "landmark_slab_ang: .* has its landmarks and clusters already"),
+    ],
+)
+@pytest.mark.parametrize("part", ["all", "cluster"])
+def test_what_a_classifier_has_settled_is_refused_and_not_ignored(
+    folder: Path, done: dict[str, Any], tmp_path: Path, asked: dict[str, Any], sentence: str, part: Part
+) -> None:
+    for name in ("run.dump", "phases.npz"):
+        (tmp_path / name).symlink_to(folder / name)
+    job = {"part": part, "trajectory": JOB["trajectory"], "classifier": "phases.npz", "discover": None, **asked}
+    status, result, _ = call(classify.main, tmp_path, job)
+    assert status == 2
+    assert result["error"]["kind"] == "invalid_input"
+    assert re.search(sentence, result["error"]["message"]), result["error"]["message"]
+
+
+def test_what_a_classifier_has_settled_may_be_repeated(folder: Path, done: dict[str, Any]) -> None:
+    classifier, _ = load_classifier(folder / "phases.npz")
+    own = {
+        **{"z": 3, "gates": {"point": 2, "support": 0.02}, "n_landmarks": 2160, "normalisation": "none", "maxk": 100},
+        **{"keep_variance": JOB["keep_variance"], "alpha": 1e-6, "engine": "native", "neighbours": "auto"},
+    }
+    assert settled_complaint(own, classifier, "it") is None
+    assert (
+        settled_complaint({"references": {}, "metal": ["Li"], "n_references": 50, "seed": 3}, classifier, "it") is None
+    )
 
 
 @pytest.mark.parametrize(

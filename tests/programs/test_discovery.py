@@ -200,6 +200,34 @@ def test_a_cluster_that_lived_shortly_is_looked_at_in_its_own_frame(world: World
     assert group_of(found, world, [S, S, S, CL])["name"].endswith("(antifluorite-like)")
 
 
+def test_where_all_clusters_have_names_domains_and_what_lies_beyond_the_gates_are_still_told(world: World) -> None:
+    names = (*NAMES, "mixed")
+    all_named = np.array([1, *(2 if (kind == S).all() else 3 for kind in world.kinds)])
+    labels = all_named[world.clusters]
+    mixed = np.flatnonzero(labels == 3)
+    gated = labels.copy()
+    gated[mixed[::3]] = 0
+
+    def told(labels: np.ndarray) -> dict[str, Any]:
+        return discover(
+            world.stream, lambda place: (labels, world.clusters), names=names, cluster_labels=all_named.tolist(),
+            centre="Li", settings=DiscoverSettings(n_frames=1, n_permutations=299), folder=world.folder,
+            progress=nothing,
+        )  # fmt: skip
+
+    (region,) = told(labels)["regions"]
+    assert region["groups"] == ["Li2S", "mixed"]
+    assert region["unknown_share"] == 0.0
+    assert region["sulfur"]["expected"] == pytest.approx(region["sulfur"]["share"] ** 4)
+    assert region["sulfur"]["p_value"] > 0.01
+    found = told(gated)
+    (beyond,) = [group for group in found["groups"] if group["id"] == "beyond mixed"]
+    assert beyond["n_environments"] == len(mixed[::3]) * N_FRAMES
+    assert beyond["name"].endswith("(antifluorite-like)")
+    assert found["regions"][0]["groups"] == ["Li2S", "mixed", "beyond mixed"]
+    assert found["regions"][0]["sulfur"] == region["sulfur"]
+
+
 @pytest.mark.parametrize("labels", [lambda n: np.zeros(n, int)])
 def test_a_glass_is_called_amorphous(tmp_path: Path, labels: Callable[[int], np.ndarray]) -> None:
     atoms = cells.glass(2)

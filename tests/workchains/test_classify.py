@@ -12,13 +12,20 @@ from aiida import engine, orm
 from aiida.manage.caching import enable_caching
 from ase.build import bulk
 
+from aiida_seireact.calculations.base import Links
+from aiida_seireact.calculations.classify import write_classify_files
 from aiida_seireact.calculations.trajectories import count_frames
 from aiida_seireact.data.frames import FramesData
+from aiida_seireact.data.phases import PhasesData
 from aiida_seireact.data.trajectory import TrajectoryData
 from aiida_seireact.formats.frames import Frames
+from aiida_seireact.formats.jobs.classify import SETTLED, ClassifyJob
+from aiida_seireact.programs import classify as program
+from aiida_seireact.programs._classify_known import require_settled
 from aiida_seireact.workchains.analyse import AnalyseWorkChain
 from aiida_seireact.workchains.classify import ClassifyWorkChain
 from aiida_seireact.workchains.classify_parts import ClassifyPartsWorkChain
+from tests.programs.conftest import call
 from tests.programs.test_classify import rattled
 
 
@@ -173,6 +180,56 @@ def test_a_name_that_means_unknown_is_refused(builder: Any) -> None:
     (reference,) = builder.references.values()
     with pytest.raises(ValueError, match="can't be named 'unknown'"):
         builder.references = {"unknown": reference}
+
+
+@pytest.fixture
+def phases(aiida_profile_clean: Any, run: Frames, tmp_path: Path) -> PhasesData:
+    """A classifier made with another z than the protocol's, and of fewer landmarks."""
+    run.save(tmp_path / "run.npz")
+    job = {"trajectory": {"files": ["run.npz"]}, "spec": {"species": ["Li", "Cl"]}, "n_landmarks": 400}
+    status, result, _ = call(
+        program.main, tmp_path, {**job, "z": 2.5, "maxk": 100, "sensitivity": [], "discover": None}
+    )
+    assert status == 0, result
+    return PhasesData(tmp_path / "phases.npz")
+
+
+def test_defaults_of_the_protocol_stand_beside_a_classifier_and_what_is_unlike_it_is_refused(
+    builder: Any, phases: PhasesData, run: Frames, tmp_path: Path
+) -> None:
+    check = ClassifyWorkChain.spec().inputs.validate
+
+    def made(classifier: PhasesData | None = phases, **parameters: Any) -> Any:
+        return ClassifyWorkChain.get_builder_from_protocol(
+            FramesData(run), {}, code=builder.code, overrides={"parameters": parameters}, classifier=classifier
+        )
+
+    own = made()
+    assert own.classifier is phases
+    assert not SETTLED & set(own.parameters.get_dict())
+    assert own.parameters["spec"] == phases.classifier()[1].to_dict()
+    assert check(own._inputs(prune=True)) is None
+    assert made(z=2.5, gates={"point": 2.0}).parameters["gates"] == {"point": 2.0}
+    with pytest.raises(ValueError, match=r"z: 3 was asked for, but the classifier was made with 2\.5"):
+        made(z=3.0)
+    with pytest.raises(ValueError, match=r"spec\.n_max: 9 was asked for"):
+        made(spec={"n_max": 9})
+
+    # The whole protocol, and then a classifier as an input: nobody asked for its z of 3, nor for 10,000 landmarks.
+    later = made(None)
+    later.classifier = phases
+    assert later.parameters["z"] == 3.0
+    assert check(later._inputs(prune=True)) is None
+    inputs = {"parameters": later.parameters, "code": builder.code, "classifier": phases}
+    job = write_classify_files(inputs, tmp_path, Links())
+    require_settled(ClassifyJob.model_validate({**job, "trajectory": {"files": ["run.npz"]}}), phases.classifier()[0])
+    later.parameters = orm.Dict({**later.parameters.get_dict(), "z": 9.0})
+    assert (
+        "parameters.z: 9 was asked for, but the classifier was made with 2.5"
+        in check(later._inputs(prune=True)).message
+    )
+    later.parameters = orm.Dict({"spec": {"species": ["Li", "Cl"], "n_max": 3}})
+    assert "parameters.spec: the classifier was made with other descriptors" in check(later._inputs(prune=True)).message
 
 
 def test_descriptors_know_the_species_of_run_and_references(builder: Any, run: Frames) -> None:

@@ -105,13 +105,24 @@ def relabel_phases(phases: PhasesData, settings: orm.Dict, **references: FramesD
 
 @calcfunction
 def relabel_run(
-    phases: PhasesData, labels: orm.ArrayData, classification: orm.Dict, settings: orm.Dict, **references: FramesData
+    phases: PhasesData,
+    labels: orm.ArrayData,
+    classification: orm.Dict,
+    settings: orm.Dict,
+    discovery: orm.Dict | None = None,
+    **references: FramesData,
 ) -> dict[str, orm.Data]:
-    """Name the clusters of phases anew, and let the labels of the run they were made of follow."""
+    """Name the clusters of phases anew, and let the labels of the run they were made of follow.
+
+    :param discovery: what was found before; of it the regions stay in the classification, as ``regions_before``.
+    """
     old, new, node = _renamed(phases, settings, references)
     after = followed(Labels.of_arrays(arrays_of_node(labels)), old, new)
     course = course_of(after)
-    told = renamed_outputs(classification.get_dict(), new, course, [])
+    before = classification.get_dict()
+    if discovery is not None:
+        before["discovery"] = discovery.get_dict()
+    told = renamed_outputs(before, new, course, [])
     return {
         "phases": node,
         "labels": arrays_node({**course.arrays(), **after.arrays()}, []),
@@ -126,7 +137,7 @@ def _renamed(
     described = {name: _described(frames, spec) for name, frames in references.items()}
     new = changed(old, settings.get_dict(), described)
     with tempfile.TemporaryDirectory() as folder:
-        save_classifier(Path(folder) / files.PHASES, new, spec)
+        save_classifier(Path(folder) / files.PHASES, new, spec, phases.sensitivity())
         return old, new, PhasesData(Path(folder) / files.PHASES)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,8 @@ def discovery_text(found: Mapping[str, Any]) -> str:
             f"{percent(group['share_of_interphase'], 1):>9}{fixed(order, 2):>7}  "
             f"{group['name'] or '(' + group['reason'] + ')'}"
         )
+    if any(group["kind"] == "gated" for group in shown_groups(found)):
+        lines.append("beyond X: in a cluster named X, yet farther from its references than the gate `point`: unknown.")
     for region in found["regions"]:
         lines += [
             "",
@@ -121,14 +123,36 @@ def discovery_text(found: Mapping[str, Any]) -> str:
         if region["unknown_clusters"]:
             lines.append(f"  its unknown clusters: {' '.join(map(str, region['unknown_clusters']))}")
         if region["sulfur"]:
-            sulfur = region["sulfur"]
-            lines.append(
-                f"  four S around {percent(sulfur['counted'], 1)}, x_S⁴ = {percent(sulfur['expected'], 1)}. "
-                f"{together(sulfur)}"
-            )
-    unknown = [group for group in shown_groups(found) if group["kind"] == "unknown" and group["name"]]
+            lines.append(_chance(region["sulfur"]))
+    unknown = [group for group in shown_groups(found) if group["kind"] != "known" and group["name"]]
     if unknown:
         lines += ["", "Why these names:", *(f"  {group['id']}: {group['reason']}" for group in unknown[:TOLD])]
         if len(unknown) > TOLD:
-            lines.append(f"  … and {counted(len(unknown) - TOLD, 'smaller cluster')}")
+            lines.append(f"  … and {counted(len(unknown) - TOLD, 'smaller group')}")
     return "\n".join(lines)
+
+
+def regions_before_text(regions: Sequence[Mapping[str, Any]], centre: str) -> str:
+    """Return lines about regions that were found before clusters got other names, which read no frame.
+
+    :param regions: ``regions_before`` of the result of `relabel` or `adopt`.
+    """
+    lines = ["Found before these names were given:"]
+    for region in regions:
+        lines.append(
+            f"  {region['name']}, {percent(region['share_of_all'], 1)} of all {centre} at step {region['step']}"
+        )
+        if region["sulfur"]:
+            lines.append(_chance(region["sulfur"]))
+    return "\n".join([*lines, LOOK_ANEW])
+
+
+LOOK_ANEW = (
+    "What is unknown by these names: `aiida-seireact classify TRAJECTORY --classifier` with this result looks anew."
+)
+
+
+def _chance(sulfur: Mapping[str, Any]) -> str:
+    return (
+        f"  four S around {percent(sulfur['counted'], 1)}, x_S⁴ = {percent(sulfur['expected'], 1)}. {together(sulfur)}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -28,6 +29,31 @@ KEYS_OF_PART: dict[Part, frozenset[str]] = {
     "discover": frozenset({"trajectory", "references", "spec", "discover", "metal", "electrolyte"}),
 }
 """Settings that each part reads, besides the files it is given: another `z` changes nothing of what is drawn."""
+
+SETTLED = KEYS_OF_PART["cluster"] - {"references", "spec", "n_references", "seed"} | {"landmark_slab_ang"}
+"""Settings that make a clustering: a classifier has settled them."""
+UNTOLD = frozenset({"landmark_slab_ang", "n_landmarks", "neighbours", "sensitivity"})
+"""Settled ones that a classifier can't tell: of `n_landmarks` it knows how many there were, not how many were asked."""
+
+
+def beside_classifier(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a graph without those that a classifier has settled and nobody need have meant.
+
+    A graph always holds them, from its protocol or from the run that the classifier was made of: so defaults are left
+    out, and what a classifier can't tell. What remains is compared with the classifier.
+
+    :param given: keys of the job, as plain values.
+    """
+    defaults = ClassifyJob.model_construct().model_dump()
+    kept = {name: value for name, value in given.items() if name not in UNTOLD}
+    if "gates" in kept:
+        kept["gates"] = {name: value for name, value in kept["gates"].items() if value != defaults["gates"][name]}
+    return {
+        name: value
+        for name, value in kept.items()
+        if name not in SETTLED or not (value == defaults[name] or (name == "gates" and not value))
+    }
+
 
 # Label of the codes of a seireact-classify whose environment holds python-ace. It must not begin with
 # seireact-classify-, as those of the usual one do.
@@ -102,7 +128,9 @@ class ClassifyJob(Job):
         default_factory=dict, description="frames of each known phase; each file is a run of its own"
     )
     classifier: str | None = Field(
-        None, description="phases.npz of an earlier run: label by it, without clustering again"
+        None,
+        description="phases.npz of an earlier run: label by it, without clustering again; settings of the clustering "
+        "and gates are its own",
     )
     drawn: tuple[str, ...] = Field((), description="what the parts `draw` or `gather` wrote, in the order of shares")
     landmark_places: str | None = Field(

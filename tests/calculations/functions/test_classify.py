@@ -34,7 +34,7 @@ def classified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
         "trajectory": {"files": ["run.npz"]},
         "references": {"LiCl": {"files": ["licl.npz"]}},
         "discover": None,
-        "sensitivity": [],
+        "sensitivity": [2.0],
     }
     status, result, _ = call(classify.main, folder, job)
     assert status == 0, result
@@ -51,14 +51,37 @@ def test_a_phase_added_and_one_adopted_name_what_was_unknown(
         "classification": orm.Dict(outputs),
     }
     unknown = [number for number, cluster in enumerate(outputs["clusters"]) if cluster["label"] == "unknown"]
+    region = {
+        "like": "antifluorite",
+        "step": 5,
+        "sulfur": {"p_value": 0.2},
+        "groups": ["cluster 1"],
+        "unknown_share": 1,
+    }
+    region |= dict.fromkeys(("structure_type", "name", "formula", "composition", "n_environments", "share_of_all"))
+    discovery = orm.Dict({"regions": [{**region, "crystallinity": {}}], "groups": []})
     adoption = orm.Dict({"adopt": {"clusters": unknown, "name": "ZB"}})
     given = relabel_run(**inputs, settings=orm.Dict({}), ZB=FramesData(Frames.from_atoms(rattled("ZB", 2, 5))))
-    adopted = relabel_run(**inputs, settings=adoption)
+    adopted = relabel_run(**inputs, settings=adoption, discovery=discovery)
+    # Whether all-sulfur environments sit together does not depend on names; how much is unknown does.
+    (kept,) = adopted["classification"]["regions_before"]
+    assert kept["sulfur"] == {"p_value": 0.2}
+    assert not {"groups", "unknown_share"} & set(kept)
+    assert "regions_before" not in given["classification"].get_dict()
+    again = relabel_run(
+        phases=adopted["phases"],
+        labels=adopted["labels"],
+        classification=adopted["classification"],
+        settings=orm.Dict({"remove": ["ZB"]}),
+    )
+    assert again["classification"]["regions_before"] == [kept]
     for found in (given, adopted):
         told = found["classification"].get_dict()
         assert told["phase_fractions"]["last_tenth"]["ZB"] > 0.95
         assert told["phase_fractions"]["first_tenth"]["LiCl"] == outputs["phase_fractions"]["first_tenth"]["LiCl"]
         assert told["clustered_anew"] is False
+        assert [row["z"] for row in told["sensitivity"]] == [2.0, 3.0]
+        assert found["phases"].sensitivity() == told["sensitivity"]
         assert found["phases"].label_names == ["unknown", "LiCl", "ZB"]
         labels = Labels.of_arrays(arrays_of_node(found["labels"]))
         assert course_of(labels).content_hash == told["labels"]["content_hash"]

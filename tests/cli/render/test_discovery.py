@@ -67,6 +67,20 @@ def texts(figure: Figure) -> str:
     return " ".join(item.get_text() for item in figure.findobj(lambda item: hasattr(item, "get_text")))
 
 
+def test_terminal_says_what_beyond_a_gate_means_and_why_it_has_its_name() -> None:
+    told = discovery.discovery_text({**found(), "groups": [group("beyond Li", "gated", 0.1)]})
+    assert "beyond X: in a cluster named X, yet farther from its references than the gate `point`" in told
+    assert "beyond Li: composition so" in told
+
+
+def test_terminal_tells_chance_also_after_new_names() -> None:
+    told = discovery.regions_before_text(found()["regions"], "Li")
+    assert "50.0 % of all Li at step 5000" in told.replace("\u202f", " ")
+    assert "x_S⁴ = 26.9" in told
+    assert "scattered as in a random mixture" in told
+    assert "aiida-seireact classify TRAJECTORY --classifier" in told
+
+
 def test_terminal_tells_shares_names_and_chance() -> None:
     told = discovery.discovery_text(found())
     assert "interphase: all Li but those labelled Li" in told
@@ -74,7 +88,7 @@ def test_terminal_tells_shares_names_and_chance() -> None:
     for words in ("30.0", "60.0", "0.66", "cluster 3 <named>"):
         assert words in row
     assert "(fewer than 20 in the frames looked at)" in told
-    assert "beyond Li" not in told  # holds nothing
+    assert "beyond" not in told  # holds nothing
     assert "x_S⁴ = 26.9" in told
     assert "scattered as in a random mixture" in told
     assert "cluster 3: composition so" in told
