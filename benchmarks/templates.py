@@ -52,7 +52,7 @@ def samples() -> Iterator[tuple[str, list[Atoms]]]:
 
 def rattled(structure: str, a: float, repeat: int, rattle: float) -> Atoms:
     """Return a crystal of Li whose atoms are displaced by ``rattle`` Å (standard deviation of each component)."""
-    atoms = bulk("Li", structure, a=a, cubic=True).repeat(repeat)
+    atoms: Atoms = bulk("Li", structure, a=a, cubic=True).repeat(repeat)
     atoms.rattle(rattle, seed=1)
     return atoms
 
