@@ -39,7 +39,7 @@ class AnalyseCalculation(ProgramCalculation):
     # The program gives the same bytes for any number of processes.
     UNHASHED = ("workers",)
     UNHASHED_OPTIONS = ("resources",)
-    CACHE_VERSION = 3
+    CACHE_VERSION = 4
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

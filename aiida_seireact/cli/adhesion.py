@@ -33,14 +33,15 @@ def adhesion(
     output: Path | None,
     interfaces: int | None,
 ) -> None:
-    """Tell the work of separation or adhesion: W = (E of the one slab + E of the other − E joined) / (n · area).
+    """Tell the work of separation: W = (E of the one slab + E of the other − E joined) / (n · area).
 
     FRAMES are three labelled cells: the joined one, which has most atoms, and each slab alone, with vacuum around it
     and the same area; of one file or shard, or of several, `@N` the N-th frame from 0. All are labelled by the same
     engine and settings. Without vacuum the slabs of the joined cell touch twice: n is 2.
 
-    Slabs frozen as they are in the joined cell (--cut) give the work of separation, slabs relaxed alone the work of
-    adhesion, which is smaller. With PKs the result is a node whose links lead to the labels.
+    Slabs frozen as they are in the joined cell (--cut) give the rigid work of separation; slabs relaxed alone the
+    relaxed one, which is smaller and often called work of adhesion. With PKs the result is a node whose links lead to
+    the labels.
 
     \b
     Examples:

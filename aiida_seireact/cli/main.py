@@ -33,7 +33,7 @@ COMMANDS = {
     "produce": ("produce:produce", "Run long MD of a trained model, over as many jobs as it takes."),
     "extend": ("produce:extend", "Go on with a run of MD that has ended."),
     "analyse": ("analyse:analyse", "Follow a run of MD, of files or of the profile: what reacted, where, how fast."),
-    "adhesion": ("adhesion:adhesion", "Tell the work of separation or adhesion of two slabs, of labelled frames."),
+    "adhesion": ("adhesion:adhesion", "Tell the work of separation of two slabs (adhesion), of labelled frames."),
     "classify": ("classify:classify", "Say which phases the atoms of a trajectory belong to, and which are unknown."),
     "relabel": ("relabel:relabel", "Name the clusters of a classification anew, by other references or gates."),
     "adopt": ("relabel:adopt", "Make unknown clusters a phase of its own, under a name of yours."),

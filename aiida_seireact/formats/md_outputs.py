@@ -85,7 +85,7 @@ class PtmSettings(BaseModel):
     group: str = Field(ALL, description="a name of `groups`, an element's symbol, or all")
     every: Positive = Field(1000, description="steps from row to row")
     structures: str = Field("default", pattern=r"^[a-z]+(-[a-z]+)*$", description="LAMMPS's names, as fcc-hcp-bcc")
-    rmsd_max: float = Field(0.1, ge=0, description="largest deviation that counts as a match")
+    rmsd_max: float = Field(0.1, ge=0, description="largest deviation that counts as a match (seireact-analyse: 0.15)")
 
 
 ComputeSettings = Annotated[MsdSettings | RdfSettings | PtmSettings, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""Work of separation or adhesion of labelled frames: the same for files and for nodes."""
+"""Work of separation, rigid or relaxed, of labelled frames: the same for files and for nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ NAMES = ("joined", "first", "second")
 
 
 def adhesion_of(frames: Frames, n_interfaces: int | None = None) -> dict[str, Any]:
-    """Return the work of three labelled frames: the joined cell, which has most atoms, and the slabs, in any order.
+    """Return the work of separation of three labelled frames in any order: the joined cell, which has most atoms,
+    and two slabs.
 
     :param n_interfaces: 1 or 2; None: 2 for a joined cell without vacuum, 1 with it.
     :raises FramesError: other than three frames, or without energies.

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from aiida import orm
 from click.testing import CliRunner
 
@@ -20,6 +21,7 @@ from aiida_seireact.formats.frames import Frames
 from aiida_seireact.formats.jobs.analyse import AnalyseJob
 from aiida_seireact.programs.analyse import main
 from aiida_seireact.programs.analyses import ANALYSES
+from aiida_seireact.science.template_limit import RMSD_MAX
 from tests.docs._pages import DOCS, blocks, table
 from tests.programs.test_adhesion import copper, labelled
 from tests.programs.test_analyse import sandwich
@@ -74,6 +76,16 @@ def test_the_pictures_are_what_their_script_draws(script: ModuleType, tmp_path: 
     for name in script.DRAWN:
         file = f"analysis_{name}.svg"
         assert (tmp_path / file).read_bytes() == (IMAGES / file).read_bytes()
+
+
+def test_the_choices_of_the_paper_are_settings() -> None:
+    """Li by its template, bcc and hcp among them, and slab; windows of 2 ns, as in arXiv:2506.10944."""
+    (told,) = [block.text for block in blocks(PAGE) if block.info == "yaml"]
+    job = AnalyseJob.model_validate({"trajectory": {"files": ["run.dump"]}, "timestep_fs": 2.0, **yaml.safe_load(told)})
+    assert job.windows is not None
+    assert (job.windows.by, job.windows.phase_from, job.windows.length_ps) == ("both", "ptm", 2000.0)
+    assert job.ptm is not None
+    assert job.ptm.rmsd_max == job.windows.rmsd_max == RMSD_MAX
 
 
 def test_the_table_names_every_analysis_and_what_is_on() -> None:

@@ -1,4 +1,4 @@
-"""Work of separation and of adhesion, from labelled frames in the graph."""
+"""Work of separation, rigid or relaxed, from labelled frames in the graph."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cut_slabs(frames: FramesData, cuts: orm.Dict) -> FramesData:
 
 @calcfunction
 def work_of_adhesion(choice: orm.Dict, **shards: FramesData) -> orm.Dict:
-    """Return the work of separation or adhesion of three labelled frames.
+    """Return the work of separation of three labelled frames: rigid, or relaxed if the slabs were.
 
     :param choice: ``rows``: for each shard by its link label which frame it is, null: all; ``n_interfaces``: 1, 2, or
         null: counted.

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from aiida_seireact.formats.jobs.base import Job
 from aiida_seireact.formats.jobs.frame_files import FrameFiles
 from aiida_seireact.formats.jobs.transport import DiffusionSettings, JumpSettings, OnsagerSettings, WindowSettings
+from aiida_seireact.science.template_limit import RMSD_MAX
 
 
 def _known(symbols: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,7 +100,9 @@ class PtmSettings(Job):
     """Polyhedral template matching by OVITO."""
 
     species: str = Field("Li", description="element whose atoms are told; atoms of any element are neighbours")
-    rmsd_max: float = Field(0.1, ge=0, description="largest deviation from a template, over the neighbour distance")
+    rmsd_max: float = Field(
+        RMSD_MAX, ge=0, description="largest deviation from a template, over the neighbour distance; 0: any"
+    )
     every: int = Field(1, ge=1, description="frames between two that are looked at")
     bin_width_ang: float = Field(2.0, gt=0, description="slabs along z")
     n_times: int = Field(200, ge=1, description="windows of time of the profile, at most")

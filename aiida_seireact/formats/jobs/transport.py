@@ -8,6 +8,7 @@ from ase.data import atomic_numbers
 from pydantic import Field, field_validator, model_validator
 
 from aiida_seireact.formats.jobs.base import Job
+from aiida_seireact.science.template_limit import RMSD_MAX
 
 BY = Literal["phase", "slab", "both", "none"]
 
@@ -57,7 +58,7 @@ class WindowSettings(MovingSpecies, Fitted):
     phase_from: Literal["labels", "ptm"] = Field(
         "labels", description="what a phase is: labels of seireact-classify, or bcc, hcp, fcc by OVITO's templates"
     )
-    rmsd_max: float = Field(0.15, gt=0, description="of the templates, with phase_from ptm")
+    rmsd_max: float = Field(RMSD_MAX, gt=0, description="of the templates, with phase_from ptm; as of ptm")
     n_slabs: int = Field(10, ge=1, description="slabs along z")
     n_lags: int = Field(100, ge=10, description="lags of a window, at most; evenly spread")
     temperature_k: float | None = Field(

@@ -1,4 +1,4 @@
-"""Work of separation and of adhesion of two slabs, from energies of periodic cells."""
+"""Work of separation of two slabs, rigid or relaxed, from energies of periodic cells."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ def work_of_separation(
 ) -> Adhesion:
     """Return ``W = (E_first + E_second − E_joined) / (n A)``.
 
-    With slabs frozen as they are in the joined cell it is the ideal work of separation, with slabs that were relaxed
-    alone the work of adhesion, the smaller one (M. W. Finnis, J. Phys.: Condens. Matter 8, 5811 (1996)). Each slab
-    alone has vacuum on both sides, in a cell of the same area.
+    With slabs frozen as they are in the joined cell it is the rigid work of separation, with slabs that were relaxed
+    alone the relaxed one, which is smaller and often called work of adhesion. Strictly that name is for surfaces in
+    chemical equilibrium, after diffusion and plastic flow, which no such cell has (M. W. Finnis, J. Phys.: Condens.
+    Matter 8, 5811 (1996)). Each slab alone has vacuum on both sides, in a cell of the same area.
 
     :param cells: ``(3, 3)`` each: joined, first, second.
     :param numbers: ``(n_atoms,)`` atomic numbers: joined, first, second.

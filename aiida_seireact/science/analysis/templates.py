@@ -7,6 +7,8 @@ import os
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aiida_seireact.science.template_limit import RMSD_MAX
+
 STRUCTURES = ("other", "fcc", "hcp", "bcc")
 """What the numbers of :func:`template_matching` mean, in OVITO's order."""
 
@@ -21,7 +23,7 @@ class MissingOvitoError(RuntimeError):
 
 
 def template_matching(
-    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, *, rmsd_max: float = 0.1
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, *, rmsd_max: float = RMSD_MAX
 ) -> NDArray[np.int8]:
     """Return the structure around each atom, an index into :data:`STRUCTURES`.
 
