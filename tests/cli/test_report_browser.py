@@ -165,8 +165,9 @@ def test_dark_follows_the_system_and_the_switch_and_figures_follow(chromium, rep
     opened.context.close()
 
 
-def test_nothing_overflows_a_telephone(chromium, report):
-    opened = Opened(chromium, report, viewport={"width": 400, "height": 800})
+@pytest.mark.parametrize("page", ["report", "runs_report"])
+def test_nothing_overflows_a_telephone(chromium, page, request):
+    opened = Opened(chromium, request.getfixturevalue(page), viewport={"width": 400, "height": 800})
     assert opened.page.evaluate("document.scrollingElement.scrollWidth") <= 400
     opened.context.close()
 
@@ -218,8 +219,6 @@ def test_the_page_of_several_runs_is_drawn_sorted_and_dark_too(chromium, runs_re
     head.click()
     assert page.locator("main table th[aria-sort=ascending]").count() == 1
     page.get_by_role("button", name="Show the page light").click()
-    page.set_viewport_size({"width": 400, "height": 800})
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
     assert opened.errors == []
     assert opened.fetched == []
     opened.context.close()
