@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 from aiida import orm
 from aiida.manage import get_manager
 
-from aiida_seireact.formats.potcar_bytes import is_potcar_name, why_file_is_potcar, why_text_is_potcar
+from aiida_seireact.formats.licensed_bytes import is_potcar_name, why_file_is_licensed, why_text_is_licensed
 from aiida_seireact.publishing.bundle import BundleError, Progress
 from aiida_seireact.publishing.subgraph import SubGraph
 
@@ -79,7 +79,7 @@ def _listed(places: list[Licensed]) -> str:
 
 
 def find_licensed(graph: SubGraph, progress: Progress) -> tuple[list[Licensed], int]:
-    """Return every place that holds a POTCAR, or can't be looked into; and the bytes of all files.
+    """Return every place that holds what may not be passed on, or can't be looked into; and the bytes of all files.
 
     Looked at are the types of nodes, files by name and by their bytes, lists of what lies elsewhere, and texts:
     attributes, extras, labels, descriptions, comments and logs, which all go into an archive. A file that several nodes
@@ -129,10 +129,10 @@ def _name_of(node_type: str, process_label: str | None) -> str:
 
 
 def _why_told(told: Any) -> str:
-    """Return why what a node tells is a POTCAR; empty if it is none."""
+    """Return why what a node tells may not be passed on; empty if it may."""
     text = json.dumps(told, default=str).replace("\\n", "\n") if told else ""
     # Nodes of POTCARs tell title and element, which anybody may; a text goes on after that.
-    return why_text_is_potcar(text) if any(word in text for word in ("PSCTR", "VRHFIN", "_code_ICSD")) else ""
+    return why_text_is_licensed(text) if any(word in text for word in ("PSCTR", "VRHFIN", "_code_ICSD")) else ""
 
 
 def _in_comments_and_logs(graph: SubGraph) -> Iterator[Licensed]:
@@ -167,7 +167,7 @@ class _Counted:
 
 @dataclass(frozen=True)
 class _Read:
-    """A file that was read: why it is a POTCAR by its bytes (empty: it is none), and whether it is as it was stored.
+    """A file that was read: why it may not be passed on, by its bytes (empty: it may), and whether it is as stored.
 
     ``unread`` tells what of it can't be looked into.
     """
@@ -186,7 +186,7 @@ def _read(keys: list[str], progress: Progress) -> Iterator[_Read]:
     for number, (key, stream) in enumerate(repository.iter_object_streams(keys), 1):
         counted = _Counted(stream)
         unread: list[str] = []
-        why = why_file_is_potcar(cast(IO[bytes], counted), unread=unread)
+        why = why_file_is_licensed(cast(IO[bytes], counted), unread=unread)
         while counted.read(1 << 20):
             pass
         is_whole = repository.key_format != "sha256" or counted.digest.hexdigest() == key

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+
+from tests.programs.peak import peak_kib
 
 N_ATOMS, SIDE, SPACING_ANG = 8_000, 20, 2.6
 FRAMES = 30
@@ -24,16 +24,6 @@ JOB = {
     "jumps": {"within_ps": 2.0},
     "onsager": {"temperature_k": 300, "n_blocks": 3},
 }
-PROGRAM = """
-from pathlib import Path
-from aiida_seireact.programs.analyse import main
-try:
-    main(["job.json"], standalone_mode=False)
-except SystemExit as end:
-    assert not end.code
-# ru_maxrss would count the process that started this one, too.
-print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
-"""
 
 
 def write_run(path: Path, n_frames: int) -> None:
@@ -62,10 +52,9 @@ def peak_mb(folder: Path, n_frames: int) -> float:
     folder.mkdir()
     write_run(folder / "run.dump", n_frames)
     (folder / "job.json").write_text(json.dumps({"trajectory": {"files": ["run.dump"]}, **JOB}))
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    peak = peak_kib("analyse", folder)
     assert json.loads((folder / "result.json").read_text())["outputs"]["n_frames"] == n_frames
-    return int(done.stdout.split()[-2]) / 1024
+    return peak / 1024
 
 
 def test_memory_does_not_grow_with_the_length_of_the_run(tmp_path: Path) -> None:

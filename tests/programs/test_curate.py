@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from aiida_seireact.formats import frame_blocks
 from aiida_seireact.formats.frames import Frames
 from aiida_seireact.programs import curate
 from tests.programs.conftest import call
+from tests.programs.peak import peak_kib
 
 
 def rows_of(folder: Path) -> dict[str, np.ndarray]:
@@ -133,18 +132,6 @@ def test_a_missing_package_is_told_with_the_command(
     assert call(curate.main, tmp_path, {"frames": ["all.npz"], "unique": {}})[0] == 0
 
 
-PEAK = """
-from pathlib import Path
-from aiida_seireact.programs.curate import main
-try:
-    main(["job.json"], standalone_mode=False)
-except SystemExit as end:
-    assert not end.code
-# ru_maxrss would count the process that started this one, too.
-print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
-"""
-
-
 def test_memory_grows_far_less_than_the_frames(labelled: Callable[..., Frames], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
 
@@ -170,8 +157,7 @@ def test_memory_grows_far_less_than_the_frames(labelled: Callable[..., Frames], 
         (folder / "job.json").write_text(
             '{"frames": ["all.npz"], "filter": {"max_force_ev_per_ang": 99.0}, "unique": {}}'
         )
-        done = subprocess.run([sys.executable, "-c", PEAK], cwd=folder, capture_output=True, text=True, check=True)
-        return int(done.stdout.split()[-2]) * 1024
+        return peak_kib("curate", folder) * 1024
 
     few, many = peak(300), peak(3000)
     # 2,700 frames more are 52 MB of positions and forces; what is kept of each is 0.4 kB.

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 from aiida import orm
+from aiida.common import LinkType
 from aiida.engine import run_get_node
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from plumpy.process_states import ProcessState
 
 from aiida_seireact.data.frames import FramesData
 from aiida_seireact.data.potential import PotentialData
@@ -97,6 +101,24 @@ def test_protocols_say_who_is_monitored(ended):
     for off in ({"monitors": None}, {"monitors": {"health": None}}):
         assert not ProduceWorkChain.get_builder_from_protocol(*given, protocol="long", overrides=off).monitors
     assert not ProduceWorkChain.get_builder_from_protocol(*given, protocol="fast").monitors
+
+
+def test_a_segment_that_lost_the_database_goes_on_from_what_it_has_written(ended):
+    builder = ended.get_builder_restart()
+    builder.unjudged = True  # no node, so no builder brings it back
+    process = instantiate_process(get_manager().get_runner(), builder)
+    process.setup()
+    job = orm.CalcJobNode(computer=ended.inputs.code.computer, process_type="aiida.calculations:seireact.lammps")
+    job.set_process_state(ProcessState.EXCEPTED)
+    job.set_exception("sqlalchemy.exc.OperationalError: database is locked")
+    job.store()
+    folder = orm.RemoteData(remote_path="/scratch/run", computer=job.computer)
+    folder.base.links.add_incoming(job, LinkType.CREATE, "remote_folder")
+    folder.store()
+    process.ctx.children, process.ctx.iteration = [job], 1
+    assert process.inspect_process() is None
+    assert process.should_run_process()
+    assert process.ctx.inputs.resume.uuid == folder.uuid
 
 
 def test_limits_that_can_not_be_are_refused_on_submission(ended):

@@ -361,6 +361,19 @@ def test_a_compiler_that_was_killed_runs_again(play, status: int, again: bool) -
     assert (code is None) == again
 
 
+@pytest.mark.parametrize(
+    ("exception", "again"), [("OperationalError: database is locked", True), ("KeyError: 'model'", False)]
+)
+def test_a_compiler_that_lost_the_database_runs_again(play, exception: str, again: bool) -> None:
+    training = play()
+    job = orm.CalcJobNode(computer=training.computer, process_type="aiida.calculations:seireact.compile")
+    job.set_process_state(ProcessState.EXCEPTED)
+    job.set_exception(exception)
+    job.store()
+    training.process.ctx.compile_job, training.process.ctx.compile_tries = job, 1
+    assert (training.process.inspect_compile() is None) == again
+
+
 def test_a_checkpoint_of_another_training_is_refused_before_anything_runs(play, labelled, tmp_path) -> None:
     dataset = DatasetData([FramesData(labelled(3)).store().frames], [["train", "train", "val"]]).store()
     other = DatasetData([labelled(3)], [["train", "val", "train"]]).store()

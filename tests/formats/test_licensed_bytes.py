@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from aiida_seireact.formats.potcar_bytes import is_potcar_name, why_file_is_potcar, why_text_is_potcar
+from aiida_seireact.formats.licensed_bytes import is_potcar_name, why_file_is_licensed, why_text_is_licensed
 from tools.mock_vasp import POTCAR
 
 FULL = POTCAR.format(element="Li", symbol="Li_sv").encode()
@@ -23,7 +23,7 @@ VASPRUN = b'<?xml version="1.0"?>\n<modeling>\n <rc><c>Li</c><c>PAW_PBE Li_sv 10
 
 
 def why(content: bytes) -> str:
-    return why_file_is_potcar(io.BytesIO(content))
+    return why_file_is_licensed(io.BytesIO(content))
 
 
 def tarred(content: bytes, name: str = "x", mode: str = "w") -> bytes:
@@ -103,7 +103,7 @@ def test_what_vasp_prints_and_what_is_none_passes(content: bytes) -> None:
 
 
 def test_a_marker_across_two_chunks_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aiida_seireact.formats.potcar_bytes.CHUNK", 512)
+    monkeypatch.setattr("aiida_seireact.formats.licensed_bytes.CHUNK", 512)
     for shift in range(0, 512, 37):
         assert why(b"." * (600 + shift) + b"\nVRHFIN =Li\n" + b"." * 2000), shift
 
@@ -134,8 +134,8 @@ def test_wide_letters_are_read(encoding: str) -> None:
 
 
 def test_text_is_looked_at_too() -> None:
-    assert "head" in why_text_is_potcar("some words\n VRHFIN =Li: 1s\n")
-    assert why_text_is_potcar("PAW_PBE is a functional") == ""
+    assert "head" in why_text_is_licensed("some words\n VRHFIN =Li: 1s\n")
+    assert why_text_is_licensed("PAW_PBE is a functional") == ""
 
 
 def test_why_tells_where(tmp_path: Any) -> None:
@@ -149,7 +149,7 @@ TALK = b"".join(LONG % (n * 7919) for n in range(3000))
 
 def reads(content: bytes) -> tuple[str, list[str]]:
     unread: list[str] = []
-    return why_file_is_potcar(io.BytesIO(content), unread=unread), unread
+    return why_file_is_licensed(io.BytesIO(content), unread=unread), unread
 
 
 @pytest.mark.parametrize("prefix", [b"#!/bin/sh\nexec unzip $0\n", b"x" * (2 << 20)])
@@ -159,7 +159,7 @@ def test_a_zip_behind_other_bytes_is_opened(prefix: bytes) -> None:
 
 
 def test_a_zip_whose_magic_lies_across_two_chunks_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aiida_seireact.formats.potcar_bytes.CHUNK", 1024)
+    monkeypatch.setattr("aiida_seireact.formats.licensed_bytes.CHUNK", 1024)
     for shift in range(6):
         assert "member x" in why(b"." * (1021 + shift) + zipped(FULL)), shift
 

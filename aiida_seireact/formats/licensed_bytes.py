@@ -52,13 +52,13 @@ def is_potcar_name(name: str) -> bool:
     return path.name.startswith(NAME) or any(_WORD.search(part) for part in path.parts)
 
 
-def why_text_is_potcar(text: str) -> str:
-    """Return why a text is a POTCAR, or holds one; empty if it is none."""
+def why_text_is_licensed(text: str) -> str:
+    """Return why a text may not be passed on: it is or holds a POTCAR or an entry of the ICSD; empty if it may."""
     return _why_bytes(iter((text.encode("utf-8", "replace"),)))
 
 
-def why_file_is_potcar(stream: IO[bytes], depth: int = DEPTH, unread: list[str] | None = None) -> str:
-    """Return why an open file is a POTCAR, or holds one; empty if it is none.
+def why_file_is_licensed(stream: IO[bytes], depth: int = DEPTH, unread: list[str] | None = None) -> str:
+    """Return why an open file may not be passed on: it is or holds a POTCAR or an entry of the ICSD; empty if it may.
 
     :param stream: at its beginning; read to its end, unless it is a POTCAR.
     :param depth: layers of packing to open.
@@ -85,14 +85,14 @@ def why_file_is_potcar(stream: IO[bytes], depth: int = DEPTH, unread: list[str] 
 
 def _why_packed(stream: IO[bytes], packer: str, depth: int, unread: list[str]) -> str:
     inside, so_far = Unpacked(stream, packer), len(unread)
-    why = why_file_is_potcar(cast(IO[bytes], inside), depth - 1, unread)
+    why = why_file_is_licensed(cast(IO[bytes], inside), depth - 1, unread)
     _add_place(unread, so_far, f"inside {packer}")
     if why:
         return f"{why}, inside {packer}"
     if inside.damage:
         unread.append(f"it is packed by {packer} and damaged ({inside.damage})")
     # What lies behind, or from where it is damaged on.
-    return why_file_is_potcar(cast(IO[bytes], _Joined(inside.after, stream)), depth - 1, unread)
+    return why_file_is_licensed(cast(IO[bytes], _Joined(inside.after, stream)), depth - 1, unread)
 
 
 def _why_tar(stream: IO[bytes], depth: int, unread: list[str]) -> str:
@@ -147,7 +147,7 @@ def _why_member(member: IO[bytes], name: str, depth: int, unread: list[str]) -> 
     """Look into a member; one that can't be read must not hide those after it."""
     so_far, why = len(unread), ""
     try:
-        why = why_file_is_potcar(member, depth - 1, unread)
+        why = why_file_is_licensed(member, depth - 1, unread)
     except _UNREADABLE as error:
         unread.append(f"it can't be read to its end ({error})")
     _add_place(unread, so_far, f"in its member {name}")
@@ -198,7 +198,7 @@ def _until_zip(stream: IO[bytes], spool: IO[bytes]) -> Iterator[bytes]:
 
 
 def _why_bytes(chunks: Iterator[bytes]) -> str:
-    """Return why a text that comes in chunks is a POTCAR."""
+    """Return why a text that comes in chunks may not be passed on."""
     tail, is_first, is_outcar = b"", True, False
     for chunk in chunks:
         # A text in UTF-16 or UTF-32, as numpy keeps strings, has zeros between its letters.
