@@ -148,6 +148,6 @@ def finished_loop(
     """Return the small loop, run once for all tests that look at its graph."""
     if any("storm" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("storm")
-    node = wait_for(submit(small_loop()), 1500)
+    node = wait_for(submit(small_loop()), 2700)
     assert node.is_finished_ok, describe(node)
     return node

@@ -18,7 +18,7 @@ NOTICED_WITHIN_SECONDS = 60.0
 def test_same_dataset_and_model_after_each_kill(finished_loop: orm.WorkChainNode, storm: Future[Any]) -> None:
     """The run without kills is the one of the other tests, in another profile: nothing comes from its cache."""
     chaos = load_chaos()
-    end = storm.result(timeout=1500)
+    end = storm.result(timeout=2700)
 
     told = "\n".join([chaos.table(end), *end.demo.lines[-60:]])
     assert end.demo.status == 0, told
