@@ -8,7 +8,7 @@ export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-workflow test-services test-slow chaos lint docs clean
+.PHONY: help install demo test test-unit test-jobs test-workflow test-services test-slow chaos lint docs clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -21,18 +21,23 @@ demo: install  ## run the whole workflow on a small system
 	$(BIN)/aiida-seireact demo
 
 test: lint  ## lint, unit tests, the workflows with a real daemon, and on real services, on two cores
-	@$(MAKE) --no-print-directory -j2 test-unit test-workflow test-services
+	@$(MAKE) --no-print-directory -j2 test-workflow test-jobs test-unit test-services
 
 # A profile of its own with a daemon, hence a process of its own.
 test-workflow: install
 	$(BIN)/python -m pytest tests/workflow -m "not slow"
 
-# SLURM, OpenSSH, PostgreSQL and RabbitMQ of its own; it begins when one of the other two is done.
+# SLURM, OpenSSH, PostgreSQL and RabbitMQ of its own; it begins when the others leave a core.
 test-services: install
 	$(BIN)/python -m pytest tests/services -m "not slow"
 
+# Half of the time of all unit tests, so that neither core waits for the other.
+JOBS := tests/calculations tests/programs tests/workchains
+test-jobs: install
+	$(BIN)/python -m pytest $(JOBS) -m "not slow"
+
 test-unit: install
-	$(BIN)/python -m pytest tests --ignore=tests/workflow --ignore=tests/services -m "not slow"
+	$(BIN)/python -m pytest tests $(JOBS:%=--ignore=%) --ignore=tests/workflow --ignore=tests/services -m "not slow"
 
 test-slow: install  ## the tests that take minutes
 	$(BIN)/python -m pytest tests --ignore=tests/services -m slow

@@ -40,3 +40,14 @@ def import_whole(archive: Path) -> int:
         ]
         storage.bulk_update(EntityTypes.NODE, rows)
     return len(marks)
+
+
+def pks_of(archive: Path) -> dict[int, int]:
+    """Return by the PK of each node of an archive, where it was written, its PK in the loaded profile.
+
+    Nodes that were not imported are left out.
+    """
+    here: dict[str, int] = dict(orm.QueryBuilder().append(orm.Node, project=["uuid", "id"]).iterall())
+    with get_format().open(archive, "r") as reader:
+        there = reader.querybuilder().append(orm.Node, project=["id", "uuid"]).iterall()
+        return {pk: here[uuid] for pk, uuid in there if uuid in here}

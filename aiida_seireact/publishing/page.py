@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 # A whole number that is part of no word, name or decimal number; or the PK in a key, or a folder, of one of several.
 _NUMBER = re.compile(r"(?<![\w.+-])\d+(?!\w|\.\d)|(?<=runs\.)\d+(?=\.)|(?<=report_)\d+\b")
@@ -13,13 +13,13 @@ _AROUND = 40  # letters told before a difference
 _TOLD = 3  # differences told
 
 
-def page_differences(shipped: str, found: str, pks: Collection[int]) -> Iterator[str]:
+def page_differences(shipped: str, found: str, pks: Mapping[int, int]) -> Iterator[str]:
     """Yield the first lines in which a page that was shipped is not the one that was made from the graph.
 
     All is compared but the date it was made and PKs, which differ from profile to profile: a whole number may be
-    another one if what stands in its place here is the PK of a node.
+    another one only if both are PKs of the same node.
 
-    :param pks: of the nodes of the profile that ``found`` was made in.
+    :param pks: of each node in the profile that ``shipped`` was made in, with that in the profile of ``found``.
     """
     theirs, ours = shipped.splitlines(), found.splitlines()
     if len(theirs) != len(ours):
@@ -39,7 +39,7 @@ def _plain(line: str) -> str:
     return _SPACE.sub(" ", _MADE.sub("", line))
 
 
-def _first_difference(line: str, other: str, pks: Collection[int]) -> tuple[str, str] | None:
+def _first_difference(line: str, other: str, pks: Mapping[int, int]) -> tuple[str, str] | None:
     """Return both sides about the first place that differs, None if only PKs do."""
     texts, others = _NUMBER.split(line), _NUMBER.split(other)
     numbers, pk_like = _NUMBER.findall(line), _NUMBER.findall(other)
@@ -53,7 +53,7 @@ def _first_difference(line: str, other: str, pks: Collection[int]) -> tuple[str,
             return head + text[start : start + _AROUND], head + same[start : start + _AROUND]
         before = (before + text)[-_AROUND:]
         if place < min(len(numbers), len(pk_like)) and numbers[place] != pk_like[place]:
-            if int(pk_like[place]) not in pks:
+            if pks.get(int(numbers[place])) != int(pk_like[place]):
                 return before + numbers[place], before + pk_like[place]
             before += pk_like[place]
     return None if len(texts) == len(others) else (line[-_AROUND:], other[-_AROUND:])

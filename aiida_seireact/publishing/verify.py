@@ -15,7 +15,7 @@ from aiida.manage.configuration import create_profile, get_config, load_profile
 from aiida_seireact import __version__
 from aiida_seireact.publishing import bundle, datasets, models, pictures, trajectories
 from aiida_seireact.publishing.bundle import BundleError, Progress, is_full, read_index, read_json, read_part
-from aiida_seireact.publishing.importing import import_whole
+from aiida_seireact.publishing.importing import import_whole, pks_of
 from aiida_seireact.publishing.metadata import complaints
 from aiida_seireact.publishing.numbers import by_uuid, differences, n_numbers
 from aiida_seireact.publishing.page import page_differences
@@ -152,7 +152,7 @@ def _report(folder: Path, work: Path, write_report: ReportWriter) -> tuple[list[
     said = f"{total} numbers equal to what the archive gives"
     if (there := read_index(folder)["aiida_seireact"]) != __version__:
         return wrong, f"{said}; the page is not compared (aiida-seireact {there} there, {__version__} here)"
-    pks = frozenset(orm.QueryBuilder().append(orm.Node, project="id").all(flat=True))
+    pks = pks_of(folder / bundle.ARCHIVE)
     pages = {path.relative_to(root) for root in (shipped, work) for path in root.rglob("*.html")}
     for name in sorted(pages):
         if not ((shipped / name).is_file() and (work / name).is_file()):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiida.tools.archive import import_archive
 
 from aiida_seireact.publishing import pictures, write
 from aiida_seireact.publishing.bundle import BundleError
@@ -30,13 +29,6 @@ def altered(published: Published, folder: Path, alter: Callable[[dict[str, Any]]
     alter(index)
     path.write_text(json.dumps(index))
     return folder
-
-
-@pytest.fixture
-def imported(published: Published, aiida_profile: Any) -> Published:
-    """Return the bundle of the session with its archive in the profile, which other tests may have emptied since."""
-    import_archive(published.folder / "archive.aiida")
-    return published
 
 
 def test_names_on_both_sides_are_compared(imported: Published, tmp_path: Path) -> None:

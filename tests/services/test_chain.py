@@ -53,7 +53,7 @@ def test_out_of_time_a_chain_goes_on(chain):
     node = wait_for(chain, 600)
     assert node.is_finished_ok, describe(node)
     jobs = {link.link_label: link.node for link in node.base.links.get_outgoing(node_class=orm.CalcJobNode).all()}
-    assert list(jobs) == ["segment_001", "segment_002", "segment_002_try_2", "segment_003"]
+    assert sorted(jobs) == ["segment_001", "segment_002", "segment_002_try_2", "segment_003"]  # a database has no order
     cut = jobs["segment_002"]
     assert cut.exit_status == 120, describe(node)
     assert "DUE TO TIME LIMIT" in cut.get_scheduler_stderr()

@@ -1,4 +1,7 @@
-"""Whatever is killed, the demo called again ends with the same dataset and the same model."""
+"""Whatever is killed, the demo called again ends with the same dataset and the same model.
+
+A second loop beside that of the other tests: too long for each change.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from aiida import orm
 
 from tests.workflow.storm import load_chaos
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 NOTICED_WITHIN_SECONDS = 60.0
 
