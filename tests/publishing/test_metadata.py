@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from importlib.resources import files
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiida_seireact.publishing.bundle import BundleError
-from aiida_seireact.publishing.metadata import SCHEMA_FILE, Metadata, complaints, datacite_of
+from aiida_seireact.publishing.metadata import SCHEMA_FILE, SOURCE, Metadata, complaints, datacite_of
 from aiida_seireact.publishing.texts import licences
 
 from .graphs import ASKED
@@ -92,3 +93,8 @@ def test_all_that_is_missing_or_wrong_is_told_at_once() -> None:
 def test_a_licence_is_written_as_spdx_writes_it() -> None:
     assert Metadata.of(**{**ASKED, "licence": "cc0-1.0"}).licence == "CC0-1.0"
     assert complaints(told(licence="MIT OR Apache-2.0")) == []
+
+
+def test_the_source_is_where_the_package_says() -> None:
+    urls = importlib.metadata.metadata("aiida-seireact").get_all("Project-URL") or []
+    assert f"Source, {SOURCE}" in urls

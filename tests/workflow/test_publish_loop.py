@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from aiida import orm
 from click.testing import CliRunner
 
 from aiida_seireact.cli.main import cli
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 
 def call(*words: object) -> str:
