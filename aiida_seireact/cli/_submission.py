@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_seireact.cli.interrupts import undisturbed
+
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import ProcessNode
@@ -33,8 +35,9 @@ def submit(builder: ProcessBuilder, look: str = "watch") -> ProcessNode:
     """
     from aiida import engine
 
-    node = engine.submit(builder)
-    click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact {look} {node.pk}")
+    with undisturbed():
+        node = engine.submit(builder)
+        click.echo(f"Submitted {node.process_label} <{node.pk}>.  aiida-seireact {look} {node.pk}")
     return node
 
 

@@ -79,9 +79,10 @@ def demo(
 
 def run(place: Folder, choice: Choice, workers: int, *, live: bool, fresh: bool, keep_daemon: bool) -> int:
     """Set up, submit or find the run, follow it, report; return the exit status."""
-    with at_work(place, wait=True):
-        node = begin(place, choice, workers, fresh=fresh)
+    node = None
     try:
+        with at_work(place, wait=True):
+            node = begin(place, choice, workers, fresh=fresh)
         if not node.is_finished_ok:
             from aiida_seireact.cli.render.live import Follower
 
@@ -91,6 +92,8 @@ def run(place: Folder, choice: Choice, workers: int, *, live: bool, fresh: bool,
             Follower(node, expected=expected, folder=place.shown, live=live).follow(guard=guard)
         code = conclude(place, node)
     except KeyboardInterrupt:
+        if node is None:
+            raise
         tell_how_to_go_on(place, node)
         return INTERRUPTED
     if not keep_daemon:
@@ -120,7 +123,12 @@ def begin(place: Folder, choice: Choice, workers: int, *, fresh: bool) -> Proces
         submitted = node.ctime.astimezone(UTC)
         click.echo(f"Going on with {node.process_label} <{node.pk}>, submitted {submitted:%-d %b %H:%M} UTC.")
         return node
-    with undisturbed():
-        node = submit(builder)
-        click.echo(f"Submitted {node.process_label} <{node.pk}> to the daemon.")
+    try:
+        with undisturbed():
+            node = submit(builder)
+            click.echo(f"Submitted {node.process_label} <{node.pk}> to the daemon.")
+    except KeyboardInterrupt:
+        # Held back meanwhile: the run is there, so it is no set-up that was interrupted.
+        tell_how_to_go_on(place, node)
+        sys.exit(INTERRUPTED)
     return node
