@@ -31,7 +31,7 @@ test-workflow: install
 test-services: install
 	$(BIN)/python -m pytest tests/services -m "not slow"
 
-# Half of the time of all unit tests, so that neither core waits for the other.
+# The longer half of the unit tests, by time, so that no core waits at the end.
 JOBS := tests/calculations tests/programs tests/workchains
 test-jobs: install
 	$(BIN)/python -m pytest $(JOBS) -m "not slow"

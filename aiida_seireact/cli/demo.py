@@ -103,7 +103,10 @@ def run(place: Folder, choice: Choice, workers: int, *, live: bool, fresh: bool,
 
 
 def begin(place: Folder, choice: Choice, workers: int, *, fresh: bool) -> ProcessNode:
-    """Set up, then submit the run, or find it; return it, with a daemon at work on it unless it is done."""
+    """Set up, then submit the run, or find it; return it, with a daemon at work on it unless it is done.
+
+    :raises SystemExit: interrupted in the moment of submission; how to go on is told.
+    """
     remove_debris(place)
     point_aiida_at(place)
     from aiida.engine import submit

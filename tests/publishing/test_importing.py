@@ -13,7 +13,7 @@ from .fixtures import Published
 
 def test_each_node_has_its_pk_there_and_its_pk_here(published: Published, aiida_profile_clean: Any) -> None:
     archive = published.folder / "archive.aiida"
-    # PKs are not to be those of the writer.
+    # So that PKs differ from those of the writer.
     orm.Int(1).store()
     assert pks_of(archive) == {}
     import_whole(archive)

@@ -23,4 +23,4 @@ class CompileJob(Job):
         description="accelerations on a GPU: enable_TritonContracter; for mliap enable_CuEquivarianceContracter",
     )
     tf32: bool = Field(False, description="allow TF32 on a GPU; not where the stress matters")
-    cache_dir: str | None = Field(None, description="folder kept between jobs; later compilations take a fifth less")
+    cache_dir: str | None = Field(None, description="folder kept between jobs; saves a fifth for a small network")
